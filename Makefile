@@ -1,0 +1,74 @@
+# One door for every habit: `make help`. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+# Parallel by file, so that each worker starts its own PostgreSQL once.
+PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist=loadfile
+
+DEMO_FOLDER := examples/flight_delay
+DEMO := $(DEMO_FOLDER)/flight-delay.ubj
+URL := http://127.0.0.1:6543
+DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_week":3,"hour":18,"minute":30,"distance":719,"temp":84.0,"humid":61.0}
+
+# What an installation depends on: after a change of these files the next target installs again.
+PACKAGING := setup.py pyproject.toml constraints.txt requirements-demo.txt mlserve/_version.py $(wildcard plugins/*/setup.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve demo test check format bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+
+serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is missing, serve it on 127.0.0.1:6543
+	@echo
+	@echo "Serving on $(URL) (Ctrl-C stops). In another terminal:"
+	@echo
+	@echo "curl -s $(URL)/api/v1/models/flight-delay/predictions -H 'Content-Type: application/json' -d '{\"instances\":[$(subst ",\",$(DEMO_FLIGHT))]}'"
+	@echo
+	@exec $(BIN)/pserve development.ini
+
+demo: $(VENV)/.installed $(DEMO) ## Build the demo model, without serving it
+
+test: $(VENV)/.installed-dev $(DEMO) ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev ## Lint, formatting and types, as in CI
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pip check
+
+format: $(VENV)/.installed-dev ## Sort imports, mend what can be mended, format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
+	$(BIN)/python benchmarks/request_cost.py
+
+clean: ## Remove caches, builds and the demo model; never var/, which holds predictions
+	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache $(DEMO) $(DEMO).*.json
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "mlserve needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# Setuptools comes first, and then builds without isolation: the editable installs take seconds instead of half a minute.
+$(VENV)/.build-tools: constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) ..."
+	@$(INSTALL) setuptools
+	@touch $@
+
+$(VENV)/.installed: $(PACKAGING) requirements.txt $(VENV)/.build-tools
+	@$(INSTALL) --no-build-isolation --use-pep517 -r requirements.txt -r requirements-demo.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(PACKAGING) requirements-dev.txt $(VENV)/.build-tools
+	@$(INSTALL) --no-build-isolation --use-pep517 -r requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+# The trainer writes the artefact last, so where it exists its sidecars are whole.
+$(DEMO): $(addprefix $(DEMO_FOLDER)/,train.py flight_data.py sidecar.py scores.py) | $(VENV)/.installed
+	$(BIN)/python $(DEMO_FOLDER)/train.py

@@ -1,0 +1,106 @@
+"""The one place that touches Cornice: it declares our REST resources, and costs the hot path nothing.
+
+`config.include("cornice")` would add a NewRequest subscriber, and with it events, an error object and two response
+callbacks to every request of the application. So Cornice's directives are registered here, and its per-request set-up
+is done by a decorator around Cornice's own views. A plugin's own include of Cornice is then a no-op.
+"""
+
+import copy
+from typing import Any
+
+from cornice.errors import Errors
+from cornice.pyramidhook import apply_filters, register_resource_views, register_service_views
+from cornice.renderer import CorniceRenderer
+from cornice.service import SERVICES, Service
+from cornice.util import ContentTypePredicate
+from pyramid.config import Configurator
+
+from mlserve.api.resources import Resource
+from mlserve.errors import Invalid, NotAcceptable, Problem, UnsupportedMediaType
+
+VERBS = ("get", "post", "put", "patch", "delete")
+
+
+def includeme(config: Configurator) -> None:
+    # Whoever includes Cornice after this, a plugin or the application around us, finds it already done. Where it was
+    # included before us, its own set-up stands, and costs what it costs.
+    if not config.action_state.processSpec("cornice:includeme"):
+        return
+    config.registry.cornice_services = {}
+    config.add_directive("add_cornice_service", add_service)
+    config.add_directive("add_cornice_resource", register_resource_views)
+    config.add_renderer("cornicejson", CorniceRenderer())
+    config.add_view_predicate("content_type", ContentTypePredicate)
+
+
+def add_resource(
+    config: Configurator, name: str, path: str, resource: type[Resource], *, factory: Any, **route: Any
+) -> None:
+    """Give a resource class a route of that name, with `factory` making its context."""
+    config.add_route(name, path, factory=factory, **route)
+    config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
+
+
+def _service_of(resource: type[Resource], *, factory: Any, pyramid_route: str) -> Service:
+    """Declare a resource class as a Cornice service on an existing route."""
+    service = Service(
+        name=pyramid_route,
+        pyramid_route=pyramid_route,
+        description=resource.__doc__,
+        factory=factory,
+        renderer="mlserve",
+        error_handler=raise_problem,
+    )
+    SERVICES.remove(service)  # Cornice's module-wide list would keep the services of every application alive.
+    for verb in VERBS:
+        if hasattr(resource, verb):
+            service.add_view(verb, verb, klass=resource, plain=verb in resource.plain)
+    return service
+
+
+def add_service(config: Configurator, service: Service) -> None:
+    """Cornice's directive `add_cornice_service`, with our error shape and without its NewRequest subscriber."""
+    others = copy.copy(service)
+    others.definitions = []
+    for method, view, args in service.definitions:
+        if args.get("plain"):
+            resource = args["klass"]
+            config.add_view(resource, attr=method.lower(), route_name=service.pyramid_route, request_method=method)
+        else:
+            others.definitions.append((method, view, _with_our_habits(args)))
+    register_service_views(config, others)
+    key = "__cornice" + service.pyramid_route if service.pyramid_route else (config.route_prefix or "") + service.path
+    config.registry.cornice_services[key] = service  # All definitions, plain ones too: the API's description reads it.
+
+
+def _with_our_habits(args: dict[str, Any]) -> dict[str, Any]:
+    args = {name: value for name, value in args.items() if name != "plain"}
+    if getattr(args["error_handler"], "__func__", None) is Service.default_error_handler:
+        args["error_handler"] = raise_problem
+    if args["filters"] or args.get("cors_origins"):
+        args.setdefault("decorator", _filtered)
+    return args
+
+
+def _filtered(view: Any) -> Any:
+    def filtered(context: Any, request: Any) -> Any:
+        request.add_response_callback(apply_filters)
+        return view(context, request)
+
+    return filtered
+
+
+def raise_problem(request: Any) -> None:
+    """What Cornice calls when validators or its fallback view have filled `request.errors`."""
+    errors: Errors = request.errors
+    detail = "; ".join(f"{error['name'] or error['location']}: {_text(error['description'])}" for error in errors)
+    if errors.status == 406:
+        raise NotAcceptable(detail)
+    if errors.status == 415:
+        raise UnsupportedMediaType(detail)
+    problems = [Problem(code="invalid", expected=_text(error["description"]), field=error["name"]) for error in errors]
+    raise Invalid("The request is not valid.", problems=problems)
+
+
+def _text(description: Any) -> str:
+    return description.decode() if isinstance(description, bytes) else str(description)

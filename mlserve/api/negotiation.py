@@ -1,0 +1,52 @@
+"""Reading the body and the media types of a request: once, and from the WSGI environment."""
+
+from typing import Any
+
+from webob.acceptparse import create_accept_header
+
+from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
+
+JSON = "application/json"
+OFFERS = (JSON, "application/problem+json")
+
+
+def require_json_accepted(environ: dict[str, Any]) -> None:
+    """Raise NotAcceptable when the `Accept` header rules JSON out."""
+    accept = environ.get("HTTP_ACCEPT")
+    if accept in (None, "*/*", JSON):
+        return
+    if not create_accept_header(accept).acceptable_offers(OFFERS):
+        raise NotAcceptable(f"The answer is {JSON}, which the Accept header {accept!r} rules out.")
+
+
+def require_json_sent(environ: dict[str, Any]) -> None:
+    """Raise UnsupportedMediaType when the body says that it is something else than JSON; silence is taken as JSON."""
+    content_type = environ.get("CONTENT_TYPE")
+    if content_type in (JSON, None, ""):
+        return
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
+        raise UnsupportedMediaType(f"The body is {content_type!r}; send {JSON} in UTF-8.")
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes:
+    """The whole body, at most `limit` bytes. Raises TooLarge, and Unreadable when it ends early."""
+    declared = environ.get("CONTENT_LENGTH")
+    if not declared:
+        body: bytes = environ["wsgi.input"].read(limit + 1) if "HTTP_TRANSFER_ENCODING" in environ else b""
+    elif not declared.isdigit():
+        raise Unreadable(f"Content-Length is {declared!r}, not a number.")
+    elif int(declared) > limit:
+        raise _too_large(limit)
+    else:
+        body = environ["wsgi.input"].read(int(declared))
+        if len(body) < int(declared):
+            raise Unreadable(f"The body ended after {len(body)} of {declared} bytes.")
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body has more than {limit:,} bytes (mlserve.limits.body).")

@@ -1,0 +1,146 @@
+"""Maps every failure to one shape: RFC 9457 `application/problem+json` with a stable `code` and `errors[]`."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPException
+from pyramid.response import Response
+
+from mlserve.errors import MlserveError
+
+log = logging.getLogger("mlserve.api")
+
+# The status of each domain error's code. A code that is not here would be a 500: a test asserts that each one is.
+STATUS_OF = {
+    "unreadable": 400,
+    "invalid": 422,
+    "too_large": 413,
+    "unsupported_media_type": 415,
+    "not_acceptable": 406,
+    "model_unknown": 404,
+    "version_unknown": 404,
+    "prediction_unknown": 404,
+    "not_supported": 409,
+    "idempotency_key_reused": 422,
+    "model_not_ready": 503,
+    "database_unavailable": 503,
+    "log_unavailable": 503,
+    "prediction_failed": 500,
+    "bundle": 500,
+    "signature": 500,
+    "configuration": 500,
+    "internal": 500,
+}
+
+# Pyramid's own failures, by status.
+CODE_OF = {
+    400: "unreadable",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+INTERNAL = "Something went wrong on the server; its log tells more under this request_id."
+
+
+def includeme(config: Configurator) -> None:
+    ours = config.registry.mlserve.owns
+    config.add_exception_view(domain_problem, context=MlserveError)
+    for context, view in (
+        (HTTPException, http_problem),
+        (UnicodeDecodeError, encoding_problem),
+        (Exception, internal_problem),
+    ):
+        config.add_exception_view(view, context=context, mlserve_owns=ours)
+    config.add_notfound_view(http_problem, mlserve_owns=ours)
+    config.add_forbidden_view(http_problem, mlserve_owns=ours)
+
+
+class OwnsPredicate:
+    """View predicate: the path lies in the part of the URL space that mlserve answers for."""
+
+    def __init__(self, owns: Any, config: Configurator) -> None:
+        self.owns = owns
+
+    def text(self) -> str:
+        return "mlserve_owns"
+
+    phash = text
+
+    def __call__(self, context: Any, request: Any) -> bool:
+        return bool(self.owns(request.environ.get("PATH_INFO", "/")))
+
+
+def domain_problem(error: MlserveError, request: Any) -> Response:
+    status = STATUS_OF.get(error.code, 500)
+    if status == 500:
+        _log_failure(error, request)
+    detail = error.detail if status != 500 or error.code == "prediction_failed" else INTERNAL
+    headers = [] if error.retry_after is None else [("Retry-After", str(error.retry_after))]
+    members: dict[str, Any] = {}
+    if error.problems:
+        members = {"errors": [problem.as_dict() for problem in error.problems], "more": error.more}
+    return problem_response(request, status, error.code, detail, headers=headers, **members)
+
+
+def http_problem(error: HTTPException, request: Any) -> Response:
+    status = error.code
+    if status < 400:
+        return error
+    headers = [
+        (name, value) for name, value in error.headerlist if name in ("Allow", "Retry-After", "WWW-Authenticate")
+    ]
+    code = CODE_OF.get(status, "http_error" if status < 500 else "internal")
+    return problem_response(request, status, code, _sentence(error, request), headers=headers)
+
+
+def encoding_problem(error: UnicodeDecodeError, request: Any) -> Response:
+    """A path or a query that is not UTF-8 is the caller's mistake; anything else that cannot be decoded is ours."""
+    if error.object == request.environ.get("PATH_INFO", "").encode("latin-1", "replace"):
+        return problem_response(request, 400, "unreadable", "The path is not UTF-8.")
+    return internal_problem(error, request)
+
+
+def internal_problem(error: Exception, request: Any) -> Response:
+    _log_failure(error, request)
+    return problem_response(request, 500, "internal", INTERNAL)
+
+
+def problem_response(
+    request: Any, status: int, code: str, detail: str, *, headers: list[tuple[str, str]] | None = None, **members: Any
+) -> Response:
+    """Build a problem+json response; `members` are extension members such as `errors` and `more`."""
+    body = {
+        "type": f"urn:mlserve:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request.environ.get("mlserve.request_id"),
+        **members,
+    }
+    return Response(
+        status=status,
+        headerlist=[("Content-Type", "application/problem+json"), *(headers or [])],
+        body=msgspec.json.encode(body),
+    )
+
+
+def _sentence(error: HTTPException, request: Any) -> str:
+    if error.code == 405:
+        return f"{request.method} is not allowed here; allowed: {error.headers.get('Allow', 'nothing')}."
+    if error.code == 404:
+        return "There is nothing at this address."
+    return str(error.explanation if error.detail is None else error.detail)
+
+
+def _log_failure(error: Exception, request: Any) -> None:
+    fields = {"method": request.method, "path": request.environ.get("PATH_INFO", "")}
+    log.error("request_failed", extra={"fields": fields}, exc_info=error)

@@ -1,0 +1,27 @@
+"""The JSON renderer of our resources, and the plain Response that the hot path answers with."""
+
+from typing import Any
+
+import msgspec
+from pyramid.response import Response
+
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonRenderer:
+    """Pyramid renderer: JSON by msgspec; raw JSON texts (`msgspec.Raw`) go out as they are."""
+
+    def __init__(self, info: Any) -> None:
+        pass
+
+    def __call__(self, value: Any, system: dict[str, Any]) -> bytes:
+        request = system.get("request")
+        if request is not None:
+            request.response.content_type = "application/json"
+        return _encode(value)
+
+
+def json_response(body: bytes, *headers: tuple[str, str]) -> Response:
+    """A 200 with a JSON body, built without WebOb's slower constructor paths."""
+    headerlist = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers]
+    return Response(headerlist=headerlist, app_iter=[body])

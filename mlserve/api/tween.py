@@ -1,0 +1,39 @@
+"""The outermost work on a request: its id, the headers that every answer has, and the access log."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mlserve.observability import request_id
+
+access_log = logging.getLogger("mlserve.access")
+
+
+def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    owns = registry.mlserve.owns
+
+    def tween(request: Any) -> Any:
+        environ = request.environ
+        if not owns(environ.get("PATH_INFO", "/")):
+            return handler(request)
+        started = time.perf_counter_ns()
+        with request_id.bound(environ.get("HTTP_X_REQUEST_ID")) as identity:
+            environ["mlserve.request_id"] = identity
+            response = handler(request)
+            response.headerlist += (("X-Request-Id", identity), ("X-Content-Type-Options", "nosniff"))
+            if access_log.isEnabledFor(logging.INFO):
+                _log_access(environ, response, time.perf_counter_ns() - started)
+        return response
+
+    return tween
+
+
+def _log_access(environ: dict[str, Any], response: Any, nanoseconds: int) -> None:
+    fields = {
+        "method": environ["REQUEST_METHOD"],
+        "path": environ.get("PATH_INFO", ""),
+        "status": response.status_int,
+        "ms": round(nanoseconds / 1e6, 2),
+    }
+    access_log.info("request", extra={"fields": fields})

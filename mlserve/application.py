@@ -1,0 +1,134 @@
+"""What one mlserve application owns. It hangs on the Pyramid registry as `registry.mlserve`; nothing is global.
+
+Building it opens nothing. `start` opens the database, loads the models and starts the background threads: it runs in
+the process that will answer requests, after every fork.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyramid.config import Configurator
+
+from mlserve.errors import ConfigurationError
+from mlserve.inference import LiveModels, ModelFamily
+from mlserve.inference.loaded import Limits
+from mlserve.observability.counters import Counters
+from mlserve.observability.health import HealthMonitor
+from mlserve.plugins import Plugin
+from mlserve.settings import Settings
+
+if TYPE_CHECKING:
+    from mlserve.api.resources import ModelResource
+    from mlserve.db.engine import Database
+    from mlserve.predictions.service import PredictionService
+
+log = logging.getLogger("mlserve")
+
+
+class Application:
+    """Settings and parts of one application, in the order in which they come to be."""
+
+    def __init__(self, settings: Settings, *, route_prefix: str = "", alone: bool = False) -> None:
+        self.settings = settings
+        self.route_prefix = route_prefix
+        self.alone = alone  # False: included into somebody else's application
+        self.plugins: dict[str, Plugin] = {}
+        self.families: dict[str, ModelFamily] = {}
+        self.plugin_of_family: dict[str, str] = {}
+        self.model_resources: dict[tuple[str, str], type[ModelResource]] = {}
+        self.migrations: list[str] = []
+        self.counters = Counters()
+        self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
+        self.live = LiveModels()
+        self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
+        self.started = False
+        self.stale_since: str | None = None  # when the registry was last seen, while the database is down
+        self._starting = threading.Lock()
+        self._at_start: list[Callable[[], None]] = []
+        self._at_stop: list[Callable[[], None]] = []
+        # These two exist from `start` on.
+        self.database: Database
+        self.serving: PredictionService
+
+    @property
+    def var(self) -> Path:
+        """The folder for what the server keeps."""
+        folder: Path = self.settings["mlserve.var"]
+        return folder
+
+    def owns(self, path: str) -> bool:
+        """Whether a path lies in the part of the URL space that mlserve answers for."""
+        if self.alone:
+            return True
+        prefix = f"/{self.route_prefix}" if self.route_prefix else ""
+        return path.startswith((f"{prefix}/api/", f"{prefix}/health/"))
+
+    def add_family(self, family: ModelFamily, plugin: str) -> None:
+        self.families[family.name] = family
+        self.plugin_of_family[family.name] = plugin
+
+    def families_by_plugin(self) -> dict[str, list[str]]:
+        """The families that each enabled plugin brought, by the plugin's label."""
+        labels = [plugin.label for plugin in self.plugins.values()]
+        return {label: [name for name, owner in self.plugin_of_family.items() if owner == label] for label in labels}
+
+    def family_for(self, suffix: str, key: str) -> ModelFamily:
+        """The enabled family that reads files with this suffix. Raises ConfigurationError naming the INI key."""
+        fitting = [family for family in self.families.values() if suffix in family.formats]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            names = ", ".join(family.name for family in fitting)
+            raise ConfigurationError(f"{key} is a {suffix} file, which more than one enabled family reads: {names}.")
+        known = "; ".join(f"{family.name} reads {' '.join(family.formats)}" for family in self.families.values())
+        kind = f"a {suffix} file" if suffix else "a file without a suffix"
+        raise ConfigurationError(
+            f"{key} is {kind}, which no plugin of mlserve.plugins reads ({known or 'none is enabled'})."
+        )
+
+    def at_start(self, action: Callable[[], None]) -> None:
+        self._at_start.append(action)
+
+    def at_stop(self, action: Callable[[], None]) -> None:
+        """Actions run in reverse order of registration, each whatever becomes of the others."""
+        self._at_stop.append(action)
+
+    def start(self) -> None:
+        """Open, load and start everything. Raises ConfigurationError and leaves nothing running."""
+        with self._starting:
+            if self.started:
+                return
+            try:
+                for action in self._at_start:
+                    action()
+            except BaseException:
+                self._stop()
+                raise
+            self.started = True
+            self.health.start()
+            self._at_stop.append(self.health.stop)
+        names = [model.name for model in self.live]
+        log.info("started", extra={"fields": {"models": names, "plugins": sorted(self.plugins)}})
+
+    def stop(self) -> None:
+        """Stop in order: what was answered is shipped as far as the grace allows, then all is closed."""
+        with self._starting:
+            if self.started:
+                self.started = False
+                self._stop()
+
+    def _stop(self) -> None:
+        while self._at_stop:
+            action = self._at_stop.pop()
+            try:
+                action()
+            except Exception:
+                log.exception("stop_failed", extra={"fields": {"action": repr(action)}})
+
+
+def application_settings(config: Configurator) -> dict[str, Any]:
+    """Pyramid's settings without values of another type than text, which cannot come from an INI."""
+    return {key: value for key, value in config.registry.settings.items() if isinstance(value, str)}

@@ -1,0 +1,144 @@
+"""The manifest: what a bundle is made of, and the digest that names it."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from mlserve.bundles.canonical import canonical_json, from_canonical
+from mlserve.errors import BundleError
+from mlserve.signature import Signature
+
+FORMAT: Final = 1
+_CONTENT: Final = {"format", "family", "files", "signature", "baseline", "golden", "metrics"}
+_FAMILY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_FILES: Final = 1000
+# No separators but "/", no dots alone, nothing hidden, no space: the same name on every file system.
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,7}")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """One file of a bundle: its path in the bundle, the SHA-256 of its bytes in hex, and their number."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds (`content`, which its digest is taken over) and where it came from (`provenance`).
+
+    Always whole and well-formed: BundleError or SignatureError at construction otherwise. Both parts are plain JSON.
+    """
+
+    content: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        # A copy by way of the canonical text: what is read back later is equal to what is here now.
+        whole = from_canonical(canonical_json({"content": self.content, "provenance": self.provenance}))
+        object.__setattr__(self, "content", whole["content"])
+        object.__setattr__(self, "provenance", whole["provenance"])
+        _check(self.content, self.provenance)
+        _require(len(_model_files(self.files)) == 1, "files: one model file, called model and its suffix")
+        _ = self.signature  # Raises where it is none.
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content's canonical JSON, in lower-case hex: the bundle's name."""
+        return hashlib.sha256(canonical_json(self.content)).hexdigest()
+
+    @property
+    def family(self) -> str:
+        return str(self.content["family"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return dict(self.content["metrics"])
+
+    @cached_property
+    def signature(self) -> Signature:
+        return Signature.from_json(self.content["signature"])
+
+    @cached_property
+    def files(self) -> tuple[BundleFile, ...]:
+        return tuple(BundleFile(**file) for file in self.content["files"])
+
+    @property
+    def artefact(self) -> str:
+        """The path of the model file in the bundle: at the top, called `model` and its suffix."""
+        return _model_files(self.files)[0]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"content": dict(self.content), "provenance": dict(self.provenance)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Manifest":
+        """The manifest of a decoded JSON value; BundleError for anything that `to_json` would not have given."""
+        _require(isinstance(value, Mapping) and set(value) == {"content", "provenance"}, "keys content and provenance")
+        return cls(value["content"], value["provenance"])
+
+
+def _model_files(files: Sequence[BundleFile]) -> list[str]:
+    return [file.path for file in files if "/" not in file.path and PurePosixPath(file.path).stem == "model"]
+
+
+def content_of(
+    family: str, files: Sequence[BundleFile], signature: Signature, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The `content` of a new manifest, with its files in the order that every manifest has."""
+    ordered = sorted(files, key=lambda file: file.path)
+    return {
+        "format": FORMAT,
+        "family": family,
+        "files": [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in ordered],
+        "signature": signature.to_json(),
+        "baseline": None,
+        "golden": [],
+        "metrics": dict(metrics),
+    }
+
+
+def _check(content: Any, provenance: Any) -> None:
+    _require(isinstance(provenance, Mapping), "provenance: an object")
+    _require(isinstance(content, Mapping), "content: an object")
+    if type(content.get("format")) is not int or content["format"] != FORMAT:
+        raise BundleError(f"The manifest has format {content.get('format')!r}, and this mlserve reads format {FORMAT}.")
+    _require(set(content) == _CONTENT, f"content: the keys {', '.join(sorted(_CONTENT))}")
+    family = content["family"]
+    _require(isinstance(family, str) and _FAMILY.fullmatch(family) is not None, "family: a name such as xgboost")
+    _require(content["baseline"] is None, "baseline: null")
+    _require(content["golden"] == [], "golden: an empty list")
+    _require(isinstance(content["metrics"], Mapping), "metrics: an object")
+    _require(isinstance(content["signature"], Mapping), "signature: an object")
+    _check_files(content["files"])
+
+
+def _check_files(files: Any) -> None:
+    _require(isinstance(files, list) and 0 < len(files) <= _MOST_FILES, f"files: 1 to {_MOST_FILES} of them")
+    for file in files:
+        _require(
+            isinstance(file, Mapping) and set(file) == {"path", "sha256", "size"},
+            "files: path, sha256 and size of each",
+        )
+        path, sha256, size = file["path"], file["sha256"], file["size"]
+        _require(isinstance(path, str) and _PATH.fullmatch(path) is not None, f"files: no such path as {path!r}")
+        _require(isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None, f"files: the SHA-256 of {path}")
+        _require(type(size) is int and size >= 0, f"files: the size of {path}")
+    paths = [file["path"] for file in files]
+    _require(paths == sorted(paths), "files: sorted by path")
+    # Names that differ by case only are one file on some file systems; a file cannot be another's folder either.
+    lower = {path.lower() for path in paths}
+    folders = {str(parent) for path in lower for parent in PurePosixPath(path).parents}
+    _require(len(lower) == len(paths) and not lower & folders, "files: each path once")
+
+
+def _require(right: bool, what: str) -> None:
+    if not right:
+        raise BundleError(f"This is not the manifest of a bundle; it must have {what}.")

@@ -1,0 +1,69 @@
+"""`mlserve db`: the database's tables, and how long predictions stay."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from mlserve.cli.ini import built, ini_argument
+from mlserve.db import migrate
+from mlserve.db.engine import open_database
+from mlserve.predictions import store
+from mlserve.settings import parse_duration
+
+BATCH = 1000
+
+
+@click.group()
+def db() -> None:
+    """Upgrade the database's tables, show their revision, purge old predictions."""
+
+
+@db.command()
+@ini_argument
+def upgrade(ini: Path) -> None:
+    """Bring the tables of the core and of the enabled plugins to this version."""
+    with built(ini) as application:
+        heads = migrate.upgrade(application.settings["mlserve.database.url"], application.migrations)
+    click.echo(f"The database is at {', '.join(heads)}.")
+
+
+@db.command()
+@ini_argument
+def current(ini: Path) -> None:
+    """Show the revisions that the database has; exit status 1 when it lacks some."""
+    with built(ini) as application:
+        settings = application.settings
+        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
+        try:
+            revisions = migrate.current(database)
+            well = migrate.is_current(database, application.migrations)
+        finally:
+            database.close()
+    click.echo(f"{', '.join(revisions) or 'no tables yet'}: {'up to date' if well else 'run mlserve db upgrade'}.")
+    raise SystemExit(0 if well else 1)
+
+
+@db.command()
+@ini_argument
+@click.option("--older-than", metavar="AGE", help="Such as 90d or 12h; default: mlserve.retention.age of the INI.")
+@click.option("--dry-run", is_flag=True, help="Only say how many predictions are older.")
+def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
+    """Remove predictions, and their actuals, that are older than an age."""
+    with built(ini) as application:
+        settings = application.settings
+        try:
+            age = settings["mlserve.retention.age"] if older_than is None else parse_duration(older_than)
+        except ValueError as error:
+            raise click.BadParameter(f"{older_than!r}: write {error}", param_hint="--older-than") from None
+        if age is None:
+            raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
+        border = datetime.now(UTC) - timedelta(seconds=age)
+        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
+        try:
+            count = store.count_older(database, border) if dry_run else store.purge(database, border, BATCH)
+        finally:
+            database.close()
+    click.echo(
+        f"{count:,} predictions older than {border:%Y-%m-%d %H:%M:%SZ} {'would be' if dry_run else 'were'} removed."
+    )

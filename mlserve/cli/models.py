@@ -1,0 +1,31 @@
+"""`mlserve models`: the registered models and their versions."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from mlserve.cli.ini import built, ini_argument
+from mlserve.db.engine import open_database
+from mlserve.registry import service
+
+
+@click.command()
+@ini_argument
+def models(ini: Path) -> None:
+    """List the registered models with their versions; a declared model is registered when a server first starts."""
+    table = Table("model", "version", "family", "digest", "created", box=None)
+    with built(ini) as application:
+        settings = application.settings
+        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
+        try:
+            with database.read() as connection:
+                for model in service.models(connection):
+                    for version in service.versions(connection, model["name"]):
+                        created = f"{version['created_at']:%Y-%m-%d %H:%M:%SZ}"
+                        number, family, digest = version["number"], version["family"], version["digest"]
+                        table.add_row(model["name"], str(number), family, digest[:16], created)
+        finally:
+            database.close()
+    Console().print(table)

@@ -1,0 +1,34 @@
+"""`mlserve routes`: the REST resources of each declared model."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from mlserve.api.cornice import VERBS
+from mlserve.api.resources import Resource
+from mlserve.cli.ini import built, ini_argument
+from mlserve.predictions.wiring import RESOURCES
+
+
+@click.command()
+@ini_argument
+def routes(ini: Path) -> None:
+    """List each declared model's resources (`proutes` lists the application's routes)."""
+    table = Table("model", "verbs", "path", "resource", box=None)
+    with built(ini) as application:
+        for name, path in application.settings.models.items():
+            family = application.family_for(path.suffix, f"mlserve.models.{name}").name
+            for (owner, resource_name), resource in sorted(application.model_resources.items()):
+                if owner == family:
+                    table.add_row(
+                        name, _verbs(resource), f"/api/v1/models/{name}/{resource_name}", f"{family}.{resource_name}"
+                    )
+            for route, (suffix, resource) in RESOURCES.items():
+                table.add_row(name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route)
+    Console(soft_wrap=True).print(table)
+
+
+def _verbs(resource: type[Resource]) -> str:
+    return " ".join(verb.upper() for verb in VERBS if hasattr(resource, verb))

@@ -1,0 +1,1 @@
+"""Alembic's environment and the core's revisions; see `mlserve.db.migrate`."""

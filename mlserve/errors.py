@@ -1,0 +1,136 @@
+"""Domain errors with stable codes. This module knows no HTTP: `mlserve.api.problems` gives each code its status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what a caller sent.
+
+    `pointer` is an RFC 6901 JSON pointer into the body as it was sent; `instance` counts from 0; `got` is a short
+    text of the offending value.
+    """
+
+    code: str
+    expected: str
+    got: str = ""
+    pointer: str = ""
+    instance: int | None = None
+    field: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "pointer": self.pointer,
+            "instance": self.instance,
+            "field": self.field,
+            "code": self.code,
+            "expected": self.expected,
+            "got": self.got,
+        }
+
+
+class MlserveError(Exception):
+    """Base of all errors that mlserve raises on purpose; `str()` is a sentence that a person can act on."""
+
+    code = "internal"
+
+    def __init__(
+        self, detail: str, *, problems: Sequence[Problem] = (), more: bool = False, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+        self.more = more
+        self.retry_after = retry_after
+
+
+class ConfigurationError(MlserveError):
+    """The INI, the environment or a plugin is wrong: the start stops with this one sentence."""
+
+    code = "configuration"
+
+
+class Unreadable(MlserveError):
+    """The body or a query parameter cannot be read at all: not JSON, not UTF-8, nested too deep."""
+
+    code = "unreadable"
+
+
+class Invalid(MlserveError):
+    """The body can be read but breaks the envelope or the version's signature."""
+
+    code = "invalid"
+
+
+class TooLarge(MlserveError):
+    """The body has more bytes, or the prediction more instances, than the limits allow."""
+
+    code = "too_large"
+
+
+class UnsupportedMediaType(MlserveError):
+    code = "unsupported_media_type"
+
+
+class NotAcceptable(MlserveError):
+    code = "not_acceptable"
+
+
+class ModelUnknown(MlserveError):
+    code = "model_unknown"
+
+
+class VersionUnknown(MlserveError):
+    code = "version_unknown"
+
+
+class PredictionUnknown(MlserveError):
+    code = "prediction_unknown"
+
+
+class NotSupported(MlserveError):
+    """The model's family cannot do what was asked."""
+
+    code = "not_supported"
+
+
+class IdempotencyKeyReused(MlserveError):
+    """The same `Idempotency-Key` came before with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class ModelNotReady(MlserveError):
+    """The model is known, but no version of it is loaded."""
+
+    code = "model_not_ready"
+
+
+class PredictionFailed(MlserveError):
+    """The family's predictor failed on a valid Batch; the cause is in the server's log, never in the answer."""
+
+    code = "prediction_failed"
+
+
+class DatabaseUnavailable(MlserveError):
+    code = "database_unavailable"
+
+
+class LogUnavailable(MlserveError):
+    """The prediction could not be kept, so it was not answered."""
+
+    code = "log_unavailable"
+
+
+class BundleError(MlserveError):
+    """A bundle or artefact cannot be read, or is not what its digest says."""
+
+    code = "bundle"
+
+
+class SignatureError(MlserveError):
+    """A signature contradicts itself, its artefact or its sidecar."""
+
+    code = "signature"

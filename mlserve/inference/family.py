@@ -1,0 +1,48 @@
+"""What a plugin implements to bring a model family: two protocols, nothing to inherit."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from mlserve.signature import Batch, Signature
+
+Concurrency = Literal["parallel", "serial"]
+
+
+class Predictor(Protocol):
+    """A loaded version, ready to answer.
+
+    `predict` is called from many threads at once unless `concurrency` is "serial"; then the core calls it from one
+    thread at a time.
+    """
+
+    concurrency: Concurrency
+    engine: str
+
+    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Answer the whole Batch: one array for each output, its first axis `batch.n` long."""
+
+    def info(self) -> dict[str, Any]:
+        """Describe the predictor in JSON values, for people."""
+
+    def close(self) -> None:
+        """Give memory and handles back; no `predict` runs any more."""
+
+
+class ModelFamily(Protocol):
+    """A kind of model that one plugin knows how to inspect, load and run."""
+
+    name: str
+    formats: tuple[str, ...]  # file suffixes, with the dot
+    runs_code: bool  # True: loading an artefact can run code that the artefact brings
+
+    def inspect(self, path: Path) -> Signature:
+        """Read the signature out of an artefact. Raises BundleError or SignatureError."""
+
+    def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> Predictor:
+        """Load an artefact that answers `signature`. Raises BundleError or SignatureError."""
+
+    def libraries(self) -> dict[str, str]:
+        """Name and version of the libraries that compute the answer: part of each prediction's lineage."""

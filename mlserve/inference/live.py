@@ -1,0 +1,62 @@
+"""The models that this process can answer for, swapped atomically under the readers' feet."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlserve.errors import ModelNotReady, ModelUnknown
+from mlserve.inference.loaded import LoadedVersion
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """A model by name, its family, and the version that answers (None while none is loaded, with the reason)."""
+
+    name: str
+    family: str
+    champion: LoadedVersion | None = None
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        return "ready" if self.champion is not None else "failed"
+
+    def loaded(self) -> LoadedVersion:
+        """The version that answers. Raises ModelNotReady."""
+        if self.champion is None:
+            raise ModelNotReady(f"Model {self.name} has no loaded version: {self.reason}", retry_after=5)
+        return self.champion
+
+
+class LiveModels:
+    """Readers take one dictionary look-up and no lock; writers replace the whole dictionary."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, LiveModel] = {}
+        self._writing = threading.Lock()
+
+    def put(self, model: LiveModel) -> None:
+        with self._writing:
+            self._models = {**self._models, model.name: model}
+
+    def get(self, name: str) -> LiveModel:
+        """The model of that name. Raises ModelUnknown."""
+        model = self._models.get(name)
+        if model is None:
+            raise ModelUnknown(f"There is no model {name!r} here.")
+        return model
+
+    def family_of(self, name: str) -> str | None:
+        model = self._models.get(name)
+        return None if model is None else model.family
+
+    def __iter__(self) -> Iterator[LiveModel]:
+        return iter(sorted(self._models.values(), key=lambda model: model.name))
+
+    def close(self) -> None:
+        """Close every predictor; the models stay known but answer no more."""
+        with self._writing:
+            models, self._models = self._models, {}
+        for model in models.values():
+            if model.champion is not None:
+                model.champion.predictor.close()

@@ -1,0 +1,1 @@
+"""Logging, the request id and in-process counters."""

@@ -1,0 +1,111 @@
+"""Finds the plugins that the INI enables, checks the contract version they were built for, and includes them."""
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
+from types import ModuleType
+
+from pyramid.config import Configurator
+
+from mlserve.errors import ConfigurationError
+
+API_VERSION = (1, 0)
+GROUP = "mlserve.plugins"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An enabled plugin: its name in the INI, its module, and the distribution that brought it."""
+
+    name: str
+    module: ModuleType
+    distribution: str
+    version: str
+
+    @property
+    def label(self) -> str:
+        """As it stands in every prediction's lineage."""
+        return f"{self.distribution} {self.version}"
+
+
+def installed() -> dict[str, EntryPoint]:
+    """The installed plugins by name, enabled or not."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def find(name: str) -> Plugin:
+    """Resolve a name of `mlserve.plugins`: an installed plugin's name, or the dotted name of a module."""
+    point = installed().get(name)
+    dotted = point.value if point else name
+    try:
+        module = importlib.import_module(dotted)
+    except ImportError as error:
+        raise ConfigurationError(_why_not(name, dotted, error)) from error
+    _check(name, module)
+    distribution = point.dist.name if point and point.dist else _distribution_of(module)
+    return Plugin(name, module, distribution, _version_of(distribution))
+
+
+def includeme(config: Configurator) -> None:
+    """Include the plugins of `mlserve.plugins`, in that order."""
+    application = config.registry.mlserve
+    for name in application.settings["mlserve.plugins"]:
+        plugin = find(name)
+        if plugin.name in application.plugins:
+            raise ConfigurationError(f"mlserve.plugins names {name!r} twice: remove one.")
+        application.plugins[plugin.name] = plugin
+        config.include(plugin.module)
+    enabled = {plugin.module.__name__ for plugin in application.plugins.values()}
+    application.settings.refuse_unknown({name: point.value in enabled for name, point in installed().items()})
+
+
+def _check(name: str, module: ModuleType) -> None:
+    if not callable(getattr(module, "includeme", None)):
+        raise ConfigurationError(f"mlserve.plugins names {name!r}, but {module.__name__} has no includeme(config).")
+    needs = getattr(module, "MLSERVE_API", None)
+    if needs is None:
+        raise ConfigurationError(
+            f"mlserve.plugins names {name!r}, but {module.__name__} does not say which plugin contract it was built "
+            f"for: it needs MLSERVE_API = {API_VERSION} beside its includeme."
+        )
+    if needs[0] != API_VERSION[0] or needs[1] > API_VERSION[1]:
+        raise ConfigurationError(
+            f"mlserve.plugins names {name!r}, but {module.__name__} was built for plugin contract "
+            f"{'.'.join(map(str, needs))} and this mlserve has {'.'.join(map(str, API_VERSION))}."
+        )
+
+
+def _why_not(name: str, dotted: str, error: ImportError) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name in (dotted, dotted.partition(".")[0]):
+        known = ", ".join(sorted(installed())) or "none"
+        return f"mlserve.plugins names {name!r}, which is not installed (installed plugins: {known})."
+    return f"mlserve.plugins names {name!r}, which cannot be imported: {error}"
+
+
+def _distribution_of(module: ModuleType) -> str:
+    top = module.__name__.partition(".")[0]
+    return packages_distributions().get(top, [top])[0]
+
+
+def _version_of(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unpackaged"
+
+
+def refuse_in_pyramid_includes(names: list[str]) -> None:
+    """Refuse plugins, and Cornice, in `pyramid.includes`, which runs before the core's directives exist."""
+    for name in names:
+        if name == "cornice":
+            raise ConfigurationError("pyramid.includes names cornice, which mlserve sets up itself: remove it there.")
+        point = installed().get(name)
+        try:
+            module = importlib.import_module(point.value if point else name)
+        except ImportError:
+            continue  # Pyramid itself says what is wrong with it.
+        if hasattr(module, "MLSERVE_API"):
+            raise ConfigurationError(
+                f"pyramid.includes names the plugin {name!r}, which runs too early there: move it to mlserve.plugins."
+            )

@@ -1,0 +1,1 @@
+"""The prediction resource and its log: every answered prediction is durable before its answer leaves."""

@@ -1,0 +1,130 @@
+"""One transaction of the shipper: some records of a segment and the new position, together or not at all."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mlserve.db.engine import Database
+from mlserve.db.failures import is_data_error
+from mlserve.predictions.inserts import insert_new
+from mlserve.predictions.log import Counts
+from mlserve.predictions.record import PredictionRecord, decode, glimpse, row
+from mlserve.predictions.spool.frame import HEADER_SIZE
+from mlserve.predictions.spool.positions import Place, lock_place, move_place, now
+from mlserve.predictions.spool.reader import Segment, SegmentFile
+from mlserve.predictions.spool.set_aside import set_aside
+
+log = logging.getLogger("mlserve.shipper")
+
+# A transaction takes no more bytes of a segment than this, however few records they are.
+_MOST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A record on its way: where it stood, what it was there, and its row."""
+
+    position: int
+    payload: bytes
+    row: dict[str, Any]
+
+
+class Delivery:
+    """Ships stretches of segments. What the database refuses for its content is set aside and stops nothing else."""
+
+    def __init__(self, folder: Path, database: Database, batch: int, counters: Counts) -> None:
+        self._folder = folder
+        self._database = database
+        self._batch = batch
+        self._counters = counters
+        self._insert = insert_new(database, ["id"])
+
+    def ship(self, segment: Segment, file: SegmentFile) -> tuple[int, bool]:
+        """How many records were moved, and whether there may be more to move now.
+
+        Raises DatabaseUnavailable or OSError; then nothing has moved.
+        """
+        with self._database.write() as connection:
+            place = lock_place(connection, segment.name)
+            if place.finished_at is not None:
+                return 0, False
+            stretch = file.read(place.position, self._batch, _MOST_BYTES)
+            parcels, aside = self._unpack(segment, place.position, stretch.payloads)
+            aside += self._deliver(connection, segment, parcels)
+            end = stretch.end
+            if stretch.stuck and file.complete:
+                end = self._skip_damage(segment, file, end)
+            finished = file.complete and end >= file.size
+            moved = len(stretch.payloads)
+            new = Place(end, place.records + moved - aside, place.set_aside + aside, now() if finished else None)
+            if new != place:
+                move_place(connection, segment.name, new)
+        self._counters.add("records_shipped", moved - aside)
+        self._counters.add("records_set_aside", aside)
+        return moved, end > place.position and not finished
+
+    def _unpack(self, segment: Segment, position: int, payloads: list[bytes]) -> tuple[list[Parcel], int]:
+        parcels: list[Parcel] = []
+        aside = 0
+        for payload in payloads:
+            try:
+                parcels.append(Parcel(position, payload, row(decode(payload))))
+            except (ValueError, OverflowError) as error:
+                self._set_aside(segment, position, payload, _why_unreadable(payload, error))
+                aside += 1
+            position += HEADER_SIZE + len(payload)
+        return parcels, aside
+
+    def _deliver(self, connection: Connection, segment: Segment, parcels: list[Parcel]) -> int:
+        """Inserts the parcels; how many had to be set aside. Halves what is refused until the guilty stand alone."""
+        if not parcels:
+            return 0
+        try:
+            with connection.begin_nested():
+                self._insert.many(connection, [parcel.row for parcel in parcels])
+        except Exception as error:
+            if not is_data_error(error):
+                raise
+            if len(parcels) == 1:
+                self._set_aside(segment, parcels[0].position, parcels[0].payload, _first_line(error))
+                return 1
+            middle = len(parcels) // 2
+            first = self._deliver(connection, segment, parcels[:middle])
+            return first + self._deliver(connection, segment, parcels[middle:])
+        return 0
+
+    def _skip_damage(self, segment: Segment, file: SegmentFile, start: int) -> int:
+        """Where to go on in a segment whose writer is gone, when the bytes at `start` are no whole record."""
+        end = file.next_whole(start)
+        fields = {"segment": segment.name, "position": start, "bytes": end - start}
+        if end == file.size:
+            # The writer was killed while it wrote this; nobody was answered for it.
+            log.info("spool_torn_record", extra={"fields": fields})
+            return end
+        log.error("spool_damaged", extra={"fields": fields})
+        self._counters.add("spool_damaged")
+        set_aside(self._folder, segment.name, start, file.bytes_between(start, end), "damaged on disk")
+        return end
+
+    def _set_aside(self, segment: Segment, position: int, payload: bytes, reason: str) -> None:
+        name = set_aside(self._folder, segment.name, position, payload, reason)
+        fields = {"record": name, "segment": segment.name, "position": position, "reason": reason}
+        log.error("record_set_aside", extra={"fields": fields})
+
+
+def _why_unreadable(payload: bytes, error: Exception) -> str:
+    try:
+        found = glimpse(payload).v
+    except ValueError:
+        return f"not a record: {error}"
+    known = PredictionRecord.v
+    if found > known:
+        return f"format {found} is newer than this version of mlserve knows ({known})"
+    return f"not a record of format {found}: {error}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]

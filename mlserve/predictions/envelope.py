@@ -1,0 +1,118 @@
+"""The envelope of a prediction: what stands around the instances, read before anything is known of the version."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from mlserve.errors import Invalid, Problem, Unreadable
+
+REFERENCE_LENGTH = 255
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`instances` or `columns` as raw JSON, decoded later with the version's own signature."""
+
+    instances: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    columns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    reference: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+FIELDS = Envelope.__struct_fields__
+_decode = msgspec.json.Decoder(Envelope).decode
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+
+def read_envelope(body: bytes, max_depth: int) -> tuple[Envelope, list[Problem]]:
+    """Read the envelope, and say everything that is wrong with it. Raises Unreadable for what is not JSON.
+
+    With problems, the Envelope holds what could be read all the same, so that the instances can be checked too.
+    """
+    try:
+        envelope = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_slowly(body, max_depth)
+    return envelope, _problems_of(envelope)
+
+
+def read_any(body: bytes, max_depth: int) -> Any:
+    """The body as untyped JSON values. Raises Unreadable."""
+    refuse_depth(body, max_depth)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable(f"The body is not JSON: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"The body is not UTF-8 at byte {error.start} of a text in it.") from error
+
+
+def refuse_depth(body: bytes, max_depth: int) -> None:
+    """Raise Unreadable where brackets nest deeper than `max_depth`; texts are passed over."""
+    depth = 0
+    for token in _BRACKETS.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise Unreadable(f"The body is nested more than {max_depth} levels deep (mlserve.limits.depth).")
+        elif first in b"]}":
+            depth -= 1
+
+
+def _read_slowly(body: bytes, max_depth: int) -> tuple[Envelope, list[Problem]]:
+    value = read_any(body, max_depth)
+    if not isinstance(value, dict):
+        problem = Problem(code="type", expected="an object with instances or columns", got=_short(value))
+        raise Invalid("The body is not an object.", problems=[problem])
+    problems = [
+        Problem("unknown_field", f"one of {', '.join(FIELDS)}", _short(name), _pointer(name), field=name)
+        for name in value
+        if name not in FIELDS
+    ]
+    readable: dict[str, Any] = {
+        name: msgspec.Raw(msgspec.json.encode(value[name])) for name in ("instances", "columns") if name in value
+    }
+    for name, kind, word in (("reference", str, "a string"), ("parameters", dict, "an object")):
+        given = value.get(name)
+        if given is None or isinstance(given, kind):
+            readable[name] = given
+        else:
+            problems.append(_wrong(name, "type", word, given))
+    envelope = Envelope(**readable)
+    return envelope, problems + _problems_of(envelope)
+
+
+def _problems_of(envelope: Envelope) -> list[Problem]:
+    problems = []
+    given = [name for name in ("instances", "columns") if getattr(envelope, name) is not msgspec.UNSET]
+    if len(given) != 1:
+        got = "both" if given else "neither"
+        problems.append(Problem(code="required", expected="either instances or columns", got=got))
+    reference = envelope.reference
+    if reference is not None and (len(reference) > REFERENCE_LENGTH or "\0" in reference):
+        expected = f"at most {REFERENCE_LENGTH} characters without NUL"
+        problems.append(
+            _wrong("reference", "length" if len(reference) > REFERENCE_LENGTH else "nul", expected, reference)
+        )
+    for name in envelope.parameters or ():
+        pointer = "/parameters" + _pointer(name)
+        problems.append(
+            Problem(
+                code="unknown_field", expected="no parameters: none is known", got=name, pointer=pointer, field=name
+            )
+        )
+    return problems
+
+
+def _wrong(name: str, code: str, expected: str, value: Any) -> Problem:
+    return Problem(code=code, expected=expected, got=_short(value), pointer=f"/{name}", field=name)
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 80 else text[:77] + "..."

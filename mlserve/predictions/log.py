@@ -1,0 +1,211 @@
+"""The prediction log's ways behind one interface: into SQL, through the spool, or nowhere."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlserve.db.engine import Database
+from mlserve.db.failures import is_data_error
+from mlserve.db.insert import CompiledInsert
+from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
+from mlserve.predictions import lookup, store
+from mlserve.predictions.inserts import insert_new
+from mlserve.predictions.record import PredictionRecord, encode, row
+from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.predictions.spool.writer import SpoolWriter
+from mlserve.predictions.store import Known
+
+
+class Counts(Protocol):
+    """Where drops are counted."""
+
+    def add(self, name: str, n: int = 1) -> None: ...
+
+
+class PredictionLog(Protocol):
+    """Keeps predictions before they are answered, and finds them again."""
+
+    def keep(self, record: PredictionRecord) -> None:
+        """Makes the record durable. Raises LogUnavailable or DatabaseUnavailable; then nothing is kept."""
+
+    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
+        """Keeps a record with an idempotency key in SQL, whatever the way; the record that holds the key now.
+
+        Raises IdempotencyKeyReused if the key came before with another body, DatabaseUnavailable, LogUnavailable.
+        """
+
+    def find(self, prediction_id: str) -> PredictionRecord | None:
+        """The prediction of that id, also one that was just answered. Raises DatabaseUnavailable."""
+
+    def known(self, ids: Collection[str]) -> dict[str, Known]:
+        """The model, version and number of instances of those that exist. Raises DatabaseUnavailable."""
+
+    def state(self) -> dict[str, Any]:
+        """What health shows of the log. Raises DatabaseUnavailable."""
+
+    def close(self) -> None: ...
+
+
+class SqlLog:
+    """Way `sql`: one insert, committed before the answer.
+
+    With `answer_unkept`, a prediction that cannot be kept is counted as `log_drops` instead of refused. `folder` is the
+    spool of a time when the way was another; what is not shipped of it is found too.
+    """
+
+    def __init__(
+        self, database: Database, *, folder: Path | None = None, answer_unkept: bool = False, counters: Counts
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._answer_unkept = answer_unkept
+        self._counters = counters
+        self._gauge = SpoolGauge(folder, database) if folder else None
+        self._insert = insert_new(database, ["id"])
+        self._insert_keyed = insert_new(database, ["caller", "model", "idempotency_key"])
+
+    def keep(self, record: PredictionRecord) -> None:
+        try:
+            try:
+                self._store(record)
+            except DatabaseUnavailable:
+                # A connection that broke while it was idle is replaced now. Should the first commit have arrived
+                # after all, the id is there and nothing happens.
+                self._store(record)
+        except (DatabaseUnavailable, LogUnavailable):
+            drop(self._answer_unkept, self._counters)
+
+    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
+        key = record.idempotency_key
+        if key is None:
+            raise ValueError("keep_once is for records with an idempotency key")
+        for _ in range(2):
+            with self._database.write() as connection:
+                if self._execute(self._insert_keyed, connection, record):
+                    return record
+                kept = store.get_keyed(connection, record.caller, record.model, key)
+            if kept is not None:
+                return _same_body(kept, record)
+            # The other record was purged between the two statements, so that now the key is free.
+        raise LogUnavailable("The prediction's idempotency key was taken and freed again and again.", retry_after=1)
+
+    def find(self, prediction_id: str) -> PredictionRecord | None:
+        return lookup.find(self._database, self._folder, prediction_id)
+
+    def known(self, ids: Collection[str]) -> dict[str, Known]:
+        return lookup.known(self._database, self._folder, ids)
+
+    def state(self) -> dict[str, Any]:
+        return {"way": "sql"} | (self._gauge.read().as_dict() if self._gauge else {})
+
+    def close(self) -> None:
+        """Nothing to close: the database belongs to the application."""
+
+    def _store(self, record: PredictionRecord) -> None:
+        with self._database.write() as connection:
+            self._execute(self._insert, connection, record)
+
+    def _execute(self, insert: CompiledInsert, connection: Any, record: PredictionRecord) -> int:
+        try:
+            return insert.one(connection, row(record))
+        except Exception as error:
+            if is_data_error(error):
+                raise LogUnavailable(f"The database refuses the prediction's record: {error}.") from error
+            raise
+
+
+class SpoolLog:
+    """Way `process`: one record appended to this worker's spool segment; the shipper brings it into SQL.
+
+    A record with an idempotency key goes into SQL, as with way `sql`.
+    """
+
+    def __init__(
+        self,
+        writer: SpoolWriter,
+        database: Database,
+        folder: Path,
+        *,
+        answer_unkept: bool = False,
+        counters: Counts,
+    ) -> None:
+        self._append = writer.append
+        self._writer = writer
+        self._sql = SqlLog(database, folder=folder, answer_unkept=False, counters=counters)
+        self._answer_unkept = answer_unkept
+        self._counters = counters
+
+    def keep(self, record: PredictionRecord) -> None:
+        try:
+            self._append(encode(record))
+        except LogUnavailable:
+            drop(self._answer_unkept, self._counters)
+
+    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
+        return self._sql.keep_once(record)
+
+    def find(self, prediction_id: str) -> PredictionRecord | None:
+        return self._sql.find(prediction_id)
+
+    def known(self, ids: Collection[str]) -> dict[str, Known]:
+        return self._sql.known(ids)
+
+    def state(self) -> dict[str, Any]:
+        return self._sql.state() | {"way": "process"}
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class NullLog:
+    """Way `off`: keeps nothing and finds nothing."""
+
+    def keep(self, record: PredictionRecord) -> None: ...
+
+    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
+        return record
+
+    def find(self, prediction_id: str) -> PredictionRecord | None:
+        return None
+
+    def known(self, ids: Collection[str]) -> dict[str, Known]:
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        return {"way": "off"}
+
+    def close(self) -> None: ...
+
+
+def open_log(
+    way: str,
+    database: Database,
+    folder: Path,
+    *,
+    segment_size: int = 64 * 1024 * 1024,
+    answer_unkept: bool = False,
+    counters: Counts,
+) -> PredictionLog:
+    """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
+    if way == "off":
+        return NullLog()
+    if way == "sql":
+        return SqlLog(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
+    writer = SpoolWriter(folder, segment_size)
+    return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters)
+
+
+def drop(answer_unkept: bool, counters: Counts) -> None:
+    """To be called while handling the failure: counts it where the operator wants answers anyway, else raises it."""
+    if not answer_unkept:
+        raise
+    counters.add("log_drops")
+
+
+def _same_body(kept: PredictionRecord, record: PredictionRecord) -> PredictionRecord:
+    if kept.body_digest != record.body_digest:
+        raise IdempotencyKeyReused(
+            f"The Idempotency-Key {record.idempotency_key!r} came before with another body;"
+            " use a new key for a new request."
+        )
+    return kept

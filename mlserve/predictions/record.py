@@ -1,0 +1,89 @@
+"""One prediction as the log keeps it: the spool's payload and the row of table `predictions`, from the same fields."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+# Every payload of this format begins with these bytes and then the id; the search for an unshipped id relies on it.
+HEAD = b'{"v":1,"id":"'
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", tag=1):
+    """What is kept of one answered request.
+
+    `inputs` and `outputs` are JSON texts: an array of `n` objects by field name. `created_at` is in microseconds since
+    1970 UTC. `asked` is what the caller asked for (`alias:champion`, `version:3`); `alias`, `version` and `digest` are
+    what answered. `not_kept` names the fields that the log keeps only as a hash or not at all. The `v` of the JSON form
+    is the format's number.
+    """
+
+    v: ClassVar[int] = 1
+
+    id: str
+    model: str
+    version: int
+    digest: str
+    family: str
+    engine: str
+    plugin: str
+    library: str
+    asked: str
+    created_at: int
+    duration_us: int
+    n: int
+    inputs: msgspec.Raw
+    outputs: msgspec.Raw
+    alias: str | None = None
+    arm: str | None = None
+    rollout_id: str | None = None
+    rollout_revision: int | None = None
+    bucket: float | None = None
+    caller: str = ""
+    reference: str | None = None
+    request_id: str | None = None
+    warnings: list[dict[str, Any]] | None = None
+    not_kept: dict[str, str] | None = None
+    idempotency_key: str | None = None
+    body_digest: str | None = None
+    worker: str | None = None
+
+
+class Glimpse(msgspec.Struct):
+    """The two fields that a record of any format has, and that a broken one may still have."""
+
+    v: int = 0
+    id: str = ""
+
+
+COLUMNS = PredictionRecord.__struct_fields__
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(PredictionRecord).decode
+glimpse = msgspec.json.Decoder(Glimpse).decode
+
+
+def payload_head(prediction_id: str) -> bytes:
+    """The bytes with which the payload of this id begins."""
+    return HEAD + prediction_id.encode() + b'"'
+
+
+def created_at(record: PredictionRecord) -> datetime:
+    return _EPOCH + timedelta(microseconds=record.created_at)
+
+
+def row(record: PredictionRecord) -> dict[str, Any]:
+    """The record as values for an insert into table `predictions`."""
+    values = {name: getattr(record, name) for name in COLUMNS}
+    values["created_at"] = created_at(record)
+    values["format"] = record.v
+    return values
+
+
+def from_row(values: dict[str, Any]) -> PredictionRecord:
+    """The record that a row of table `predictions` holds; columns that a record does not have are left aside."""
+    fields = {name: values[name] for name in COLUMNS}
+    fields["created_at"] = (values["created_at"] - _EPOCH) // timedelta(microseconds=1)
+    return PredictionRecord(**fields)

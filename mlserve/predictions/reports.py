@@ -1,0 +1,91 @@
+"""Reads what callers report as actuals, checked against the outputs of the version that answered."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from mlserve.application import Application
+from mlserve.errors import Invalid, MlserveError, Problem, TooLarge
+from mlserve.predictions.store import Known
+from mlserve.registry.signatures import signature_of
+from mlserve.signature import Decoder, Field, Signature
+
+
+@dataclass
+class BulkItem:
+    """One item of a bulk report: the values to store, or the answer that says why not."""
+
+    id: str
+    values: dict[str, list[Any]] | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+def read_report(application: Application, prediction: Known, body: dict[str, Any]) -> dict[str, list[Any]]:
+    """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
+    for name in body:
+        if name != "actuals":
+            raise _invalid(Problem("unknown_field", "actuals", name, f"/{name}", field=name))
+    values = body.get("actuals")
+    if not isinstance(values, dict) or not values:
+        raise _invalid(
+            Problem("required", "an object: output → list of a value or null per instance", pointer="/actuals")
+        )
+    try:
+        batch = _decoder(application, prediction).decode(None, msgspec.json.encode(values))
+    except Invalid as error:
+        raise Invalid(error.detail, problems=[_moved(problem) for problem in error.problems], more=error.more) from None
+    if batch.n != prediction.n:
+        raise _invalid(Problem("length", f"{prediction.n} values, one per instance", str(batch.n), "/actuals"))
+    return {name: batch.values(name) for name in values}
+
+
+def read_bulk(application: Application, model: str, body: dict[str, Any]) -> list[BulkItem]:
+    """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
+    items = body.get("actuals")
+    if not isinstance(items, list) or not items:
+        raise _invalid(Problem("required", "a list of objects with id and actuals", pointer="/actuals"))
+    limit = application.limits.instances
+    if len(items) > limit:
+        raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
+    identities = [item.get("id") if isinstance(item, dict) else None for item in items]
+    known = application.serving.log.known({identity for identity in identities if isinstance(identity, str)})
+    return [_read_item(application, model, item, known) for item in items]
+
+
+def _read_item(application: Application, model: str, item: Any, known: dict[str, Known]) -> BulkItem:
+    identity = item.get("id") if isinstance(item, dict) else None
+    if not isinstance(identity, str):
+        return BulkItem("", answer=_refusal(_invalid(Problem("required", "an object with id and actuals"))))
+    prediction = known.get(identity)
+    if prediction is None or prediction.model != model:
+        return BulkItem(identity, answer={"stored": False, "code": "prediction_unknown"})
+    try:
+        values = read_report(application, prediction, {name: value for name, value in item.items() if name != "id"})
+    except MlserveError as error:
+        return BulkItem(identity, answer=_refusal(error))
+    return BulkItem(identity, values)
+
+
+def _decoder(application: Application, prediction: Known) -> Decoder:
+    """A report is a set of columns: the outputs, each optional, each value nullable."""
+    outputs = signature_of(application, prediction.model, prediction.version).outputs
+    fields = tuple(
+        Field(output.name, output.type, output.shape, required=False, nullable=True, categories=output.categories)
+        for output in outputs
+    )
+    limits = application.limits
+    return Decoder(Signature(fields, ()), max_instances=limits.instances, max_problems=limits.problems)
+
+
+def _moved(problem: Problem) -> Problem:
+    """The decoder takes the report for columns; the caller sent actuals."""
+    return replace(problem, pointer=problem.pointer.replace("/columns", "/actuals", 1))
+
+
+def _refusal(error: MlserveError) -> dict[str, Any]:
+    return {"stored": False, "code": error.code, "errors": [problem.as_dict() for problem in error.problems]}
+
+
+def _invalid(problem: Problem) -> Invalid:
+    return Invalid("The actuals do not fit the prediction.", problems=[problem])

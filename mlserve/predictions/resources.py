@@ -1,0 +1,154 @@
+"""Predictions as REST resources: make one, read it back, list them, and say what really happened."""
+
+import re
+from typing import Any
+
+from pyramid.response import Response
+from sqlalchemy import Connection
+
+from mlserve.api.negotiation import read_body, require_json_sent
+from mlserve.api.query import read_query
+from mlserve.api.renderer import json_response
+from mlserve.api.resources import ModelResource, Resource
+from mlserve.errors import Invalid, PredictionUnknown, Unreadable
+from mlserve.predictions import actuals, store
+from mlserve.predictions.envelope import read_any
+from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.reports import read_bulk, read_report
+from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
+from mlserve.predictions.service import Asked, answer_json
+from mlserve.predictions.store import Known
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class PredictionsResource(ModelResource):
+    """The predictions of one model. A family's own class names its `family`."""
+
+    plain = frozenset({"post"})
+
+    def post(self) -> Response:
+        """Answer the instances of the body; the answer leaves only when the prediction is kept."""
+        environ = self.request.environ
+        require_json_sent(environ)
+        serving = self.request.serving
+        body = read_body(environ, serving.limits.body)
+        asked = Asked(request_id=environ["mlserve.request_id"], idempotency_key=_idempotency_key(environ))
+        record = serving.answer(self.context.model.loaded(), body, asked)
+        return json_response(answer_json(record), *_headers(environ, record, asked))
+
+    def get(self) -> dict[str, Any]:
+        """The kept predictions, newest first, a page at a time."""
+        query = read_query(self.request.environ, PredictionsQuery)
+        cursor = query.pop("cursor")
+        limit = query.pop("limit")
+        with self.request.mlserve.database.read() as connection:
+            rows = store.list_predictions(
+                connection, self.context.model.name, before_id=cursor, limit=limit + 1, **query
+            )
+        page = rows[:limit]
+        return {
+            "predictions": [describe_prediction(row) for row in page],
+            "next": page[-1].id if len(rows) > limit else None,
+        }
+
+
+class PredictionResource(Resource):
+    """One kept prediction."""
+
+    def get(self) -> dict[str, Any]:
+        application = self.request.mlserve
+        record = find(self.request, self.context.model.name)
+        with application.database.read() as connection:
+            current = actuals.current(connection, record.id)
+        return {**describe_prediction(record), "actuals": None if current is None else describe_revision(current)}
+
+
+class ActualsResource(Resource):
+    """What really happened for one prediction; each PUT is a new revision, and none is lost."""
+
+    def get(self) -> dict[str, Any]:
+        """All revisions, the current one first."""
+        prediction = known(self.request, self.context.model.name)
+        with self.request.mlserve.database.read() as connection:
+            revisions = actuals.history(connection, prediction.id)
+        return {"id": prediction.id, "revisions": [describe_revision(revision) for revision in revisions]}
+
+    def put(self) -> dict[str, Any]:
+        """Add a revision, which is the current one from now on."""
+        body = json_body(self.request)
+        prediction = known(self.request, self.context.model.name)
+        values = read_report(self.request.mlserve, prediction, body)
+        with self.request.mlserve.database.write() as connection:
+            stored = _put(self.request, connection, prediction.id, prediction.model, values)
+        return {"id": prediction.id, **stored}
+
+
+class BulkActualsResource(Resource):
+    """Actuals of many predictions at once, answered one by one."""
+
+    def post(self) -> dict[str, Any]:
+        """Store every report that fits its prediction; say of each other one why it does not."""
+        model = self.context.model.name
+        items = read_bulk(self.request.mlserve, model, json_body(self.request))
+        with self.request.mlserve.database.write() as connection:
+            for item in items:
+                if item.values is not None:
+                    item.answer = {"stored": True, **_put(self.request, connection, item.id, model, item.values)}
+        answers = [{"id": item.id, **item.answer} for item in items]
+        stored = sum(answer["stored"] for answer in answers)
+        return {"stored": stored, "refused": len(answers) - stored, "results": answers}
+
+
+def _put(
+    request: Any, connection: Connection, identity: str, model: str, values: dict[str, list[Any]]
+) -> dict[str, Any]:
+    stored = actuals.put(connection, identity, model, values, request_id=request.request_id)
+    return describe_revision(stored)
+
+
+def find(request: Any, model: str) -> PredictionRecord:
+    """The prediction of the path, wherever it is kept right now. Raises PredictionUnknown."""
+    identity = request.matchdict["id"].lower()
+    record: PredictionRecord | None = request.serving.log.find(identity)
+    if record is None or record.model != model:
+        raise _unknown(model, identity)
+    return record
+
+
+def known(request: Any, model: str) -> Known:
+    """What actuals are checked against, of the prediction of the path. Raises PredictionUnknown."""
+    identity = request.matchdict["id"].lower()
+    prediction: Known | None = request.serving.log.known([identity]).get(identity)
+    if prediction is None or prediction.model != model:
+        raise _unknown(model, identity)
+    return prediction
+
+
+def _unknown(model: str, identity: str) -> PredictionUnknown:
+    return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
+
+
+def json_body(request: Any) -> dict[str, Any]:
+    """The JSON object of the body. Raises Unreadable, Invalid, TooLarge, UnsupportedMediaType."""
+    require_json_sent(request.environ)
+    limits = request.serving.limits
+    value = read_any(read_body(request.environ, limits.body), limits.depth)
+    if not isinstance(value, dict):
+        raise Invalid("The body is not an object.")
+    return value
+
+
+def _idempotency_key(environ: dict[str, Any]) -> str | None:
+    key: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Unreadable("The Idempotency-Key header must be 1 to 255 visible ASCII characters.")
+    return key
+
+
+def _headers(environ: dict[str, Any], record: PredictionRecord, asked: Asked) -> list[tuple[str, str]]:
+    path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+    headers = [("Content-Location", f"{path.rstrip('/')}/{record.id}")]
+    if asked.idempotency_key is not None and record.request_id != asked.request_id:
+        headers.append(("Idempotency-Replayed", "true"))
+    return headers

@@ -1,0 +1,38 @@
+"""The form of one record in a segment: length and CRC-32 of the payload, four bytes each, then the payload."""
+
+import struct
+from zlib import crc32
+
+HEADER = struct.Struct("<II")
+HEADER_SIZE = HEADER.size
+
+# A length above this is no length but damage. Its first byte is below 0x20 for every true one, which no JSON text
+# contains, so a payload can never hold the forged header of another frame.
+LARGEST = 0x1FFFFFFF
+
+
+def frame(payload: bytes) -> bytes:
+    """The payload with its header. Raises ValueError for one that no reader would take."""
+    if not 0 < len(payload) <= LARGEST:
+        raise ValueError(f"A record of {len(payload)} bytes cannot be framed.")
+    return HEADER.pack(len(payload), crc32(payload)) + payload
+
+
+def payload_at(data: bytes, offset: int) -> bytes | None:
+    """The payload of the frame that begins at `offset`; None if it is incomplete or damaged."""
+    if offset + HEADER_SIZE > len(data):
+        return None
+    length, check = HEADER.unpack_from(data, offset)
+    start = offset + HEADER_SIZE
+    if not 0 < length <= LARGEST or start + length > len(data):
+        return None
+    payload = data[start : start + length]
+    return payload if crc32(payload) == check else None
+
+
+def length_at(data: bytes, offset: int) -> int | None:
+    """The size of the whole frame by its header alone; None if there is no whole header or no possible length."""
+    if offset + HEADER_SIZE > len(data):
+        return None
+    length: int = HEADER.unpack_from(data, offset)[0]
+    return HEADER_SIZE + length if 0 < length <= LARGEST else None

@@ -1,0 +1,97 @@
+"""What waits in a host's spool: for health, the command line and the last words at shutdown."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import time
+from typing import Any
+
+from mlserve.db.engine import Database
+from mlserve.errors import DatabaseUnavailable
+from mlserve.predictions.ids import timestamp_of
+from mlserve.predictions.record import glimpse
+from mlserve.predictions.spool import reader
+from mlserve.predictions.spool.positions import Place, places
+from mlserve.predictions.spool.reader import Segment, SegmentFile
+from mlserve.predictions.spool.set_aside import set_aside_names
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is not in SQL yet: whole records, their bytes, and the age of the oldest in seconds (0 if there is none).
+
+    `known` is false while the database is down and nothing was learnt from it before: then all of it may be there.
+    """
+
+    backlog_records: int = 0
+    backlog_bytes: int = 0
+    lag_seconds: float = 0.0
+    set_aside: int = 0
+    known: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class SpoolGauge:
+    """Measures the spool of a folder. Each call reads only what was written since the call before."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self._folder = folder
+        self._database = database
+        # For display only, while the database is down; the shipper itself believes nothing but SQL.
+        self._places: dict[str, Place] | None = None
+        # By segment: a position, and how many records stand before it.
+        self._counted: dict[str, tuple[int, int]] = {}
+
+    def read(self) -> Backlog:
+        segments = reader.segments(self._folder)
+        try:
+            if segments:
+                with self._database.read() as connection:
+                    self._places = places(connection, [segment.name for segment in segments])
+        except DatabaseUnavailable:
+            pass
+        known = self._places or {}
+        records = size = 0
+        oldest = time()
+        for segment in segments:
+            place = known.get(segment.name, Place())
+            if place.finished_at is None and segment.size() > place.position:
+                waiting, ends, made = self._waiting(segment, place)
+                records, size, oldest = records + waiting, size + ends - place.position, min(oldest, made)
+        self._forget(segments)
+        aside = len(set_aside_names(self._folder))
+        lag = round(max(0.0, time() - oldest), 3) if records else 0.0
+        return Backlog(records, size, lag, aside, known=self._places is not None or not segments)
+
+    def _waiting(self, segment: Segment, place: Place) -> tuple[int, int, float]:
+        """Records behind the place, where the last of them ends, and when the first was made (seconds since 1970)."""
+        position, before = self._counted.get(segment.name, (place.position, place.records + place.set_aside))
+        if position < place.position:
+            position, before = place.position, place.records + place.set_aside
+        try:
+            with SegmentFile.open(segment) as file:
+                more, end = file.count(position, file.size)
+                first = file.read(place.position, records=1, size=1).payloads
+        except FileNotFoundError:
+            return 0, place.position, time()
+        self._counted[segment.name] = (end, before + more)
+        waiting = before + more - place.records - place.set_aside
+        return waiting, end, _made(first[0]) if first else time()
+
+    def _forget(self, segments: list[Segment]) -> None:
+        names = {segment.name for segment in segments}
+        self._counted = _only(self._counted, names)
+
+
+def _only(counted: Mapping[str, tuple[int, int]], names: set[str]) -> dict[str, tuple[int, int]]:
+    return {name: value for name, value in counted.items() if name in names}
+
+
+def _made(payload: bytes) -> float:
+    """When a record was made, in seconds since 1970; now, if it cannot be told."""
+    try:
+        return timestamp_of(glimpse(payload).id) / 1e6
+    except ValueError:
+        return time()

@@ -1,0 +1,71 @@
+"""How far each segment is shipped: rows of SQL that move in the same transaction as the records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mlserve.predictions.tables import spool_positions
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the shipper stands in a segment: bytes, records shipped and set aside; `finished_at` once all is done."""
+
+    position: int = 0
+    records: int = 0
+    set_aside: int = 0
+    finished_at: datetime | None = None
+
+
+def places(connection: Connection, names: Sequence[str]) -> dict[str, Place]:
+    """The places in these segments; segments that nothing is shipped of are absent."""
+    found: dict[str, Place] = {}
+    for start in range(0, len(names), _CHUNK):
+        query = select(spool_positions).where(spool_positions.c.segment.in_(names[start : start + _CHUNK]))
+        for row in connection.execute(query):
+            found[row.segment] = Place(row.position, row.records, row.set_aside, row.finished_at)
+    return found
+
+
+def positions_of(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    return {name: place.position for name, place in places(connection, names).items()}
+
+
+def lock_place(connection: Connection, name: str) -> Place:
+    """The place in one segment, which nobody else can move until this transaction ends."""
+    query = select(spool_positions).where(spool_positions.c.segment == name).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+        new = dialect.insert(spool_positions).values(segment=name, position=0, records=0, set_aside=0)
+        connection.execute(new.on_conflict_do_nothing())
+        row = connection.execute(query).one()
+    return Place(row.position, row.records, row.set_aside, row.finished_at)
+
+
+def move_place(connection: Connection, name: str, place: Place) -> None:
+    connection.execute(
+        update(spool_positions)
+        .where(spool_positions.c.segment == name)
+        .values(
+            position=place.position,
+            records=place.records,
+            set_aside=place.set_aside,
+            finished_at=place.finished_at,
+        )
+    )
+
+
+def forget_place(connection: Connection, name: str) -> None:
+    """To be called once the segment's file is gone, never before: without its place it would be shipped again."""
+    connection.execute(delete(spool_positions).where(spool_positions.c.segment == name))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

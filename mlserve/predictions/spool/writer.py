@@ -1,0 +1,106 @@
+"""A worker's side of the spool: one segment of its own, held under a lock for as long as it writes."""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+from mlserve.errors import LogUnavailable
+from mlserve.predictions.ids import PredictionIds
+from mlserve.predictions.spool.frame import frame
+
+
+class SpoolWriter:
+    """Appends payloads to this process's segment; `segment_size` in bytes is where the next segment begins.
+
+    Opens nothing before the first append, and a forked child begins a segment of its own.
+    """
+
+    def __init__(self, folder: Path, segment_size: int) -> None:
+        self._folder = folder
+        self._segment_size = segment_size
+        self._lock = threading.Lock()
+        self._names = PredictionIds()
+        self._descriptor: int | None = None
+        self._owner = 0
+        self._size = 0
+
+    def append(self, payload: bytes) -> None:
+        """The payload survives the end of this process once this returns.
+
+        Raises LogUnavailable; then nothing is kept.
+        """
+        data = frame(payload)
+        with self._lock:
+            try:
+                self._append(data)
+            except OSError as error:
+                raise LogUnavailable(f"The spool {self._folder} cannot be written: {error.strerror}.") from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._let_go()
+
+    def _append(self, data: bytes) -> None:
+        if self._descriptor is None or self._size >= self._segment_size or self._owner != os.getpid():
+            self._begin()
+        if self._write(data):
+            return
+        # The disk took a part of it. Whatever the reason, the next attempt is at the beginning of a fresh segment.
+        self._begin()
+        if not self._write(data):
+            raise OSError(0, "the disk takes only part of a record")
+
+    def _write(self, data: bytes) -> bool:
+        """Whether all of it was written; of a part, nothing is left."""
+        descriptor = self._descriptor
+        assert descriptor is not None
+        try:
+            written = os.write(descriptor, data)
+        except OSError:
+            # Usually nothing was written, but after an input/output error nothing is certain.
+            if os.fstat(descriptor).st_size:
+                self._let_go()
+            raise
+        if written == len(data):
+            self._size += written
+            return True
+        try:
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+        except OSError:
+            # The torn record stays the segment's last, which readers recognise once the lock is free.
+            self._let_go()
+            raise
+        return False
+
+    def _begin(self) -> None:
+        self._let_go()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        while not self._create():
+            pass
+        self._owner = os.getpid()
+        self._size = 0
+
+    def _create(self) -> bool:
+        """Makes the segment. The lock comes before the name: whoever sees an `.open` file that is not locked may take
+        its writer for dead. False if the shipper swept the file away before it was locked.
+        """
+        name = self._names()
+        new = self._folder / f"{name}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            new.rename(self._folder / f"{name}.open")
+        except FileNotFoundError:
+            os.close(descriptor)
+            return False
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)

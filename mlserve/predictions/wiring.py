@@ -1,0 +1,67 @@
+"""Routes and start of the prediction resource and its log."""
+
+import os
+import socket
+from functools import partial
+from pathlib import Path
+
+from pyramid.config import Configurator
+
+from mlserve.api.context import ModelContext
+from mlserve.api.cornice import add_resource
+from mlserve.api.resources import Resource
+from mlserve.application import Application
+from mlserve.predictions.log import NullLog, PredictionLog, SpoolLog, SqlLog
+from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
+from mlserve.predictions.service import PredictionService
+from mlserve.predictions.shipper import Shipper
+from mlserve.predictions.spool.writer import SpoolWriter
+
+# Resources that each model has, whatever its family, under `/api/v1/models/{model}`.
+RESOURCES: dict[str, tuple[str, type[Resource]]] = {
+    "prediction": ("/predictions/{id}", PredictionResource),
+    "prediction_actuals": ("/predictions/{id}/actuals", ActualsResource),
+    "actuals": ("/actuals", BulkActualsResource),
+}
+
+
+def includeme(config: Configurator) -> None:
+    for name, (suffix, resource) in RESOURCES.items():
+        add_resource(config, name, "/api/v1/models/{model}" + suffix, resource, factory=ModelContext)
+    application = config.registry.mlserve
+    application.at_start(partial(_start, application))
+
+
+def _start(application: Application) -> None:
+    settings = application.settings
+    folder = application.var / "spool"
+    if settings["mlserve.shipper.enabled"]:
+        shipper = Shipper(
+            folder,
+            application.database,
+            interval=settings["mlserve.shipper.interval"],
+            batch=settings["mlserve.shipper.batch"],
+            keep=settings["mlserve.spool.keep"],
+            counters=application.counters,
+        )
+        shipper.start()
+        application.at_stop(partial(shipper.stop, settings["mlserve.spool.shutdown_grace"]))
+        application.health.add("shipper", shipper.state)
+    log = _open_log(application, folder)
+    application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
+    application.health.add("log", log.state)
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    application.serving = PredictionService(log, application.limits, application.counters.add, worker)
+
+
+def _open_log(application: Application, folder: Path) -> PredictionLog:
+    settings, database, counters = application.settings, application.database, application.counters
+    answer_unkept = settings["mlserve.log.unwritable"] == "answer"
+    match settings["mlserve.log.way"]:
+        case "process":
+            writer = SpoolWriter(folder, settings["mlserve.spool.segment_size"])
+            return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters)
+        case "sql":
+            return SqlLog(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
+        case _:
+            return NullLog()

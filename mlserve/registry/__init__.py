@@ -1,0 +1,1 @@
+"""Models and versions: what is registered, under which number, with which digest."""

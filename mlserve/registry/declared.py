@@ -1,0 +1,78 @@
+"""The models that the INI declares: packed into bundles, registered when their digest is new, and loaded."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlserve.application import Application
+from mlserve.bundles import BundleStore, Manifest, pack, read_metrics, read_sidecar
+from mlserve.errors import BundleError, ConfigurationError, DatabaseUnavailable, SignatureError
+from mlserve.inference import LiveModel, ModelFamily
+from mlserve.inference.loaded import load_version
+from mlserve.registry import service
+from mlserve.registry.snapshot import Snapshot
+from mlserve.signature import complete
+
+log = logging.getLogger("mlserve.registry")
+
+
+def load_declared(application: Application) -> None:
+    """Bring every `mlserve.models.NAME` to life. Raises ConfigurationError naming the key of one that cannot be."""
+    store = BundleStore(application.var / "bundles")
+    snapshot = Snapshot(application.var / "registry.json")
+    for name, path in application.settings.models.items():
+        key = f"mlserve.models.{name}"
+        family = application.family_for(path.suffix, key)
+        try:
+            manifest = package(family, path, store)
+            number = _register(application, snapshot, name, manifest)
+            _load(application, family, store, manifest, {"model": name, "version": number})
+        except (BundleError, SignatureError) as error:
+            raise ConfigurationError(f"{key} = {path} cannot be served: {error}") from error
+    snapshot.write()
+
+
+def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
+    """Pack an artefact and its sidecars into the store. Raises BundleError, SignatureError."""
+    signature = family.inspect(artefact)
+    sidecar = read_sidecar(artefact)
+    if sidecar is not None:
+        signature = complete(signature, sidecar)
+    provenance = {"created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"), "source": str(artefact)}
+    return pack(artefact, family.name, signature, store, read_metrics(artefact), provenance)
+
+
+def _register(application: Application, snapshot: Snapshot, name: str, manifest: Manifest) -> int:
+    try:
+        with application.database.write() as connection:
+            number = service.register(connection, name, manifest)
+    except DatabaseUnavailable as error:
+        known = snapshot.number(name, manifest.digest)
+        if known is None:
+            raise ConfigurationError(
+                f"The database of mlserve.database.url cannot be reached ({error}), and this host has never "
+                f"served this bundle of model {name}: start the database."
+            ) from error
+        log.warning("registry_stale", extra={"fields": {"model": name, "version": known, "since": snapshot.written_at}})
+        application.stale_since = snapshot.written_at
+        return known
+    snapshot.add(name, manifest.digest, number)
+    return number
+
+
+def _load(
+    application: Application, family: ModelFamily, store: BundleStore, manifest: Manifest, identity: dict[str, object]
+) -> None:
+    name = str(identity["model"])
+    loaded = load_version(
+        family,
+        store.open(manifest.digest).artefact,
+        identity={**identity, "digest": manifest.digest, "plugin": application.plugin_of_family[family.name]},
+        signature=manifest.signature,
+        manifest=manifest.to_json(),
+        settings=application.settings.section(f"mlserve.{family.name}"),
+        limits=application.limits,
+    )
+    application.live.put(LiveModel(name, family.name, loaded))
+    fields = {**identity, "digest": manifest.digest, "family": family.name, "engine": loaded.lineage.engine}
+    log.info("version_loaded", extra={"fields": fields})

@@ -1,0 +1,59 @@
+"""Models as REST resources: the list, and one with its signature."""
+
+from typing import Any
+
+from mlserve.api.resources import Resource
+from mlserve.inference import LiveModel
+
+
+class ModelsResource(Resource):
+    """Every model that this server answers for."""
+
+    def get(self) -> dict[str, Any]:
+        path = _path(self.request)
+        return {"models": [{**summary(model), "url": f"{path}/{model.name}"} for model in self.request.mlserve.live]}
+
+
+class OneModelResource(Resource):
+    """One model: its state, the version that answers, and that version's signature."""
+
+    def get(self) -> dict[str, Any]:
+        application = self.request.mlserve
+        model = self.context.model
+        path = _path(self.request)
+        own = sorted(name for family, name in application.model_resources if family == model.family)
+        return {**describe(model), "resources": {name: f"{path}/{name}" for name in own}}
+
+
+def summary(model: LiveModel) -> dict[str, Any]:
+    """What the list says of a model."""
+    champion = model.champion
+    return {
+        "name": model.name,
+        "family": model.family,
+        "state": model.state,
+        "version": None if champion is None else champion.lineage.version,
+        "digest": None if champion is None else champion.lineage.digest,
+    }
+
+
+def describe(model: LiveModel) -> dict[str, Any]:
+    """What a model's own address says of it."""
+    champion = model.champion
+    if champion is None:
+        return {**summary(model), "reason": model.reason}
+    lineage = champion.lineage
+    return {
+        **summary(model),
+        "engine": lineage.engine,
+        "plugin": lineage.plugin,
+        "library": lineage.library,
+        "metrics": champion.manifest["content"]["metrics"],
+        "provenance": champion.manifest["provenance"],
+        "predictor": champion.predictor.info(),
+        "signature": champion.signature.to_json(),
+    }
+
+
+def _path(request: Any) -> str:
+    return str(request.environ.get("SCRIPT_NAME", "") + request.environ["PATH_INFO"]).rstrip("/")

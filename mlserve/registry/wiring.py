@@ -1,0 +1,31 @@
+"""Routes and start of the registry."""
+
+from functools import partial
+from typing import Any
+
+from pyramid.config import Configurator
+
+from mlserve.api.context import ApiContext, ModelContext
+from mlserve.api.cornice import add_resource
+from mlserve.application import Application
+from mlserve.observability.health import Degraded
+from mlserve.registry.declared import load_declared
+from mlserve.registry.resources import ModelsResource, OneModelResource
+
+
+def includeme(config: Configurator) -> None:
+    application = config.registry.mlserve
+    add_resource(config, "models", "/api/v1/models", ModelsResource, factory=ApiContext)
+    add_resource(config, "model", "/api/v1/models/{model}", OneModelResource, factory=ModelContext)
+    application.health.add("models", partial(_check_models, application))
+    application.at_start(partial(load_declared, application))
+    application.at_start(lambda: application.at_stop(application.live.close))
+
+
+def _check_models(application: Application) -> dict[str, Any]:
+    states = {model.name: model.state for model in application.live}
+    if any(state != "ready" for state in states.values()):
+        raise RuntimeError({"models": states})
+    if application.stale_since is not None:
+        raise Degraded({"models": states, "stale_since": application.stale_since})
+    return {"models": states}

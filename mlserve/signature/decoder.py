@@ -1,0 +1,136 @@
+"""Decoder: from the raw JSON of a request's instances to a Batch, or to every problem that it has."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from mlserve.errors import TooLarge, Unreadable
+from mlserve.signature.batch import Batch
+from mlserve.signature.fast import REFUSALS, FastDecoder
+from mlserve.signature.faults import Fault, Problems
+from mlserve.signature.fields import Signature
+from mlserve.signature.schema import row_schema
+from mlserve.signature.text import cell_values
+from mlserve.signature.walk import Walk
+
+
+class Decoder:
+    """Decodes requests for one version; built once when the version is loaded, shared by all threads.
+
+    `fallbacks` counts the requests that the fast decoder refused and the Colander schema accepted.
+    Raises SignatureError when the signature cannot be served.
+    """
+
+    def __init__(self, signature: Signature, *, max_instances: int, max_problems: int) -> None:
+        signature.require_categories()
+        self.signature = signature
+        self.max_instances = max_instances
+        self.max_problems = max_problems
+        self.fallbacks = 0
+        self.schema = row_schema(signature, max_problems)
+        self._fast = FastDecoder(signature, max_instances)
+
+    def decode(self, instances: bytes | None, columns: bytes | None) -> Batch:
+        """The Batch of the raw JSON text of the body's `instances` or `columns`, exactly one of which is given.
+
+        Raises Invalid with every problem up to `max_problems`, TooLarge above `max_instances`, and Unreadable for
+        text that is not JSON, not UTF-8 or nested too deep.
+        """
+        if instances is not None and columns is None:
+            try:
+                return Batch.from_rows(self.signature, self._fast.instances(instances))
+            except REFUSALS:
+                return self._walk_instances(instances)
+        if columns is not None and instances is None:
+            try:
+                return self._batch_of_columns(self._fast.columns(columns))
+            except REFUSALS:
+                return self._walk_columns(columns)
+        problems = Problems(self.max_problems)
+        got = "neither" if instances is None else "both"
+        problems.add(Fault("envelope", "either `instances` or `columns`", got), (), None, None)
+        raise problems.invalid()
+
+    def decode_text(self, rows: Sequence[Mapping[str, str]]) -> Batch:
+        """The Batch of CSV rows, one mapping of column name to cell text each; "" is missing.
+
+        Raises Invalid and TooLarge as `decode` does, with pointers of the form `/instances/3/age`.
+        """
+        self._refuse_too_many(len(rows))
+        walk = Walk(self.schema, self.max_problems)
+        found = walk.instances([cell_values(self.signature, row) for row in rows])
+        if walk.problems.listed:
+            raise walk.problems.invalid()
+        return Batch.from_rows(self.signature, found)
+
+    def _walk_instances(self, raw: bytes) -> Batch:
+        value, finite = read_json(raw)
+        if isinstance(value, list):
+            self._refuse_too_many(len(value))
+        walk = Walk(self.schema, self.max_problems)
+        rows = walk.instances(value)
+        self._refuse(walk, finite)
+        return Batch.from_rows(self.signature, rows)
+
+    def _walk_columns(self, raw: bytes) -> Batch:
+        value, finite = read_json(raw)
+        if isinstance(value, dict):
+            self._refuse_too_many(max((len(item) for item in value.values() if isinstance(item, list)), default=0))
+        walk = Walk(self.schema, self.max_problems)
+        columns = walk.columns(value)
+        self._refuse(walk, finite)
+        return self._batch_of_columns(columns)
+
+    def _batch_of_columns(self, columns: Sequence[Sequence[Any]]) -> Batch:
+        return Batch.from_columns(self.signature, dict(zip(self.signature.names, columns, strict=True)))
+
+    def _refuse(self, walk: Walk, finite: bool) -> None:
+        """Raise what the walk found; count the request when it found nothing."""
+        if not finite and not walk.problems.listed:
+            # The number stands where a later key of the same name hides it.
+            walk.problems.add(Fault("overflow", "numbers within the range of doubles", "more"), (), None, None)
+        if walk.problems.listed:
+            raise walk.problems.invalid()
+        self.fallbacks += 1
+
+    def _refuse_too_many(self, count: int) -> None:
+        if count > self.max_instances:
+            raise TooLarge(f"{count} instances are more than the {self.max_instances} that one request may have.")
+
+
+def read_json(raw: bytes) -> tuple[Any, bool]:
+    """The JSON value of `raw`, and whether all its numbers are within the range of doubles; others are infinities.
+
+    Raises Unreadable.
+    """
+    try:
+        return msgspec.json.decode(raw), True
+    except msgspec.ValidationError:
+        # Valid JSON, but with a number that msgspec cannot hold (1e999). The standard library reads on, so that the
+        # walk can say where it stands.
+        return _read_infinite(raw), False
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"The body is not JSON in UTF-8: {error}.") from error
+    except RecursionError as error:
+        raise Unreadable("The body is nested too deep.") from error
+
+
+def _read_infinite(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise Unreadable("The body is not JSON in UTF-8.") from error
+    except RecursionError as error:
+        raise Unreadable("The body is nested too deep.") from error
+
+
+def _integer(text: str) -> float:
+    # Python converts no more than 4,300 digits.
+    return int(text) if len(text) <= 400 else math.copysign(math.inf, -1 if text.startswith("-") else 1)
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(text)

@@ -1,0 +1,102 @@
+"""From Python values to a float32 feature matrix, without going through a numpy conversion of each cell.
+
+`struct` packs a row of 30 floats in a quarter of a microsecond; `numpy.array` on the same row takes 2.8, and on 1,000
+rows seven times as long as packing them one by one.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlserve.signature.fields import TEXTS, Field, Signature
+
+Row = Sequence[Any]
+
+EXACT_IN_DOUBLE = 2**53
+
+
+class NativeCodes(dict[str | None, float]):
+    """Codes of a category field whose unknown categories all get the code after the last one."""
+
+    def __missing__(self, key: str | None) -> float:
+        return float(len(self) - 1)  # One entry stands for the missing value.
+
+
+def category_codes(field: Field) -> Mapping[str | None, float]:
+    """The matrix value of each category in the signature's order, and NaN for a missing one."""
+    codes: dict[str | None, float] = {name: float(code) for code, name in enumerate(field.categories)}
+    codes[None] = math.nan
+    return NativeCodes(codes) if field.unknown == "native" else codes
+
+
+def int64_to_float(value: float | None) -> float | None:
+    """The nearest float32 of a whole number, rounded once.
+
+    Through a double a number above 2**53 is rounded twice, and can land on another float32 than numpy's or XGBoost's.
+    """
+    if value is None or -EXACT_IN_DOUBLE <= value <= EXACT_IN_DOUBLE:
+        return value
+    return float(np.float32(np.int64(value)))
+
+
+class Packing:
+    """The plan that turns one signature's rows into its feature matrix."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.width = len(signature.inputs)
+        self.refusal = _refusal(signature.inputs)
+        self._pack = struct.Struct(f"{self.width}f").pack
+        self._nullable = any(field.nullable for field in signature.inputs)
+        self._lookups: tuple[tuple[int, Callable[[Any], Any]], ...] = tuple(
+            (position, lookup)
+            for position, field in enumerate(signature.inputs)
+            if (lookup := cell_lookup(field)) is not None
+        )
+
+    def matrix(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """The (n, k) float32 matrix of rows in signature order; raises TypeError for string and tensor fields."""
+        if self.refusal is not None:
+            raise TypeError(self.refusal)
+        if self._lookups:
+            rows = [self._looked_up(row) for row in rows]
+        if self._nullable:
+            rows = [[math.nan if value is None else value for value in row] if None in row else row for row in rows]
+        try:
+            packed = self._pack(*rows[0]) if len(rows) == 1 else b"".join([self._pack(*row) for row in rows])
+        except OverflowError:
+            packed = contiguous(contiguous(rows, np.float64), np.float32).tobytes()
+        return np.ndarray((len(rows), self.width), np.float32, packed)
+
+    def _looked_up(self, row: Row) -> list[Any]:
+        cells = list(row)
+        for position, lookup in self._lookups:
+            cells[position] = lookup(cells[position])
+        return cells
+
+
+def contiguous(array: Any, dtype: type[np.generic]) -> NDArray[Any]:
+    """The array as `dtype` in C order, the one layout that C libraries take; what overflows becomes infinite."""
+    if isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous:
+        return array
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype)
+
+
+def cell_lookup(field: Field) -> Callable[[Any], Any] | None:
+    """What turns a value of this field into a number, or None where the value is that number already."""
+    if field.type == "category":
+        return category_codes(field).__getitem__
+    return int64_to_float if field.type == "int64" else None
+
+
+def _refusal(inputs: Sequence[Field]) -> str | None:
+    for field in inputs:
+        if field.shape:
+            return f"field '{field.name}' is a tensor: it has no place in a feature matrix"
+        if field.type in TEXTS - {"category"}:
+            return f"field '{field.name}' is a string: it has no place in a feature matrix"
+    return None

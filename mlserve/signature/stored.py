@@ -1,0 +1,137 @@
+"""StoredInputs: how the prediction log keeps the inputs of a prediction, and how they come back."""
+
+import hashlib
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+import rfc8785
+
+from mlserve.errors import NotSupported
+from mlserve.signature.batch import Batch
+from mlserve.signature.fast import stored_reader
+from mlserve.signature.fields import INTEGERS, TEXTS, Field, Signature
+from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts, number_texts
+
+
+class StoredInputs:
+    """Encodes Batches of one signature as a JSON array of objects by field name, and decodes them.
+
+    Floats are the shortest text that round-trips in the field's type, int64 is exact, missing is null. A field with
+    `keep = omit` is left out; with `keep = hash` it is "sha256:" and the hex digest of the canonical JSON text
+    (RFC 8785; whole numbers in all their digits) of the value as it would be kept.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.not_kept: dict[str, str] = {field.name: field.keep for field in signature.inputs if field.keep != "full"}
+        kept = [field for field in signature.inputs if field.keep != "omit"]
+        self._template = ArrayTemplate([(field.name, ()) for field in kept])
+        self._matrix_only = all(is_plain(field, {"float32"}) for field in signature.inputs)
+        slots = list(enumerate(kept))
+        self._floats = _Group(signature, [(slot, field) for slot, field in slots if is_plain(field, {"float32"})])
+        self._numbers = _Group(signature, [(slot, field) for slot, field in slots if is_plain(field, _NUMBERS)])
+        grouped = {*self._floats.slots, *self._numbers.slots}
+        self._singles = [(slot, field.name, _column_encoder(field)) for slot, field in slots if slot not in grouped]
+        self._read = stored_reader(signature)
+
+    def encode(self, batch: Batch) -> bytes:
+        """The JSON text of a Batch's instances, as the log keeps them."""
+        if self._matrix_only:
+            return self._template.fill(flat_texts(array_json(batch.matrix())))
+        width = self._template.width
+        if width == 0:
+            return self._template.empty(batch.n)
+        texts: Texts = [b""] * (batch.n * width)
+        rows = batch.rows()
+        if self._floats.slots:
+            matrix = self._floats.signature.packing.matrix([self._floats.cells(row) for row in rows])
+            self._floats.place(flat_texts(array_json(matrix)), texts, width)
+        if self._numbers.slots:
+            values = [value for row in rows for value in self._numbers.cells(row)]
+            self._numbers.place(number_texts(values), texts, width)
+        for slot, name, encode in self._singles:
+            texts[slot::width] = encode(batch, name)
+        return self._template.fill(texts)
+
+    def decode(self, stored: bytes) -> Batch:
+        """The Batch that was kept. Raises NotSupported when a field of it was not, or the text is of other inputs."""
+        if self.not_kept:
+            names = ", ".join(f"'{name}' ({keep})" for name, keep in self.not_kept.items())
+            raise NotSupported(f"The inputs of this prediction were not kept whole: {names}.")
+        try:
+            return Batch.from_rows(self.signature, self._read(stored))
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise NotSupported("The stored inputs do not have this version's signature.") from error
+
+
+_NUMBERS = {"bool", "int32", "int64", "float64"}
+
+
+def is_plain(field: Field, types: set[str]) -> bool:
+    return field.type in types and not field.shape and field.keep == "full"
+
+
+class _Group:
+    """Fields whose values are turned into text together; their slots are places in the template."""
+
+    def __init__(self, signature: Signature, members: list[tuple[int, Field]]) -> None:
+        self.slots = [slot for slot, _ in members]
+        positions = [signature.positions[field.name] for _, field in members]
+        if members:
+            self.signature = Signature(tuple(field for _, field in members), ())
+            # Asked for one position, itemgetter would give the bare value.
+            self.cells: Callable[[Any], tuple[Any, ...]] = (
+                itemgetter(*positions) if len(positions) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
+            )
+
+    def place(self, found: Texts, texts: Texts, width: int) -> None:
+        """Copy the group's texts, row after row, to their places among those of all fields."""
+        count = len(self.slots)
+        for offset, slot in enumerate(self.slots):
+            texts[slot::width] = found[offset::count]
+
+
+def _column_encoder(field: Field) -> Callable[[Batch, str], Texts]:
+    """What gives a field's n texts where it is no plain number."""
+    if field.keep == "hash":
+        return lambda batch, name: [_digest(field, value) for value in batch.values(name)]
+    if field.shape and field.type not in TEXTS:
+        return _tensor_texts
+    if field.type == "category" and not field.shape:
+        names = _Names({name: orjson.dumps(name) for name in (None, *field.categories)})
+        return lambda batch, name: [names[value] for value in batch.values(name)]
+    return lambda batch, name: [orjson.dumps(value) for value in batch.values(name)]
+
+
+class _Names(dict[str | None, bytes]):
+    """The JSON texts of a field's categories; a category that it does not name is written when it comes."""
+
+    def __missing__(self, key: str | None) -> bytes:
+        return orjson.dumps(key)
+
+
+def _tensor_texts(batch: Batch, name: str) -> Texts:
+    array, mask = batch.column(name)
+    texts = item_texts(array_json(array), array.ndim - 1)
+    for position in np.flatnonzero(mask):
+        texts[position] = b"null"
+    return texts
+
+
+def _digest(field: Field, value: Any) -> bytes:
+    if value is None:
+        return b"null"
+    if field.type == "float32":
+        # The value as it would be kept: 0.1, not the double 0.10000000149011612.
+        value = orjson.loads(array_json(np.array([value], np.float32)))[0]
+    elif field.type in INTEGERS:
+        return _quoted_digest(orjson.dumps(value))
+    return _quoted_digest(rfc8785.dumps(value))
+
+
+def _quoted_digest(canonical: bytes) -> bytes:
+    return b'"sha256:' + hashlib.sha256(canonical).hexdigest().encode() + b'"'

@@ -1,0 +1,153 @@
+"""The family `xgboost`: from a model file to a signature, and to a predictor that answers it."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from mlserve.errors import BundleError, SignatureError
+from mlserve.signature import Batch, Field, Signature
+from mlserve_xgboost import engine, library
+from mlserve_xgboost.engine import Engine
+from mlserve_xgboost.model_file import ModelFile, read
+from mlserve_xgboost.outputs import Outputs, outputs_of, width_of
+
+NAME: Final = "xgboost"
+THREADS: Final = "mlserve.xgboost.threads"
+
+FieldType = Literal["bool", "int64", "float32", "category"]
+# XGBoost's words for the type of a feature: `q` is a quantity, `i` an indicator, `c` a category.
+_TYPES: Final[dict[str, FieldType]] = {
+    "float": "float32",
+    "q": "float32",
+    "int": "int64",
+    "i": "bool",
+    "c": "category",
+}
+
+
+class XGBoostFamily:
+    """Reads `.ubj` and `.json` model files of XGBoost; no code runs when one is loaded."""
+
+    name = NAME
+    formats = (".ubj", ".json")
+    runs_code = False
+
+    def inspect(self, path: Path) -> Signature:
+        """The signature that the file tells of, to be completed by a sidecar.
+
+        A file without feature names gives the placeholders f0, f1 …; a category feature whose categories the file
+        does not have comes without them. Every field is nullable: trees take missing values, and the file does not
+        say whether training had any. Raises BundleError or SignatureError.
+        """
+        file = read(path)
+        return Signature(inputs=_inputs(file), outputs=outputs_of(file))
+
+    def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> "XGBoostPredictor":
+        """Load the file to answer `signature`. Raises BundleError or SignatureError, each one sentence."""
+        file = read(path)
+        outputs = Outputs(file, signature)
+        _require_inputs(file, signature)
+        try:
+            loaded = Engine(file, width_of(file), int(settings["threads"]))
+        except library.XGBoostError as error:
+            raise BundleError(f"XGBoost cannot load {path.name}: {_first_sentence(error)}") from error
+        return XGBoostPredictor(file, signature, outputs, loaded)
+
+    def libraries(self) -> dict[str, str]:
+        """The library that computes the answers."""
+        return {"xgboost": library.version()}
+
+
+class XGBoostPredictor:
+    """A loaded XGBoost model; answers from many threads at once."""
+
+    concurrency: Literal["parallel"] = "parallel"
+    engine: str = engine.NAME
+
+    def __init__(self, file: ModelFile, signature: Signature, outputs: Outputs, loaded: Engine) -> None:
+        self._signature = signature
+        self._outputs = outputs
+        self._engine = loaded
+        self._info = {
+            "objective": file.objective,
+            "booster": file.booster,
+            "rounds": file.rounds,
+            "best_iteration": file.best_iteration,
+            "features": file.features,
+        }
+
+    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Answer the Batch; float32 as `Booster.predict` gives it, labels as the number of their class."""
+        return self._outputs(self._engine.predict(batch.matrix()), outputs)
+
+    def importance(self) -> dict[str, dict[str, float | list[float]]]:
+        """gain, weight and cover by field name (a linear model: weight only), as `Booster.get_score` has them.
+
+        A field that no split uses is 0. All trees count, also those after the best iteration.
+        """
+        kinds = {kind: self._engine.scores(kind) for kind in self._engine.score_kinds}
+        names = self._signature.names
+        return {kind: {name: found.get(at, 0.0) for at, name in enumerate(names)} for kind, found in kinds.items()}
+
+    def info(self) -> dict[str, Any]:
+        return dict(self._info)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _inputs(file: ModelFile) -> tuple[Field, ...]:
+    names = file.names or [f"f{position}" for position in range(file.features)]
+    types = [_type(file, position) for position in range(file.features)]
+    return tuple(
+        Field(name, kind, nullable=True, categories=(known or ()) if kind == "category" else ())
+        for name, kind, known in zip(names, types, file.categories, strict=True)
+    )
+
+
+def _type(file: ModelFile, position: int) -> FieldType:
+    if file.types is None:
+        by_category = file.highest_codes[position] >= 0 or file.categories[position] is not None
+        return "category" if by_category else "float32"
+    kind = _TYPES.get(file.types[position])
+    if kind is None:
+        raise SignatureError(
+            f"The feature type {file.types[position]!r} is not supported; XGBoost has float, int, i, q, c."
+        )
+    return kind
+
+
+def _require_inputs(file: ModelFile, signature: Signature) -> None:
+    """The signature must be one that this file can answer. Raises SignatureError."""
+    if len(signature.inputs) != file.features:
+        raise SignatureError(f"The signature has {len(signature.inputs)} inputs, and the model has {file.features}.")
+    if file.names is not None and signature.names != file.names:
+        at = next(at for at, pair in enumerate(zip(signature.names, file.names, strict=True)) if pair[0] != pair[1])
+        raise SignatureError(
+            f"Input {at} of the signature is {signature.names[at]!r}, and the model's is {file.names[at]!r}."
+        )
+    signature.require_categories()
+    for position, (field, kind) in enumerate(zip(signature.inputs, _inputs(file), strict=True)):
+        if field.shape or field.type == "string" or (field.type == "category") != (kind.type == "category"):
+            raise SignatureError(f"The input {field.name!r} is {_named(field)}, and the model takes it as {kind.type}.")
+        if kind.categories and field.categories != kind.categories:
+            raise SignatureError(
+                f"The categories of the input {field.name!r} are not the model's, in the model's order."
+            )
+        if file.highest_codes[position] >= max(len(field.categories), 1) and field.type == "category":
+            raise SignatureError(
+                f"The signature gives the input {field.name!r} {len(field.categories)} categories, and the model knows "
+                f"at least {file.highest_codes[position] + 1}."
+            )
+
+
+def _named(field: Field) -> str:
+    return "a tensor" if field.shape else field.type
+
+
+def _first_sentence(error: Exception) -> str:
+    """Without the place in XGBoost's source and its further lines, which say nothing to an operator."""
+    line = str(error).splitlines()[0] if str(error) else "it does not say why"
+    return line.rstrip(".: ") + "."

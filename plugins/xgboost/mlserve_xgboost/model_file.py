@@ -1,0 +1,225 @@
+"""Reads what an XGBoost model file (`.ubj` or `.json`) says about itself, without the library."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mlserve.errors import BundleError
+from mlserve_xgboost import ubjson
+from mlserve_xgboost.structure import check_trees, floats, integers, leaf_width, number, rounds, sequence
+
+BOOSTERS: Final = ("gbtree", "dart", "gblinear")
+MAX_WIDTH: Final = 100_000  # features, and values in one row's answer: a damaged number must not exhaust the memory
+_CLASS_PARAMETERS: Final = "softmax_multiclass_param"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """What the file says. `raw` is what was checked, and therefore what the library must be given."""
+
+    raw: bytes
+    booster: str
+    objective: str
+    features: int
+    names: tuple[str, ...] | None  # None: trained without feature names
+    types: tuple[str, ...] | None  # XGBoost's own words: float, int, i, q, c
+    categories: tuple[tuple[str, ...] | None, ...]  # by feature, in the order of their codes; None: not in the file
+    highest_codes: tuple[int, ...]  # by feature, the highest category code that a split names; -1: none
+    classes: int  # of a `multi:` objective, else 0
+    targets: int
+    rounds: int
+    best_iteration: int | None
+    alphas: tuple[float, ...]  # of a quantile objective
+    vector_leaves: bool  # multi_strategy = multi_output_tree
+
+    @property
+    def used_rounds(self) -> int:
+        """How many rounds answer: up to the best one where training stopped early, else all."""
+        return self.rounds if self.best_iteration is None else self.best_iteration + 1
+
+
+def read(path: Path) -> ModelFile:
+    """Read and check a model file. Raises BundleError, whose sentence names the file, for anything else."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"The model file {path.name} cannot be read: {error.strerror}.") from error
+    try:
+        return parse(raw)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise BundleError(f"{path.name} is not a sound XGBoost model in UBJSON or JSON: {_reason(error)}.") from error
+
+
+def parse(raw: bytes) -> ModelFile:
+    """Read and check a model. Raises ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError."""
+    learner = _document(raw)["learner"]
+    shape = learner["learner_model_param"]
+    features = _within(number(shape["num_feature"], "num_feature"), 1, "num_feature")
+    classes = _within(number(shape.get("num_class", 0), "num_class"), 0, "num_class")
+    targets = _within(number(shape.get("num_target", 1), "num_target"), 1, "num_target")
+    if classes > 1 and targets > 1:
+        raise ValueError("it has several classes and several targets at once")
+    groups = max(classes, targets)
+    _check_base_score(shape["base_score"], groups)
+    booster, model, total, highest, vector_leaves = _booster(learner["gradient_booster"], features, groups)
+    names = _texts(learner.get("feature_names", []), "feature_names", features)
+    types = _texts(learner.get("feature_types", []), "feature_types", features)
+    objective = learner["objective"]
+    return ModelFile(
+        raw=raw,
+        booster=booster,
+        objective=_text(objective["name"], "the objective's name"),
+        features=features,
+        names=names,
+        types=types,
+        categories=_categories(model.get("cats"), types, features),
+        highest_codes=highest,
+        classes=_classes(objective, classes),
+        targets=targets,
+        rounds=total,
+        best_iteration=_best_iteration(learner.get("attributes", {}), total, booster),
+        alphas=_alphas(objective, targets),
+        vector_leaves=vector_leaves,
+    )
+
+
+def _document(raw: bytes) -> Any:
+    if raw[:1] != b"{":
+        raise ValueError("it does not begin with {, and XGBoost's older binary format is not supported")
+    # This is how the library itself tells the two formats apart; the file's suffix does not count.
+    if raw[1:2] == b'"' or raw[1:2].isspace():
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_object)
+    return ubjson.loads(raw)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python keeps the last of two equal keys and the library the first: neither would have been checked."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _booster(
+    gradient: Mapping[str, Any], features: int, groups: int
+) -> tuple[str, Mapping[str, Any], int, tuple[int, ...], bool]:
+    """The booster's name, its model, its rounds, the highest category codes, and whether its leaves are vectors."""
+    name = gradient["name"]
+    if name not in BOOSTERS:
+        raise ValueError(f"its booster {name!r} is not one of {', '.join(BOOSTERS)}")
+    if name == "gblinear":
+        model = gradient["model"]
+        floats(model["weights"], "weights", (features + 1) * groups)
+        return name, model, number(model.get("boosted_rounds", 0), "boosted_rounds"), (-1,) * features, False
+    model = gradient["gbtree"]["model"] if name == "dart" else gradient["model"]
+    highest = check_trees(model, features, groups)
+    if name == "dart":
+        floats(gradient["weight_drop"], "weight_drop", len(model["trees"]))
+    vector_leaves = any(leaf_width(tree) > 1 for tree in model["trees"][:1])
+    return name, model, rounds(model, 1 if vector_leaves else groups), tuple(highest.tolist()), vector_leaves
+
+
+def _categories(
+    cats: Mapping[str, Any] | None, types: tuple[str, ...] | None, features: int
+) -> tuple[tuple[str, ...] | None, ...]:
+    """The category names that the file has (since XGBoost 3.1, for a model trained on a data frame)."""
+    encodings = sequence(cats["enc"], "the categories") if cats else []
+    if not encodings:
+        return (None,) * features
+    assert cats is not None
+    if len(encodings) != features:
+        raise ValueError("its categories are not those of its features")
+    found = [_category_names(encoding) for encoding in encodings]
+    ends = np.cumsum([len(names) for names in found])
+    segments = integers(cats["feature_segments"], "feature_segments", features + 1)
+    order = integers(cats["sorted_idx"], "sorted_idx", int(ends[-1]))
+    out_of_order = order.size and not 0 <= order.min() <= order.max() < ends[-1]
+    if segments[0] != 0 or (segments[1:] != ends).any() or out_of_order:
+        raise ValueError("its categories do not add up")
+    is_category = [kind == "c" for kind in types or ["c"] * features]
+    return tuple(names if names and wanted else None for names, wanted in zip(found, is_category, strict=True))
+
+
+def _category_names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
+    """Strings lie end to end as signed bytes with offsets; numbers lie as they are, and are named by their text."""
+    if "offsets" not in encoding:
+        return tuple(str(value) for value in floats(encoding["values"], "the categories").tolist())
+    offsets = integers(encoding["offsets"], "offsets")
+    values = integers(encoding["values"], "the categories")
+    if not offsets.size:
+        return ()
+    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] > values.size:
+        raise ValueError("a category's name is not in the file")
+    data = (values & 0xFF).astype(np.uint8).tobytes()
+    bounds = offsets.tolist()
+    return tuple(data[start:end].decode("utf-8") for start, end in pairwise(bounds))
+
+
+def _check_base_score(value: Any, groups: int) -> None:
+    """One number, or since XGBoost 3.1 a list of them written as text."""
+    found = json.loads(_text(value, "base_score"))
+    scores = found if isinstance(found, list) else [found]
+    floats(scores, "base_score")
+    if len(scores) not in (1, groups):
+        raise ValueError(f"base_score has {len(scores)} values and needs {groups}")
+
+
+def _classes(objective: Mapping[str, Any], classes: int) -> int:
+    if _CLASS_PARAMETERS not in objective:
+        return 0
+    if number(objective[_CLASS_PARAMETERS]["num_class"], "num_class") != classes:
+        raise ValueError("its objective and its trees have different numbers of classes")
+    return classes
+
+
+def _best_iteration(attributes: Mapping[str, Any], total: int, booster: str) -> int | None:
+    if "best_iteration" not in attributes or booster == "gblinear":  # A linear model has no rounds to choose from.
+        return None
+    best = number(attributes["best_iteration"], "best_iteration")
+    if not 0 <= best < total:
+        raise ValueError(f"its best iteration is {best}, and it has {total} boosting rounds")
+    return best
+
+
+def _alphas(objective: Mapping[str, Any], targets: int) -> tuple[float, ...]:
+    if "quantile_loss_param" not in objective:
+        return ()
+    found = json.loads(_text(objective["quantile_loss_param"]["quantile_alpha"], "quantile_alpha"))
+    alphas = floats(found if isinstance(found, list) else [found], "quantile_alpha", targets)
+    return tuple(float(str(np.float32(alpha))) for alpha in alphas)
+
+
+def _texts(value: Any, what: str, size: int) -> tuple[str, ...] | None:
+    items = sequence(value, what)
+    if not items:
+        return None
+    if len(items) != size or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"{what} does not hold {size} texts")
+    return tuple(items)
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is not a text")
+    return value
+
+
+def _within(value: int, least: int, what: str) -> int:
+    if not least <= value <= MAX_WIDTH:
+        raise ValueError(f"{what} is {value}, which is not between {least} and {MAX_WIDTH}")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, TypeError | AttributeError):
+        return "a part of it has the wrong type"
+    return str(error).rstrip(".")

@@ -1,0 +1,43 @@
+"""Packaging of the plugin: distribution `pyramid-mlserve-xgboost`, import `mlserve_xgboost`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """The version from `mlserve_xgboost/_version.py`, read as text: importing the package needs its dependencies."""
+    text = (HERE / "mlserve_xgboost" / "_version.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if found is None:
+        raise SystemExit('mlserve_xgboost/_version.py holds no line of the form __version__ = "1.2.3"')
+    return found.group(1)
+
+
+setup(
+    name="pyramid-mlserve-xgboost",
+    version=version(),
+    description="Serves XGBoost models with mlserve",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: Pyramid",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    packages=find_packages(include=["mlserve_xgboost", "mlserve_xgboost.*"]),
+    package_data={"mlserve_xgboost": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=["numpy>=2.0", "pyramid-mlserve>=0.1,<0.2"],
+    # Two distributions bring the same package `xgboost`; pip does not know that, so neither may be a plain requirement.
+    extras_require={"cpu": ["xgboost-cpu>=3.2,<4"], "gpu": ["xgboost>=3.2,<4"]},
+    entry_points={"mlserve.plugins": ["xgboost = mlserve_xgboost"]},
+    zip_safe=False,
+)

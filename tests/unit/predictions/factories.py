@@ -1,0 +1,54 @@
+"""Builders of records for the log's tests."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mlserve.db.engine import Database
+from mlserve.observability.counters import Counters
+from mlserve.predictions.ids import PredictionIds, timestamp_of
+from mlserve.predictions.record import PredictionRecord, encode
+from mlserve.predictions.shipper import Shipper
+from mlserve.predictions.spool.writer import SpoolWriter
+
+new_id = PredictionIds()
+
+INPUTS = b'[{"distance":1400.5,"carrier":"UA","delay":-0.0}]'
+OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'
+
+
+def record(**changed: Any) -> PredictionRecord:
+    """A whole record of one instance, with a new id."""
+    prediction_id = changed.pop("id", None) or new_id()
+    fields: dict[str, Any] = {
+        "model": "flight-delay",
+        "version": 1,
+        "digest": "d" * 64,
+        "family": "xgboost",
+        "engine": "exact",
+        "plugin": "pyramid-mlserve-xgboost 0.1.0",
+        "library": "xgboost 3.2.0",
+        "asked": "champion",
+        "alias": "champion",
+        "created_at": timestamp_of(prediction_id),
+        "duration_us": 250,
+        "n": 1,
+        "inputs": msgspec.Raw(INPUTS),
+        "outputs": msgspec.Raw(OUTPUTS),
+        "request_id": "r-1",
+        "worker": "w-1",
+    }
+    return PredictionRecord(id=prediction_id, **(fields | changed))
+
+
+def spool(folder: Path, records: list[PredictionRecord], segment_size: int = 1 << 20) -> None:
+    """Appends the records to the spool and closes its segment."""
+    writer = SpoolWriter(folder, segment_size)
+    for one in records:
+        writer.append(encode(one))
+    writer.close()
+
+
+def shipper(folder: Path, database: Database, counters: Counters | None = None, **settings: Any) -> Shipper:
+    return Shipper(folder, database, counters=counters or Counters(), **settings)

@@ -1,0 +1,81 @@
+"""Ids rise, never repeat, and say when they were made."""
+
+import multiprocessing
+import threading
+import time
+import uuid
+
+import pytest
+
+from mlserve.predictions.ids import PredictionIds, is_id, timestamp_of
+
+
+def test_an_id_is_a_canonical_uuid_of_version_7() -> None:
+    text = PredictionIds()()
+    parsed = uuid.UUID(text)
+    assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
+    assert is_id(text)
+
+
+def test_ids_rise_even_when_made_faster_than_the_clock_steps() -> None:
+    ids = PredictionIds()
+    made = [ids() for _ in range(20_000)]
+    assert made == sorted(set(made))
+
+
+def test_ids_rise_when_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = PredictionIds()
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    first = ids()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3_600_000_000_000)
+    assert ids() > first
+
+
+def test_threads_share_one_order_without_repeats() -> None:
+    ids = PredictionIds()
+    made: list[list[str]] = [[] for _ in range(4)]
+    threads = [threading.Thread(target=lambda own=own: own.extend(ids() for _ in range(5000))) for own in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(own == sorted(own) for own in made)
+    assert len({text for own in made for text in own}) == 20_000
+
+
+def test_forked_workers_do_not_repeat_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = PredictionIds()
+    frozen = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: frozen)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        made = [text for part in pool.starmap(_make, [(ids, 500), (ids, 500)]) for text in part]
+    assert len(set(made)) == 1000
+
+
+def _make(ids: PredictionIds, count: int) -> list[str]:
+    return [ids() for _ in range(count)]
+
+
+def test_the_time_of_an_id_is_within_a_microsecond_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for nanoseconds in (1_700_000_000_123_456_789, 1_999_999_999_999_999_999, 1):
+        monkeypatch.setattr(time, "time_ns", lambda now=nanoseconds: now)
+        assert 0 <= nanoseconds / 1000 - timestamp_of(PredictionIds()()) <= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "champion",
+        "../../etc/passwd",
+        "01A20551-85f8-783e-998a-bd2cda1e6331",
+        "01a20551-85f8-483e-998a-bd2cda1e6331",
+        "01a2055185f8783e998abd2cda1e6331",
+        "01a20551-85f8-783e-998a-bd2cda1e6331\n",
+    ],
+)
+def test_other_texts_are_no_ids(text: str) -> None:
+    assert not is_id(text)
+    with pytest.raises(ValueError, match="not a UUIDv7"):
+        timestamp_of(text)

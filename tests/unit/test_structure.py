@@ -1,0 +1,81 @@
+"""What the packages may import: read from their source, so that a lazy import counts too."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "mlserve"
+PURE = ("signature", "bundles", "inference")
+WEB_AND_SQL = {"pyramid", "cornice", "sqlalchemy", "alembic", "webob", "waitress"}
+MODEL_LIBRARIES = {"xgboost", "sklearn", "lightgbm", "catboost", "onnxruntime", "onnx", "torch", "tensorflow", "pandas"}
+# What a plugin may name, beside Pyramid's and Cornice's own configuration.
+PUBLIC = {
+    "mlserve.api.resources",
+    "mlserve.errors",
+    "mlserve.inference",
+    "mlserve.observability.health",
+    "mlserve.predictions.resources",
+    "mlserve.settings",
+    "mlserve.signature",
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def modules(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*.py")) if "migrations" not in path.parts]
+
+
+def tops(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_pure_packages_import_no_web_framework_and_no_database(package: str) -> None:
+    files = modules(CORE / package)
+    assert len(files) > 2
+    allowed = {f"mlserve.{name}" for name in (*PURE, "errors")}
+    for path in files:
+        names = imports_of(path)
+        assert not tops(names) & WEB_AND_SQL, path
+        ours = {name for name in names if name.startswith("mlserve.")}
+        assert {".".join(name.split(".")[:2]) for name in ours} <= allowed, path
+
+
+def test_importing_a_pure_package_loads_no_web_framework() -> None:
+    code = f"import sys, {', '.join(f'mlserve.{name}' for name in PURE)}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert not tops(set(loaded.split())) & (WEB_AND_SQL - {"pyramid"})
+
+
+def test_the_core_imports_no_model_library() -> None:
+    for path in modules(CORE):
+        assert not tops(imports_of(path)) & MODEL_LIBRARIES, path
+
+
+@pytest.mark.parametrize("plugin", sorted((ROOT / "plugins").glob("*/mlserve_*")), ids=lambda path: path.name)
+def test_plugins_use_only_public_names_of_the_core(plugin: Path) -> None:
+    for path in modules(plugin):
+        ours = {name for name in imports_of(path) if name == "mlserve" or name.startswith("mlserve.")}
+        assert ours <= PUBLIC, path
+
+
+def test_the_table_of_contents_stays_short() -> None:
+    assert len((CORE / "__init__.py").read_text().splitlines()) < 60
+
+
+def test_no_module_has_grown_into_a_hall() -> None:
+    long = {str(path): n for path in modules(CORE) if (n := len(path.read_text().splitlines())) > 400}
+    assert long == {}
