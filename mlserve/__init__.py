@@ -1,10 +1,11 @@
 """mlserve packages and serves machine-learning models: a Pyramid application made of a small core and plugins."""
 
-from typing import Any
-
-from pyramid.config import Configurator
+from typing import TYPE_CHECKING, Any
 
 from mlserve._version import __version__
+
+if TYPE_CHECKING:  # Importing a pure package of mlserve, such as mlserve.signature, loads no web framework.
+    from pyramid.config import Configurator
 
 __all__ = ["__version__", "includeme", "main"]
 
@@ -24,7 +25,7 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     return app
 
 
-def includeme(config: Configurator) -> None:
+def includeme(config: "Configurator") -> None:
     """What the application is made of, in the order in which the parts need each other."""
     config.include("mlserve.startup")  # the settings, and `registry.mlserve`, which owns all the rest
     config.include("mlserve.api.cornice")  # how resources are declared

@@ -48,7 +48,7 @@ class Application:
         self.stale_since: str | None = None  # when the registry was last seen, while the database is down
         self._starting = threading.Lock()
         self._at_start: list[Callable[[], None]] = []
-        self._at_stop: list[Callable[[], None]] = []
+        self._at_stop: list[Callable[[], object]] = []
         # These two exist from `start` on.
         self.database: Database
         self.serving: PredictionService
@@ -92,7 +92,7 @@ class Application:
     def at_start(self, action: Callable[[], None]) -> None:
         self._at_start.append(action)
 
-    def at_stop(self, action: Callable[[], None]) -> None:
+    def at_stop(self, action: Callable[[], object]) -> None:
         """Actions run in reverse order of registration, each whatever becomes of the others."""
         self._at_stop.append(action)
 

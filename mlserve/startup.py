@@ -43,7 +43,7 @@ def includeme(config: Configurator) -> None:
     config.registry.mlserve = application
     if not alone:
         for name in ATTRIBUTES:
-            config.add_request_method(getattr(Request, name), name, property=True)
+            config.add_request_method(getattr(Request, name).wrapped, name, reify=True)
         config.action("mlserve.start", application.start, order=PHASE3_CONFIG + 1)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlserve.predictions.service import PredictionService
 
 
-class Request(PyramidRequest):  # type: ignore[misc]
+class Request(PyramidRequest):
     """The request of an mlserve application.
 
     What Pyramid's `add_request_method` would attach stands here as attributes of the class: a property added by that
@@ -45,7 +45,7 @@ class Request(PyramidRequest):  # type: ignore[misc]
     def validated(self) -> dict[str, Any]:
         return {}
 
-    @property
+    @reify
     def current_service(self) -> Any:
         return current_service(self)
 

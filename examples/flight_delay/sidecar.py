@@ -64,9 +64,10 @@ def _input(name: str, categories: dict[str, list[str]], example: Any) -> dict[st
         field |= {"type": "int32" if name in WHOLE else "float32", "minimum": minimum, "maximum": maximum}
     if name == "dest":
         field["unknown"] = "native"
+    # Trees would take anything as missing, but only an observation of the weather really may be, as in training.
+    field["nullable"] = name in WEATHER
     if name in WEATHER:
-        # An observation may be missing, and the model was trained with missing ones.
-        field |= {"required": False, "nullable": True}
+        field["required"] = False
     if name in UNITS:
         field["unit"] = UNITS[name]
     return field | {"description": DESCRIPTIONS[name], "example": example}

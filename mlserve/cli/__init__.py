@@ -1,5 +1,10 @@
 """The command `mlserve`: one verb a module, each verb works on an INI file."""
 
+import warnings
+
+# Pyramid and Cornice import it; whoever runs a command can do nothing about that.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+
 import click
 
 from mlserve import __version__

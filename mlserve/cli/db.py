@@ -7,9 +7,10 @@ import click
 
 from mlserve.cli.ini import built, ini_argument
 from mlserve.db import migrate
-from mlserve.db.engine import open_database
+from mlserve.db.engine import Database, open_database
 from mlserve.predictions import store
-from mlserve.settings import parse_duration
+from mlserve.settings import CORE
+from mlserve.settings.values import parse
 
 BATCH = 1000
 
@@ -52,18 +53,39 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
     """Remove predictions, and their actuals, that are older than an age."""
     with built(ini) as application:
         settings = application.settings
-        try:
-            age = settings["mlserve.retention.age"] if older_than is None else parse_duration(older_than)
-        except ValueError as error:
-            raise click.BadParameter(f"{older_than!r}: write {error}", param_hint="--older-than") from None
+        age = settings["mlserve.retention.age"] if older_than is None else _age(older_than)
         if age is None:
             raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
         border = datetime.now(UTC) - timedelta(seconds=age)
         database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
         try:
-            count = store.count_older(database, border) if dry_run else store.purge(database, border, BATCH)
+            count = _count(database, border) if dry_run else _purge(database, border)
         finally:
             database.close()
-    click.echo(
-        f"{count:,} predictions older than {border:%Y-%m-%d %H:%M:%SZ} {'would be' if dry_run else 'were'} removed."
-    )
+    moment = f"{border:%Y-%m-%d %H:%M:%SZ}"
+    click.echo(f"{count:,} predictions older than {moment} {'would be' if dry_run else 'were'} removed.")
+
+
+def _age(text: str) -> float:
+    retention = next(setting for setting in CORE if setting.name == "mlserve.retention.age")
+    try:
+        seconds: float = parse(retention, text, Path())
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: write {error}", param_hint="--older-than") from None
+    return seconds
+
+
+def _count(database: Database, border: datetime) -> int:
+    with database.read() as connection:
+        return store.count_older(connection, border)
+
+
+def _purge(database: Database, border: datetime) -> int:
+    """A transaction for each batch: no long lock, and what is done stays done."""
+    total = 0
+    while True:
+        with database.write() as connection:
+            removed = store.purge(connection, border, BATCH)
+        if not removed:
+            return total
+        total += removed

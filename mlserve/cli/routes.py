@@ -1,5 +1,6 @@
 """`mlserve routes`: the REST resources of each declared model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from mlserve.api.cornice import VERBS
 from mlserve.api.resources import Resource
+from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
 from mlserve.predictions.wiring import RESOURCES
 
@@ -20,14 +22,17 @@ def routes(ini: Path) -> None:
     with built(ini) as application:
         for name, path in application.settings.models.items():
             family = application.family_for(path.suffix, f"mlserve.models.{name}").name
-            for (owner, resource_name), resource in sorted(application.model_resources.items()):
-                if owner == family:
-                    table.add_row(
-                        name, _verbs(resource), f"/api/v1/models/{name}/{resource_name}", f"{family}.{resource_name}"
-                    )
-            for route, (suffix, resource) in RESOURCES.items():
+            for route, suffix, resource in _resources(application, family):
                 table.add_row(name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route)
     Console(soft_wrap=True).print(table)
+
+
+def _resources(application: Application, family: str) -> Iterator[tuple[str, str, type[Resource]]]:
+    for (owner, name), resource in sorted(application.model_resources.items()):
+        if owner == family:
+            yield f"{family}.{name}", f"/{name}", resource
+    for route, (suffix, core_resource) in RESOURCES.items():
+        yield route, suffix, core_resource
 
 
 def _verbs(resource: type[Resource]) -> str:

@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -98,16 +97,23 @@ class Shipper:
     def _run(self) -> None:
         pause = self._interval
         while not self._stopping.wait(pause):
-            pause = self._interval if self._attempt(self.run_once) else min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
-        while self._may_go_on() and self._attempt(self.run_once) and self._has_moved:
-            pass
+            pause = self._interval if self._attempt() else min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
+        self._drain()
         self._lock.release()
         self._elected = False
 
-    def _attempt(self, run: Callable[[], int]) -> bool:
+    def _drain(self) -> None:
+        """Ships until nothing moves any more; what fails is tried again, as long as the grace lasts."""
+        while self._may_go_on():
+            if not self._attempt():
+                time.sleep(max(0.0, min(0.1, self._deadline - time.monotonic())))
+            elif not self._has_moved:
+                return
+
+    def _attempt(self) -> bool:
         """Whether the pass went through. The thread outlives every failure, and each is told once."""
         try:
-            self._has_moved = run() > 0
+            self._has_moved = self.run_once() > 0
         except Exception as error:
             if self._last_error is None:
                 log.warning("shipping_failed", extra={"fields": {"reason": str(error)}}, exc_info=error)

@@ -51,7 +51,7 @@ class Decoder:
                 return self._walk_columns(columns)
         problems = Problems(self.max_problems)
         got = "neither" if instances is None else "both"
-        problems.add(Fault("envelope", "either `instances` or `columns`", got), (), None, None)
+        problems.add(Fault("required", "either instances or columns", got), (), None, None)
         raise problems.invalid()
 
     def decode_text(self, rows: Sequence[Mapping[str, str]]) -> Batch:

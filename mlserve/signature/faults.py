@@ -11,7 +11,7 @@ from mlserve.errors import Invalid, Problem
 # The stable codes of `errors[]` that come from a signature, and what each says. Documentation takes this table.
 CODES: dict[str, str] = {
     "type": "the value is of another JSON type than the field's, or a fraction where a whole number belongs",
-    "required": "a field that every instance must have is not there",
+    "required": "a field that every instance must have, or the instances themselves, are not there",
     "null": "the value is missing (null, or an empty CSV cell) where the field is not nullable",
     "range": "the number is below the field's minimum or above its maximum",
     "overflow": "the number is too large for the field's type",
@@ -21,7 +21,6 @@ CODES: dict[str, str] = {
     "shape": "the lengths of a tensor's nested arrays are not the field's shape",
     "length": "a positional instance has not one value for each field, or the columns are of different lengths",
     "empty": "there is no instance at all",
-    "envelope": "the body has neither `instances` nor `columns`, or both",
 }
 
 GOT_LENGTH = 60

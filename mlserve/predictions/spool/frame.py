@@ -6,8 +6,8 @@ from zlib import crc32
 HEADER = struct.Struct("<II")
 HEADER_SIZE = HEADER.size
 
-# A length above this is no length but damage. Its first byte is below 0x20 for every true one, which no JSON text
-# contains, so a payload can never hold the forged header of another frame.
+# A length above this is damage. The last byte of every true one is below 0x20, which no JSON text contains: a payload
+# can never hold the forged header of another frame.
 LARGEST = 0x1FFFFFFF
 
 

@@ -129,18 +129,22 @@ def _require_inputs(file: ModelFile, signature: Signature) -> None:
             f"Input {at} of the signature is {signature.names[at]!r}, and the model's is {file.names[at]!r}."
         )
     signature.require_categories()
-    for position, (field, kind) in enumerate(zip(signature.inputs, _inputs(file), strict=True)):
-        if field.shape or field.type == "string" or (field.type == "category") != (kind.type == "category"):
-            raise SignatureError(f"The input {field.name!r} is {_named(field)}, and the model takes it as {kind.type}.")
-        if kind.categories and field.categories != kind.categories:
-            raise SignatureError(
-                f"The categories of the input {field.name!r} are not the model's, in the model's order."
-            )
-        if file.highest_codes[position] >= max(len(field.categories), 1) and field.type == "category":
-            raise SignatureError(
-                f"The signature gives the input {field.name!r} {len(field.categories)} categories, and the model knows "
-                f"at least {file.highest_codes[position] + 1}."
-            )
+    for position, (field, own) in enumerate(zip(signature.inputs, _inputs(file), strict=True)):
+        if field.shape or field.type == "string" or (field.type == "category") != (own.type == "category"):
+            raise SignatureError(f"The input {field.name!r} is {_named(field)}, and the model takes it as {own.type}.")
+        if own.type == "category":
+            _require_categories(file, position, field, own)
+
+
+def _require_categories(file: ModelFile, position: int, field: Field, own: Field) -> None:
+    if own.categories and field.categories != own.categories:
+        raise SignatureError(f"The categories of the input {field.name!r} are not the model's, in the model's order.")
+    given, known, least = len(field.categories), file.category_counts[position], file.highest_codes[position] + 1
+    if given != (known or given) or given < least:
+        number = f"{known}" if known else f"at least {least}"
+        raise SignatureError(
+            f"The signature gives the input {field.name!r} {given} categories, and the model knows {number}."
+        )
 
 
 def _named(field: Field) -> str:

@@ -28,7 +28,8 @@ class ModelFile:
     features: int
     names: tuple[str, ...] | None  # None: trained without feature names
     types: tuple[str, ...] | None  # XGBoost's own words: float, int, i, q, c
-    categories: tuple[tuple[str, ...] | None, ...]  # by feature, in the order of their codes; None: not in the file
+    categories: tuple[tuple[str, ...] | None, ...]  # by feature, in the order of their codes; None: names not known
+    category_counts: tuple[int | None, ...]  # by feature; None: not in the file
     highest_codes: tuple[int, ...]  # by feature, the highest category code that a split names; -1: none
     classes: int  # of a `multi:` objective, else 0
     targets: int
@@ -70,6 +71,7 @@ def parse(raw: bytes) -> ModelFile:
     names = _texts(learner.get("feature_names", []), "feature_names", features)
     types = _texts(learner.get("feature_types", []), "feature_types", features)
     objective = learner["objective"]
+    counts, categories = _categories(model.get("cats"), types, features)
     return ModelFile(
         raw=raw,
         booster=booster,
@@ -77,7 +79,8 @@ def parse(raw: bytes) -> ModelFile:
         features=features,
         names=names,
         types=types,
-        categories=_categories(model.get("cats"), types, features),
+        categories=categories,
+        category_counts=counts,
         highest_codes=highest,
         classes=_classes(objective, classes),
         targets=targets,
@@ -126,38 +129,45 @@ def _booster(
 
 def _categories(
     cats: Mapping[str, Any] | None, types: tuple[str, ...] | None, features: int
-) -> tuple[tuple[str, ...] | None, ...]:
-    """The category names that the file has (since XGBoost 3.1, for a model trained on a data frame)."""
+) -> tuple[tuple[int | None, ...], tuple[tuple[str, ...] | None, ...]]:
+    """How many categories each feature has, and their names (since XGBoost 3.1, for a model of a data frame)."""
     encodings = sequence(cats["enc"], "the categories") if cats else []
     if not encodings:
-        return (None,) * features
+        return (None,) * features, (None,) * features
     assert cats is not None
     if len(encodings) != features:
         raise ValueError("its categories are not those of its features")
     found = [_category_names(encoding) for encoding in encodings]
-    ends = np.cumsum([len(names) for names in found])
+    ends = np.cumsum([count for count, _ in found])
     segments = integers(cats["feature_segments"], "feature_segments", features + 1)
     order = integers(cats["sorted_idx"], "sorted_idx", int(ends[-1]))
     out_of_order = order.size and not 0 <= order.min() <= order.max() < ends[-1]
     if segments[0] != 0 or (segments[1:] != ends).any() or out_of_order:
         raise ValueError("its categories do not add up")
-    is_category = [kind == "c" for kind in types or ["c"] * features]
-    return tuple(names if names and wanted else None for names, wanted in zip(found, is_category, strict=True))
+    kinds = types or ("c",) * features
+    known = [pair if pair[0] and kind == "c" else (None, None) for pair, kind in zip(found, kinds, strict=True)]
+    return tuple(count for count, _ in known), tuple(names for _, names in known)
 
 
-def _category_names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
-    """Strings lie end to end as signed bytes with offsets; numbers lie as they are, and are named by their text."""
+def _category_names(encoding: Mapping[str, Any]) -> tuple[int, tuple[str, ...] | None]:
+    """One feature's categories: numbers are named by their text; strings lie end to end, as signed bytes with offsets.
+
+    XGBoost 3.2 counts its offsets in characters and cuts the bytes off at as many (dmlc/xgboost#12371), so that names
+    beyond ASCII cannot be trusted, however well they read: only their number is known.
+    """
     if "offsets" not in encoding:
-        return tuple(str(value) for value in floats(encoding["values"], "the categories").tolist())
+        names = tuple(str(value) for value in floats(encoding["values"], "the categories").tolist())
+        return len(names), names
     offsets = integers(encoding["offsets"], "offsets")
     values = integers(encoding["values"], "the categories")
     if not offsets.size:
-        return ()
+        return 0, ()
     if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] > values.size:
         raise ValueError("a category's name is not in the file")
-    data = (values & 0xFF).astype(np.uint8).tobytes()
-    bounds = offsets.tolist()
-    return tuple(data[start:end].decode("utf-8") for start, end in pairwise(bounds))
+    if values.size and not 0 <= values.min() <= values.max() < 128:
+        return offsets.size - 1, None
+    text = values.astype(np.uint8).tobytes().decode("ascii")
+    return offsets.size - 1, tuple(text[start:end] for start, end in pairwise(offsets.tolist()))
 
 
 def _check_base_score(value: Any, groups: int) -> None:

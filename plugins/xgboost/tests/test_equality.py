@@ -74,7 +74,9 @@ def test_an_unseen_category_is_the_code_after_the_last(name, zoo, load, family):
     known = family.inspect(animal.path)
     signature = Signature.from_json(
         {
-            "inputs": [{**field.to_json(), **({"unknown": "native"} if field.categories else {})} for field in known.inputs],
+            "inputs": [
+                {**field.to_json(), **({"unknown": "native"} if field.categories else {})} for field in known.inputs
+            ],
             "outputs": [output.to_json() for output in known.outputs],
         }
     )
@@ -116,7 +118,9 @@ def test_infinite_inputs_are_answered_in_place(name, zoo, load, family):
 def test_columns_answer_as_rows_do(zoo, load, family):
     animal = zoo("frame-partition")
     signature = family.inspect(animal.path)
-    columns = {name: list(values) for name, values in zip(signature.names, zip(*animal.rows(), strict=True), strict=True)}
+    columns = {
+        name: list(values) for name, values in zip(signature.names, zip(*animal.rows(), strict=True), strict=True)
+    }
     predictor = load(animal.path)
     by_columns = numbers(predictor.predict(Batch.from_columns(signature, columns)))
     assert_same_bits(by_columns, animal.expected(FRAME))

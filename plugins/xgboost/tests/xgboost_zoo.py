@@ -11,7 +11,7 @@ import xgboost
 
 ROWS = 1000
 FEATURES = 6
-CITIES = ("Oslo", "Łódź", "São Paulo", "Wien", "Rīga")
+CITIES = ("Oslo", "Lodz", "Sao Paulo", "Wien", "Riga")
 _RANDOM = np.random.default_rng(20)
 
 
@@ -117,9 +117,7 @@ RECIPES: dict[str, Recipe] = {
     "binary-two-targets": _objective("binary:logistic", np.c_[BINARY, 1 - BINARY]),
     "softprob-2": _objective("multi:softprob", BINARY, num_class=2),
     "softprob-3": _objective("multi:softprob", THREE, num_class=3),
-    "softprob-3-vector-leaves": _objective(
-        "multi:softprob", THREE, num_class=3, multi_strategy="multi_output_tree"
-    ),
+    "softprob-3-vector-leaves": _objective("multi:softprob", THREE, num_class=3, multi_strategy="multi_output_tree"),
     "softmax": _objective("multi:softmax", THREE, num_class=3),
     "squarederror": _objective("reg:squarederror", SUM),
     "squaredlogerror": _objective("reg:squaredlogerror", POSITIVE),
@@ -146,9 +144,7 @@ RECIPES: dict[str, Recipe] = {
     "linear-early": Recipe(SUM, {"booster": "gblinear"}, early_stopping=True),
     "forest": _objective("binary:logistic", BINARY, num_parallel_tree=4, subsample=0.7),
     "two-targets": _objective("reg:squarederror", TWO_TARGETS),
-    "two-targets-vector-leaves": _objective(
-        "reg:squarederror", TWO_TARGETS, multi_strategy="multi_output_tree"
-    ),
+    "two-targets-vector-leaves": _objective("reg:squarederror", TWO_TARGETS, multi_strategy="multi_output_tree"),
     "base-score": _objective("binary:logistic", BINARY, base_score=0.9),
     "early": Recipe(BINARY, {"objective": "binary:logistic", "eta": 0.9, "max_depth": 6}, early_stopping=True),
     "early-softprob": Recipe(
