@@ -1,11 +1,13 @@
 """Builders for tests: model files and whole applications."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pyramid.config import Configurator
 from webtest import TestApp
 
 from mlserve.application import Application
@@ -42,9 +44,11 @@ def settings_of(folder: Path, *, models: dict[str, Path], **settings: str) -> di
 
 
 @contextmanager
-def serving(settings: dict[str, str]) -> Iterator[Served]:
+def serving(settings: dict[str, str], configure: Callable[[Configurator], None] | None = None) -> Iterator[Served]:
     """The real application on these settings, started, and stopped at the end."""
     config = build(settings, here=None)
+    if configure is not None:
+        configure(config)
     wsgi = config.make_wsgi_app()
     application = config.registry.mlserve
     application.start()
@@ -52,3 +56,12 @@ def serving(settings: dict[str, str]) -> Iterator[Served]:
         yield Served(wsgi, application)
     finally:
         application.stop()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for something that another thread or process brings about; fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not come about in time")
+        time.sleep(0.01)

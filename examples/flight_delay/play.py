@@ -6,7 +6,6 @@ The first actuals go one by one (`PUT …/predictions/{id}/actuals`), the others
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
@@ -57,26 +56,22 @@ class Day:
     seconds: float = 0.0
 
 
-def batches(flights: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
-    for start in range(0, len(flights), size):
-        yield flights.iloc[start : start + size]
-
-
 def ask(client: Client, model: str, flights: pd.DataFrame, size: int) -> Day:
     """Predictions for all flights, `size` to a request. The reference is the request's first flight."""
     day = Day()
-    parts = list(batches(flights, size))
+    rows, keys = instances(flights), flights["flight_key"].tolist()
+    outcomes = [LABELS.get(late) for late in flights["late"]]
     started = time.perf_counter()
-    for part in track(parts, description="Asking"):
-        body = {"instances": instances(part), "reference": part["flight_key"].iloc[0]}
+    for first in track(range(0, len(rows), size), description="Asking"):
+        body = {"instances": rows[first : first + size], "reference": keys[first]}
         answer = client.send("POST", f"/models/{model}/predictions", body)
         day.requests += 1
         day.versions.add(answer["version"])
         day.probabilities += [output["probability"] for output in answer["outputs"]]
         day.labels += [output["label"] for output in answer["outputs"]]
-        known = [LABELS.get(late) for late in part["late"]]
-        if any(known):
-            day.actuals.append({"id": answer["id"], "actuals": {"label": known}})
+        happened = outcomes[first : first + size]
+        if any(happened):
+            day.actuals.append({"id": answer["id"], "actuals": {"label": happened}})
     day.seconds = time.perf_counter() - started
     return day
 

@@ -64,7 +64,8 @@ class Delivery:
                 move_place(connection, segment.name, new)
         self._counters.add("records_shipped", moved - aside)
         self._counters.add("records_set_aside", aside)
-        return moved, end > place.position and not finished
+        # Not what a busy writer appended meanwhile: the other segments have their turn first.
+        return moved, place.position < end < file.size
 
     def _unpack(self, segment: Segment, position: int, payloads: list[bytes]) -> tuple[list[Parcel], int]:
         parcels: list[Parcel] = []

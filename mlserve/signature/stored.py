@@ -5,14 +5,13 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-import msgspec
 import numpy as np
 import orjson
 import rfc8785
 
 from mlserve.errors import NotSupported
 from mlserve.signature.batch import Batch
-from mlserve.signature.fast import stored_reader
+from mlserve.signature.fast import REFUSALS, stored_reader
 from mlserve.signature.fields import INTEGERS, TEXTS, Field, Signature
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts, number_texts
 
@@ -64,7 +63,7 @@ class StoredInputs:
             raise NotSupported(f"The inputs of this prediction were not kept whole: {names}.")
         try:
             return Batch.from_rows(self.signature, self._read(stored))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except REFUSALS as error:
             raise NotSupported("The stored inputs do not have this version's signature.") from error
 
 

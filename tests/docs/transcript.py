@@ -41,7 +41,9 @@ class Transcript:
         for block in _BLOCK.findall(self.page.read_text(encoding="utf-8")):
             step: Step | None = None
             for line in block.replace("\\\n", " ").splitlines():
-                if line.startswith("$ "):
+                if step is not None and not _is_whole(step.command):
+                    step.command += "\n" + line
+                elif line.startswith("$ "):
                     if step is not None:
                         yield step
                     step = Step(line[2:])
@@ -89,6 +91,15 @@ class Transcript:
         if at.endswith("/duration_us"):
             return isinstance(said, int) and isinstance(got, int)
         return type(said) is type(got) and said == got
+
+
+def _is_whole(command: str) -> bool:
+    """Whether no quotation is open, which a shell would go on reading."""
+    try:
+        shlex.split(command)
+    except ValueError:
+        return False
+    return True
 
 
 def _send(command: str, port: int) -> str:

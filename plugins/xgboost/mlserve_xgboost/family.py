@@ -25,6 +25,14 @@ _TYPES: Final[dict[str, FieldType]] = {
     "i": "bool",
     "c": "category",
 }
+# What a signature may say of a field, by what the file says of it. Names may stand for numbers: their codes.
+_NUMBERS: Final = frozenset({"bool", "int32", "int64", "float32", "float64"})
+_TAKES: Final[dict[str, frozenset[str]]] = {
+    "bool": _NUMBERS,
+    "int64": _NUMBERS | {"category"},
+    "float32": _NUMBERS | {"category"},
+    "category": frozenset({"category"}),
+}
 
 
 class XGBoostFamily:
@@ -130,10 +138,15 @@ def _require_inputs(file: ModelFile, signature: Signature) -> None:
         )
     signature.require_categories()
     for position, (field, own) in enumerate(zip(signature.inputs, _inputs(file), strict=True)):
-        if field.shape or field.type == "string" or (field.type == "category") != (own.type == "category"):
+        if field.shape or field.type not in _TAKES[own.type]:
             raise SignatureError(f"The input {field.name!r} is {_named(field)}, and the model takes it as {own.type}.")
         if own.type == "category":
             _require_categories(file, position, field, own)
+        elif field.type == "category" and field.unknown == "native":
+            raise SignatureError(
+                f"The model splits on the input {field.name!r} as a number, so that an unknown category has no meaning "
+                f"for it: remove 'unknown' from its .signature.json."
+            )
 
 
 def _require_categories(file: ModelFile, position: int, field: Field, own: Field) -> None:

@@ -151,7 +151,7 @@ def _above(cut: float) -> Column:
 
 
 def _likeliest_class(values: Values) -> np.ndarray:
-    return values.argmax(axis=1).astype(np.int32)
+    return np.asarray(values.argmax(axis=1), np.int32)
 
 
 def _given_class(values: Values) -> np.ndarray:

@@ -9,8 +9,9 @@ import pytest
 # The folder of a plugin's tests is no package, so that the plugin can move to a repository of its own as it is.
 sys.path.insert(0, str(Path(__file__).parent))
 
-import xgboost_zoo  # noqa: E402
-from mlserve_xgboost.family import XGBoostFamily, XGBoostPredictor  # noqa: E402
+import xgboost_zoo
+
+from mlserve_xgboost.family import XGBoostFamily, XGBoostPredictor
 
 
 @pytest.fixture

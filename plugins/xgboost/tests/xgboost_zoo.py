@@ -40,7 +40,9 @@ MATRIX = _matrix()
 SUM = np.nan_to_num(MATRIX) @ np.arange(1, FEATURES + 1, dtype=np.float32) / 5
 FRAME = _frame()
 FRAME_SUM = (
-    FRAME.city.cat.codes % 2 + FRAME.distance.fillna(0) / 200 + FRAME.stops / 9 + FRAME.weekend + FRAME.gate.cat.codes
+    (FRAME.city.cat.codes % 2 + 3 * FRAME.city.isna())
+    + (FRAME.distance.fillna(0) / 200 + FRAME.stops / 9)
+    + (FRAME.weekend + FRAME.gate.cat.codes)
 ).to_numpy()
 
 BINARY = (SUM > 0).astype(int)

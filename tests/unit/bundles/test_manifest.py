@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from mlserve.bundles import BundleFile, Manifest, canonical_json
+from mlserve.bundles.manifest import content_of
 from mlserve.errors import BundleError, SignatureError
+from mlserve.signature import Signature
 
 FILE = {"path": "model.ubj", "sha256": "0" * 64, "size": 3}
 SIGNATURE = {"inputs": [{"name": "x", "type": "float32"}], "outputs": [{"name": "y", "type": "float32"}]}
@@ -45,6 +47,13 @@ def test_the_digest_is_over_the_content_alone() -> None:
     assert one.digest == hashlib.sha256(canonical_json(CONTENT)).hexdigest()
     assert one.digest == Manifest(dict(reversed(CONTENT.items())), {"who": "another"}).digest
     assert one.digest != manifest(metrics={"auc": 0.5}).digest
+
+
+def test_new_content_has_its_files_in_order() -> None:
+    files = [BundleFile("samples/a.json", "1" * 64, 1), BundleFile("model.ubj", "0" * 64, 3)]
+    content = content_of("xgboost", files, Signature.from_json(SIGNATURE), {"auc": 1.0})
+
+    assert content == {**CONTENT, "files": [FILE, {"path": "samples/a.json", "sha256": "1" * 64, "size": 1}]}
 
 
 def test_a_manifest_does_not_change_with_what_it_was_made_of() -> None:

@@ -184,6 +184,21 @@ def test_many_pack_the_same_at_once(tmp_path: Path, artefact: Path) -> None:
     assert [path.name for path in (tmp_path / "store").iterdir()] == list(digests)
 
 
+def test_the_slower_of_two_leaves_the_bundle_of_the_quicker(
+    store: BundleStore, artefact: Path, manifest: Manifest, folder: Path
+) -> None:
+    shutil.rmtree(folder)
+    os.mkfifo(artefact.with_name("pipe"))
+    with ThreadPoolExecutor(1) as pool:
+        slower = pool.submit(store.put, manifest, {"model.ubj": artefact.with_name("pipe")})
+        with artefact.with_name("pipe").open("wb") as pipe:  # Returns when the slower one has begun to copy.
+            quicker = store.put(manifest, {"model.ubj": artefact}).artefact.stat().st_ino
+            pipe.write(artefact.read_bytes())
+        assert slower.result().artefact.stat().st_ino == quicker
+
+    assert [path.name for path in store.root.iterdir()] == [manifest.digest]
+
+
 def test_what_a_killed_process_left_is_swept_a_day_later(
     store: BundleStore, artefact: Path, manifest: Manifest
 ) -> None:

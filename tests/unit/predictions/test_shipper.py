@@ -1,5 +1,7 @@
 """The shipper brings every record into SQL once, whatever is killed, stopped or poisoned."""
 
+import contextlib
+import fcntl
 import os
 import random
 import secrets
@@ -290,32 +292,38 @@ def test_a_database_that_goes_and_comes_back_costs_no_record(tmp_path: Path) -> 
         server.cleanup()
 
 
-def test_killed_writers_lose_no_acknowledged_record(tmp_path: Path, database: Database) -> None:
+def test_killed_writers_lose_no_acknowledged_record(tmp_path: Path, database: Database, database_url: str) -> None:
     """Real processes with threads, killed at random moments, while segments turn over quickly and are shipped."""
-    one, acknowledged, chance = shipper(tmp_path, database), set[str](), random.Random(1)
+    acknowledged, chance = set[str](), random.Random(1)
+    shipping, shipper_pid = fork_shipper(tmp_path, database_url, for_ever=True)
     for _ in range(12):
         out, child = fork_writer(tmp_path)
-        answered = os.read(out, 1 << 20)
-        for _ in range(chance.randrange(4)):
-            one.run_once()
-            answered += os.read(out, 1 << 20)
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+        answered, enough = b"", chance.randrange(1, 150) * 37
+        while len(answered) < enough:
+            answered += os.read(out, 4096)
+        kill(child)
         with os.fdopen(out, "rb") as rest:
             answered += rest.read()
         acknowledged |= set(answered.decode().split("\n")[:-1])
-    while one.run_once():
-        pass
+    kill(shipper_pid)
+    os.close(shipping)
+    shipper(tmp_path, database).run_once()
     ids = stored_ids(database)
-    assert len(acknowledged) > 100
+    assert len(acknowledged) > 500
     assert acknowledged <= set(ids)
     assert shipped_records(database) == len(ids) == len(set(ids))
     assert set_aside_names(tmp_path) == []
 
 
+def kill(process: int) -> None:
+    os.kill(process, 9)
+    os.waitpid(process, 0)
+
+
 def fork_writer(folder: Path) -> tuple[int, int]:
     """A process whose threads append until it is killed, and tell each id once it is kept: the pipe's end, the pid."""
     out, into = os.pipe()
+    fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 4096)
     child = os.fork()
     if child:
         os.close(into)
@@ -344,8 +352,7 @@ def test_a_killed_shipper_neither_loses_nor_repeats_a_record(
         out, child = fork_shipper(tmp_path, database_url)
         # It tells each committed batch; killed after a few of them, it is somewhere in the next.
         told = [os.read(out, 1) for _ in range(chance.randrange(1, 6))]
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+        kill(child)
         os.close(out)
         kills += 1
         if not all(told):
@@ -356,8 +363,8 @@ def test_a_killed_shipper_neither_loses_nor_repeats_a_record(
     assert shipped_records(database) == 1500
 
 
-def fork_shipper(folder: Path, url: str) -> tuple[int, int]:
-    """A process that ships in small batches and writes a byte to the pipe after each."""
+def fork_shipper(folder: Path, url: str, for_ever: bool = False) -> tuple[int, int]:
+    """A process that ships in small batches, once or until it is killed, and writes a byte to the pipe after each."""
     out, into = os.pipe()
     child = os.fork()
     if child:
@@ -368,9 +375,12 @@ def fork_shipper(folder: Path, url: str) -> tuple[int, int]:
 
     def telling(*arguments: object) -> tuple[int, bool]:
         done = ship(*arguments)  # type: ignore[arg-type]
-        os.write(into, b".")
+        with contextlib.suppress(BlockingIOError):
+            os.write(into, b".")
         return done
 
     one._delivery.ship = telling  # type: ignore[method-assign]
-    one.run_once()
+    os.set_blocking(into, not for_ever)
+    while one.run_once() or for_ever:
+        pass
     os._exit(0)

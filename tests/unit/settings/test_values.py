@@ -65,6 +65,7 @@ def test_a_value_of_each_type(type_: SettingType, text: str, value: Any) -> None
         ("size", "8388608", "a size with its unit (B, KiB, MiB, GiB)"),
         ("path", "~nobody-of-that-name/x", "a path without ~, because that home folder is unknown"),
         ("path", "a\nb", "a path, on one line (an indented line continues the one above it)"),
+        ("path", "a\0b", "a path, on one line (an indented line continues the one above it)"),
         ("url", "mlserve.db", "a URL"),
     ],
 )

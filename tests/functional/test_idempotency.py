@@ -1,0 +1,49 @@
+"""`Idempotency-Key`: the same request twice is one prediction, whatever the log way."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import Served, linear_model, serving, settings_of
+
+URL = "/api/v1/models/line/predictions"
+
+
+@pytest.fixture(params=["sql", "process", "off"])
+def app(tmp_path: Path, request: pytest.FixtureRequest):
+    with serving(settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way=request.param)) as served:
+        yield served
+
+
+def send(app: Served, key: str, x: float = 1, status: int = 200) -> Any:
+    return app.post_json(URL, {"instances": [[x, 2]]}, headers={"Idempotency-Key": key}, status=status)
+
+
+def test_a_repeated_key_gets_the_stored_answer(app: Served) -> None:
+    first, second = send(app, "order-7"), send(app, "order-7")
+    assert second.json == first.json
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert len(app.get(URL).json["predictions"]) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(app: Served) -> None:
+    send(app, "order-7")
+    assert send(app, "order-7", x=3, status=422).json["code"] == "idempotency_key_reused"
+
+
+def test_another_key_is_another_prediction(app: Served) -> None:
+    assert send(app, "a").json["id"] != send(app, "b").json["id"]
+
+
+def test_a_key_of_many_threads_at_once_is_one_prediction(app: Served) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: send(app, "race").json, range(16)))
+    assert len({answer["id"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b"])
+def test_a_key_that_is_no_key_is_400(app: Served, key: str) -> None:
+    assert send(app, key, status=400).json["code"] == "unreadable"
