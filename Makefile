@@ -27,7 +27,7 @@ serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is miss
 	@echo
 	@echo "curl -s $(URL)/api/v1/models/flight-delay/predictions -H 'Content-Type: application/json' -d '{\"instances\":[$(subst ",\",$(DEMO_FLIGHT))]}'"
 	@echo
-	@exec $(BIN)/pserve development.ini
+	@exec env PYTHONWARNINGS="ignore:pkg_resources is deprecated:UserWarning" $(BIN)/pserve development.ini
 
 demo: $(VENV)/.installed $(DEMO) ## Build the demo model, without serving it
 

@@ -1,8 +1,10 @@
 """The command `mlserve`: one verb a module, each verb works on an INI file."""
 
+# ruff: noqa: E402 - The filter must stand before the first import of Pyramid.
+
 import warnings
 
-# Pyramid and Cornice import it; whoever runs a command can do nothing about that.
+# Pyramid and Cornice import pkg_resources; whoever runs a command can do nothing about that.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 import click

@@ -7,12 +7,10 @@ import click
 
 from mlserve.cli.ini import built, ini_argument
 from mlserve.db import migrate
-from mlserve.db.engine import Database, open_database
+from mlserve.db.engine import open_database
 from mlserve.predictions import store
 from mlserve.settings import CORE
 from mlserve.settings.values import parse
-
-BATCH = 1000
 
 
 @click.group()
@@ -59,7 +57,7 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
         border = datetime.now(UTC) - timedelta(seconds=age)
         database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
         try:
-            count = _count(database, border) if dry_run else _purge(database, border)
+            count = store.count_older(database, border) if dry_run else store.purge(database, border)
         finally:
             database.close()
     moment = f"{border:%Y-%m-%d %H:%M:%SZ}"
@@ -73,19 +71,3 @@ def _age(text: str) -> float:
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: write {error}", param_hint="--older-than") from None
     return seconds
-
-
-def _count(database: Database, border: datetime) -> int:
-    with database.read() as connection:
-        return store.count_older(connection, border)
-
-
-def _purge(database: Database, border: datetime) -> int:
-    """A transaction for each batch: no long lock, and what is done stays done."""
-    total = 0
-    while True:
-        with database.write() as connection:
-            removed = store.purge(connection, border, BATCH)
-        if not removed:
-            return total
-        total += removed

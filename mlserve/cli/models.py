@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.output import print_table
 from mlserve.db.engine import open_database
 from mlserve.registry import service
 
@@ -15,7 +14,7 @@ from mlserve.registry import service
 @ini_argument
 def models(ini: Path) -> None:
     """List the registered models with their versions; a declared model is registered when a server first starts."""
-    table = Table("model", "version", "family", "digest", "created", box=None)
+    rows = []
     with built(ini) as application:
         settings = application.settings
         database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
@@ -25,7 +24,7 @@ def models(ini: Path) -> None:
                     for version in service.versions(connection, model["name"]):
                         created = f"{version['created_at']:%Y-%m-%d %H:%M:%SZ}"
                         number, family, digest = version["number"], version["family"], version["digest"]
-                        table.add_row(model["name"], str(number), family, digest[:16], created)
+                        rows.append((model["name"], str(number), family, digest[:16], created))
         finally:
             database.close()
-    Console().print(table)
+    print_table(("model", "version", "family", "digest", "created"), rows)

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.output import print_table
 from mlserve.db.engine import open_database
 from mlserve.predictions import store
 from mlserve.predictions.schemas import describe_prediction
@@ -56,10 +55,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    table = Table(*COLUMNS, box=None)
-    for row in rows:
-        table.add_row(*_cells(row))
-    Console().print(table)
+    print_table(COLUMNS, [tuple(_cells(row)) for row in rows])
 
 
 def _print_json(rows: list[dict[str, Any]]) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from mlserve.api.cornice import VERBS
 from mlserve.api.resources import Resource
 from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.output import print_table
 from mlserve.predictions.wiring import RESOURCES
 
 
@@ -18,13 +17,13 @@ from mlserve.predictions.wiring import RESOURCES
 @ini_argument
 def routes(ini: Path) -> None:
     """List each declared model's resources (`proutes` lists the application's routes)."""
-    table = Table("model", "verbs", "path", "resource", box=None)
+    rows = []
     with built(ini) as application:
         for name, path in application.settings.models.items():
             family = application.family_for(path.suffix, f"mlserve.models.{name}").name
             for route, suffix, resource in _resources(application, family):
-                table.add_row(name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route)
-    Console(soft_wrap=True).print(table)
+                rows.append((name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route))
+    print_table(("model", "verbs", "path", "resource"), rows)
 
 
 def _resources(application: Application, family: str) -> Iterator[tuple[str, str, type[Resource]]]:

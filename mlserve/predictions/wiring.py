@@ -3,7 +3,6 @@
 import os
 import socket
 from functools import partial
-from pathlib import Path
 
 from pyramid.config import Configurator
 
@@ -11,11 +10,10 @@ from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
-from mlserve.predictions.log import NullLog, PredictionLog, SpoolLog, SqlLog
+from mlserve.predictions.log import open_log
 from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
-from mlserve.predictions.spool.writer import SpoolWriter
 
 # Resources that each model has, whatever its family, under `/api/v1/models/{model}`.
 RESOURCES: dict[str, tuple[str, type[Resource]]] = {
@@ -47,21 +45,15 @@ def _start(application: Application) -> None:
         shipper.start()
         application.at_stop(partial(shipper.stop, settings["mlserve.spool.shutdown_grace"]))
         application.health.add("shipper", shipper.state)
-    log = _open_log(application, folder)
+    log = open_log(
+        settings["mlserve.log.way"],
+        application.database,
+        folder,
+        segment_size=settings["mlserve.spool.segment_size"],
+        answer_unkept=settings["mlserve.log.unwritable"] == "answer",
+        counters=application.counters,
+    )
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     application.serving = PredictionService(log, application.limits, application.counters.add, worker)
-
-
-def _open_log(application: Application, folder: Path) -> PredictionLog:
-    settings, database, counters = application.settings, application.database, application.counters
-    answer_unkept = settings["mlserve.log.unwritable"] == "answer"
-    match settings["mlserve.log.way"]:
-        case "process":
-            writer = SpoolWriter(folder, settings["mlserve.spool.segment_size"])
-            return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters)
-        case "sql":
-            return SqlLog(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
-        case _:
-            return NullLog()

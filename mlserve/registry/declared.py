@@ -1,7 +1,6 @@
 """The models that the INI declares: packed into bundles, registered when their digest is new, and loaded."""
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mlserve.application import Application
@@ -38,8 +37,7 @@ def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest
     sidecar = read_sidecar(artefact)
     if sidecar is not None:
         signature = complete(signature, sidecar)
-    provenance = {"created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"), "source": str(artefact)}
-    return pack(artefact, family.name, signature, store, read_metrics(artefact), provenance)
+    return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})
 
 
 def _register(application: Application, snapshot: Snapshot, name: str, manifest: Manifest) -> int:

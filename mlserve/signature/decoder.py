@@ -70,7 +70,9 @@ class Decoder:
         value, finite = read_json(raw)
         if isinstance(value, list):
             self._refuse_too_many(len(value))
-        walk = Walk(self.schema, self.max_problems)
+        # A number or a text that JSON can write but no type holds is for the schema alone.
+        plain = finite and not self._fast.may_hold_nul(raw)
+        walk = Walk(self.schema, self.max_problems, self._fast.parsed_row if plain else None)
         rows = walk.instances(value)
         self._refuse(walk, finite)
         return Batch.from_rows(self.signature, rows)

@@ -46,6 +46,9 @@ class FastDecoder:
         self._objects = build(fields, types, some)
         self._columns = build(fields, columns, None)
         self._positional: Reader = msgspec.json.Decoder(Annotated[list[tuple[tuple(types)]], some]).decode  # type: ignore[misc]
+        self._row_types = {list: tuple[tuple(types)]}  # type: ignore[misc]
+        if build is _struct_reader:
+            self._row_types[dict] = _instance_struct(fields, types)
         self._has_text = any(field.type in TEXTS for field in fields)
         self._whole = _WholeNumbers(fields)
 
@@ -66,9 +69,28 @@ class FastDecoder:
         columns = [absent if column is None else column for column in given]
         return self._whole.columns(columns) if self._whole else columns
 
-    def _refuse_nul(self, raw: bytes) -> None:
+    def parsed_row(self, item: object) -> Row | None:
+        """The row of one instance that is parsed already, or None when the schema must decide.
+
+        The walk asks here first, so that one bad instance among 10,000 does not cost the others a full check. The
+        texts in it must be free of NUL (`may_hold_nul`).
+        """
+        row_type = self._row_types.get(type(item))
+        if row_type is None:
+            return None
+        try:
+            row = msgspec.convert(item, row_type)
+        except msgspec.ValidationError:
+            return None
+        values: Row = row if isinstance(row, tuple) else msgspec.structs.astuple(row)
+        return self._whole.rows([values])[0] if self._whole else values
+
+    def may_hold_nul(self, raw: bytes) -> bool:
         # JSON can write NUL in no other way. An escaped backslash before `u0000` is left for the schema to tell apart.
-        if self._has_text and NUL_ESCAPE in raw:
+        return self._has_text and NUL_ESCAPE in raw
+
+    def _refuse_nul(self, raw: bytes) -> None:
+        if self.may_hold_nul(raw):
             raise Refused
 
 
@@ -113,10 +135,10 @@ def _nameable(signature: Signature) -> bool:
     return not any(_UNNAMEABLE(name) for name in signature.names)
 
 
-def _struct_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | None) -> Reader:
-    """Read objects (with `some`: a list of them) through a struct whose attributes have names of ours."""
+def _instance_struct(fields: Sequence[Field], types: Sequence[Any]) -> Any:
+    """A struct for an object of the fields, whose attributes have names of ours."""
     names = [f"f{position}" for position in range(len(fields))]
-    struct = msgspec.defstruct(
+    return msgspec.defstruct(
         "Instance",
         [
             (name, type_) if field.required else (name, type_ | None, None)
@@ -127,11 +149,16 @@ def _struct_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | N
         kw_only=True,  # A field with a default may stand before one without.
         gc=False,
     )
+
+
+def _struct_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | None) -> Reader:
+    """Read an object of the fields; with `some`, a list of them."""
+    struct = _instance_struct(fields, types)
     astuple = msgspec.structs.astuple
     if some is None:
         decode_one = msgspec.json.Decoder(struct).decode
         return lambda raw: (astuple(decode_one(raw)),)
-    decode = msgspec.json.Decoder(Annotated[list[struct], some]).decode  # type: ignore[valid-type]
+    decode = msgspec.json.Decoder(Annotated[list[struct], some]).decode
     return lambda raw: [astuple(item) for item in decode(raw)]
 
 

@@ -10,7 +10,7 @@ import orjson
 import rfc8785
 
 from mlserve.errors import NotSupported
-from mlserve.signature.batch import Batch
+from mlserve.signature.batch import DTYPES, Batch
 from mlserve.signature.fast import REFUSALS, stored_reader
 from mlserve.signature.fields import INTEGERS, TEXTS, Field, Signature
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts, number_texts
@@ -34,7 +34,11 @@ class StoredInputs:
         self._floats = _Group(signature, [(slot, field) for slot, field in slots if is_plain(field, {"float32"})])
         self._numbers = _Group(signature, [(slot, field) for slot, field in slots if is_plain(field, _NUMBERS)])
         grouped = {*self._floats.slots, *self._numbers.slots}
-        self._singles = [(slot, field.name, _column_encoder(field)) for slot, field in slots if slot not in grouped]
+        self._singles = [
+            (slot, signature.positions[field.name], _column_encoder(field))
+            for slot, field in slots
+            if slot not in grouped
+        ]
         self._read = stored_reader(signature)
 
     def encode(self, batch: Batch) -> bytes:
@@ -52,8 +56,8 @@ class StoredInputs:
         if self._numbers.slots:
             values = [value for row in rows for value in self._numbers.cells(row)]
             self._numbers.place(number_texts(values), texts, width)
-        for slot, name, encode in self._singles:
-            texts[slot::width] = encode(batch, name)
+        for slot, position, encode in self._singles:
+            texts[slot::width] = encode([row[position] for row in rows])
         return self._template.fill(texts)
 
     def decode(self, stored: bytes) -> Batch:
@@ -89,21 +93,25 @@ class _Group:
 
     def place(self, found: Texts, texts: Texts, width: int) -> None:
         """Copy the group's texts, row after row, to their places among those of all fields."""
+        if len(texts) == width:
+            for slot, text in zip(self.slots, found, strict=True):
+                texts[slot] = text
+            return
         count = len(self.slots)
         for offset, slot in enumerate(self.slots):
             texts[slot::width] = found[offset::count]
 
 
-def _column_encoder(field: Field) -> Callable[[Batch, str], Texts]:
-    """What gives a field's n texts where it is no plain number."""
+def _column_encoder(field: Field) -> Callable[[list[Any]], Texts]:
+    """What gives the texts of a field's values where it is no plain number."""
     if field.keep == "hash":
-        return lambda batch, name: [_digest(field, value) for value in batch.values(name)]
+        return lambda values: [_digest(field, value) for value in values]
     if field.shape and field.type not in TEXTS:
-        return _tensor_texts
+        return lambda values: _tensor_texts(field, values)
     if field.type == "category" and not field.shape:
         names = _Names({name: orjson.dumps(name) for name in (None, *field.categories)})
-        return lambda batch, name: [names[value] for value in batch.values(name)]
-    return lambda batch, name: [orjson.dumps(value) for value in batch.values(name)]
+        return lambda values: [names[value] for value in values]
+    return lambda values: [orjson.dumps(value) for value in values]
 
 
 class _Names(dict[str | None, bytes]):
@@ -113,12 +121,12 @@ class _Names(dict[str | None, bytes]):
         return orjson.dumps(key)
 
 
-def _tensor_texts(batch: Batch, name: str) -> Texts:
-    array, mask = batch.column(name)
-    texts = item_texts(array_json(array), array.ndim - 1)
-    for position in np.flatnonzero(mask):
-        texts[position] = b"null"
-    return texts
+def _tensor_texts(field: Field, values: list[Any]) -> Texts:
+    present = [value for value in values if value is not None]
+    if not present:
+        return [b"null"] * len(values)
+    texts = iter(item_texts(array_json(np.array(present, DTYPES[field.type])), len(field.shape)))
+    return [b"null" if value is None else next(texts) for value in values]
 
 
 def _digest(field: Field, value: Any) -> bytes:

@@ -4,7 +4,7 @@ It returns the rows, or collects every problem up to the limit and stops there.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import colander
@@ -16,12 +16,18 @@ from mlserve.signature.schema import RowType
 
 
 class Walk:
-    """One walk over one request. `problems` is complete when a method has returned."""
+    """One walk over one request. `problems` is complete when a method has returned.
 
-    def __init__(self, schema: colander.SchemaNode, max_problems: int) -> None:
+    `good_row`, when given, recognises instances that need no check by the schema: it returns their row, or None.
+    """
+
+    def __init__(
+        self, schema: colander.SchemaNode, max_problems: int, good_row: Callable[[object], Row | None] | None = None
+    ) -> None:
         self.schema = schema
         self.nodes: Sequence[colander.SchemaNode] = schema.children
         self.row_type: RowType = schema.typ
+        self.good_row = good_row or (lambda item: None)
         self.problems = Problems(max_problems)
 
     def instances(self, items: object) -> list[Row]:
@@ -58,6 +64,8 @@ class Walk:
         return result
 
     def _object(self, index: int, item: object) -> Row:
+        if isinstance(item, dict) and (row := self.good_row(item)) is not None:
+            return row
         values: dict[str, Any] = {}
         for invalid, _ in self.row_type.invalids(self.schema, item, values):
             if invalid.node is self.schema:
@@ -73,6 +81,8 @@ class Walk:
             self._add(Fault("type", expected, got(item)), ("instances", index), index)
         elif len(item) != len(self.nodes):
             self._add(Fault("length", expected, got(item)), ("instances", index), index)
+        elif (row := self.good_row(item)) is not None:
+            return row
         else:
             return tuple(
                 self._value(node, value, ("instances", index, position), index)

@@ -92,6 +92,23 @@ def test_the_fast_decoder_takes_every_ordinary_request(form: str, struct_fields:
     assert same_values(batch_of(signature, form, found), batch_of(signature, form, slow))
 
 
+@pytest.mark.parametrize("form", ["objects", "positional"])
+@given(data=st.data())
+@thorough
+def test_passing_over_good_instances_changes_nothing(form: str, data: st.DataObject) -> None:
+    signature = data.draw(strategies.signatures())
+    raw = raw_text(signature, form, data.draw(strategies.rows(signature, good=False)))
+    value, finite = read_json(raw)
+    fast = FastDecoder(signature, 100)
+    if not finite or fast.may_hold_nul(raw):
+        return
+    whole, passing = Walk(row_schema(signature), 100), Walk(row_schema(signature), 100, fast.parsed_row)
+    rows, other_rows = whole.instances(value), passing.instances(value)
+    assert whole.problems.listed == passing.problems.listed
+    if not whole.problems.listed:
+        assert same_values(Batch.from_rows(signature, rows), Batch.from_rows(signature, other_rows))
+
+
 @given(data=st.data())
 @thorough
 def test_the_three_forms_of_a_request_give_the_same_batch(data: st.DataObject) -> None:

@@ -1,0 +1,69 @@
+"""The backlog is counted exactly, cheaply, and still shown while the database is down."""
+
+from pathlib import Path
+
+import pytest
+
+from mlserve.db.engine import Database, open_database
+from mlserve.predictions.record import encode
+from mlserve.predictions.spool.gauge import Backlog, SpoolGauge
+from mlserve.predictions.spool.set_aside import set_aside
+from mlserve.predictions.spool.writer import SpoolWriter
+from tests.unit.predictions.factories import new_id, record, shipper, spool
+
+
+def test_an_absent_spool_has_no_backlog(tmp_path: Path, database: Database) -> None:
+    assert SpoolGauge(tmp_path / "absent", database).read() == Backlog()
+
+
+def test_the_backlog_grows_with_records_and_shrinks_with_shipping(tmp_path: Path, database: Database) -> None:
+    gauge, writer = SpoolGauge(tmp_path, database), SpoolWriter(tmp_path, 3000)
+    size = 0
+    for number in range(1, 6):
+        payload = encode(record())
+        size += len(payload) + 8
+        writer.append(payload)
+        now = gauge.read()
+        assert (now.backlog_records, now.backlog_bytes, now.set_aside, now.known) == (number, size, 0, True)
+    assert 0 < gauge.read().lag_seconds < 60
+    shipper(tmp_path, database).run_once()
+    assert gauge.read() == Backlog()
+    writer.append(encode(record()))
+    assert gauge.read().backlog_records == SpoolGauge(tmp_path, database).read().backlog_records == 1
+    writer.close()
+
+
+def test_the_lag_is_the_age_of_the_oldest_unshipped_record(tmp_path: Path, database: Database) -> None:
+    old = record(id="01890a5d-ac96-774b-bcce-b302099a8057")
+    spool(tmp_path, [old])
+    assert SpoolGauge(tmp_path, database).read().lag_seconds > 1e7
+
+
+def test_set_aside_records_are_no_backlog_but_counted(tmp_path: Path, database: Database) -> None:
+    writer = SpoolWriter(tmp_path, 1 << 20)
+    writer.append(b"poison")
+    writer.append(encode(record()))
+    gauge = SpoolGauge(tmp_path, database)
+    assert gauge.read().backlog_records == 2
+    shipper(tmp_path, database).run_once()
+    writer.append(encode(record()))
+    assert (gauge.read().backlog_records, gauge.read().set_aside) == (1, 1)
+    set_aside(tmp_path, new_id(), 0, b"more", "broken")
+    assert gauge.read().set_aside == 2
+    writer.close()
+
+
+def test_without_the_database_the_last_places_are_used(tmp_path: Path, database: Database) -> None:
+    folder = tmp_path / "spool"
+    spool(folder, [record(), record()])
+    (folder / "shipper.lock").touch()
+    nowhere = open_database(f"sqlite:///{folder}/shipper.lock/none.db")
+    unknown = SpoolGauge(folder, nowhere).read()
+    assert (unknown.backlog_records, unknown.known) == (2, False)
+    shipper(folder, database).run_once()
+    gauge = SpoolGauge(folder, database)
+    gauge.read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gauge, "_database", nowhere)
+        assert (gauge.read().backlog_records, gauge.read().known) == (0, True)
+    nowhere.close()
