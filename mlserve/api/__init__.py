@@ -9,4 +9,5 @@ def includeme(config: Configurator) -> None:
     config.add_renderer("mlserve", "mlserve.api.renderer.JsonRenderer")
     config.add_route_predicate("family", "mlserve.api.context.FamilyPredicate")
     config.add_view_predicate("mlserve_owns", "mlserve.api.problems.OwnsPredicate")
+    config.add_traverser("mlserve.api.context.ContextItself", "mlserve.api.context.ApiContext")
     config.include("mlserve.api.problems")

@@ -22,6 +22,24 @@ class ModelContext(ApiContext):
         self.model: LiveModel = application_of(request).live.get(request.matchdict["model"])
 
 
+class ContextItself:
+    """Traverser of our contexts: the factory has found the resource, so there is no tree to walk."""
+
+    def __init__(self, context: ApiContext) -> None:
+        self.context = context
+
+    def __call__(self, request: Any) -> dict[str, Any]:
+        return {
+            "context": self.context,
+            "root": self.context,
+            "virtual_root": self.context,
+            "view_name": "",
+            "subpath": (),
+            "traversed": (),
+            "virtual_root_path": (),
+        }
+
+
 class FamilyPredicate:
     """Route predicate `family=`: the model of the path is, right now, of that family."""
 

@@ -21,7 +21,8 @@ def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
         with request_id.bound(environ.get("HTTP_X_REQUEST_ID")) as identity:
             environ["mlserve.request_id"] = identity
             response = handler(request)
-            response.headerlist += (("X-Request-Id", identity), ("X-Content-Type-Options", "nosniff"))
+            response.headerlist.append(("X-Request-Id", identity))
+            response.headerlist.append(("X-Content-Type-Options", "nosniff"))
             if access_log.isEnabledFor(logging.INFO):
                 _log_access(environ, response, time.perf_counter_ns() - started)
         return response

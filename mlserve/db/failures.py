@@ -1,6 +1,7 @@
 """Tells apart what is wrong with the database (try again later) from what is wrong with a row (it never will fit)."""
 
 from sqlalchemy.exc import (
+    DatabaseError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -34,8 +35,11 @@ def as_unavailable(error: BaseException) -> DatabaseUnavailable | None:
         return DatabaseUnavailable("All database connections are in use.", retry_after=1)
     if not isinstance(error, DBAPIError) or is_data_error(error):
         return None
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+    # SQLite's driver raises the bare DatabaseError for a file that is damaged or is no database.
+    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
         return DatabaseUnavailable(f"The database cannot be used: {_first_line(error)}.", retry_after=1)
+    if error.connection_invalidated:
+        return DatabaseUnavailable(f"The connection to the database broke: {_first_line(error)}.", retry_after=1)
     if _sqlstate(error) in _SCHEMA_STATES:
         return DatabaseUnavailable(
             f"The database's tables are not those of this version (run `mlserve db upgrade`): {_first_line(error)}."

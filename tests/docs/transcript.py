@@ -1,24 +1,32 @@
-"""Runs the curl commands of a page's `console` blocks against a live application and compares the answers.
+"""Runs the commands of a page's `console` blocks in order and compares what they print with what the page says.
 
-A block holds `$ curl …` lines, each followed by the JSON that it answers. Ids of predictions and requests, times and
-durations differ from run to run: an id stands for the same id in the rest of the page, a time for any time, `"…"` for
-any value.
+A block holds `$ command` lines, each followed by what it prints. `pserve` starts a real server, `curl` speaks to it and
+`sqlite3` reads its database, each without the program of that name; any other command runs in a shell. What differs
+from run to run is recognised: an id stands for the same id in the rest of the page; times, durations and digests for
+any; `"…"` for any value, `…` for any text of a line; a float for one that is equal to three parts in a thousand.
 """
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.docs.pages import blocks
+from tests.docs.workplace import Workplace
+
 HERE = "http://127.0.0.1:6543"
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CLOSE = 3e-3
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z")
+_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
+_WORD = re.compile(rf"{_ID.pattern}|{_TIME.pattern}|[\w.+-]+|\S")
 _ANY = "…"
 
 
@@ -30,45 +38,62 @@ class Step:
     printed: str = ""
 
 
+def steps(page: str | Path) -> Iterator[Step]:
+    for block in blocks(page, "console"):
+        step: Step | None = None
+        for line in block.text.replace("\\\n", " ").splitlines():
+            if step is not None and not _is_whole(step.command):
+                step.command += "\n" + line
+            elif line.startswith("$ "):
+                if step is not None:
+                    yield step
+                step = Step(line[2:])
+            elif step is not None:
+                step.printed += line + "\n"
+        if step is not None:
+            yield step
+
+
 @dataclass
 class Transcript:
-    """A page's commands; `run` sends them in order, and each one that is answered otherwise is a failed assertion."""
+    """A page in a workplace; `run` does what the page says, and each answer that differs is a failed assertion."""
 
-    page: Path
+    page: str | Path
+    workplace: Workplace
     ids: dict[str, str] = field(default_factory=dict)
 
-    def steps(self) -> Iterator[Step]:
-        for block in _BLOCK.findall(self.page.read_text(encoding="utf-8")):
-            step: Step | None = None
-            for line in block.replace("\\\n", " ").splitlines():
-                if step is not None and not _is_whole(step.command):
-                    step.command += "\n" + line
-                elif line.startswith("$ "):
-                    if step is not None:
-                        yield step
-                    step = Step(line[2:])
-                elif step is not None:
-                    step.printed += line + "\n"
-            if step is not None:
-                yield step
-
-    def run(self, port: int) -> int:
-        """Send every curl command to the application on `port`; returns how many there were."""
+    def run(self) -> int:
+        """Run every command; returns how many there were."""
         count = 0
-        for step in self.steps():
-            if not step.command.startswith("curl "):
-                continue
-            count += 1
-            answer = _send(self._with_our_ids(step.command), port)
-            difference = self._difference(json.loads(step.printed), json.loads(answer), "")
-            assert difference is None, f"{self.page.name}: {step.command}\n{difference}\nanswered {answer}"
+        for count, step in enumerate(steps(self.page), 1):
+            printed = self._printed(_ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command))
+            if printed is not None:
+                difference = self._compare(step.printed, printed)
+                assert difference is None, f"{self.page}: $ {step.command}\n{difference}\nprinted {printed}"
         return count
 
-    def _with_our_ids(self, text: str) -> str:
-        return _ID.sub(lambda found: self.ids.get(found[0], found[0]), text)
+    def _printed(self, command: str) -> str | None:
+        """What the command prints; None where that is not compared."""
+        program, *arguments = shlex.split(command)
+        match program.removeprefix(".venv/bin/"):
+            case "curl":
+                return _curl(arguments, self.workplace.port)
+            case "sqlite3":
+                return self.workplace.sql(*arguments)
+            case "pserve":
+                self.workplace.serve(arguments[0])
+                return None
+            case _:
+                return self.workplace.shell(command)
+
+    def _compare(self, said: str, got: str) -> str | None:
+        try:
+            return self._difference(json.loads(said), json.loads(got), "")
+        except ValueError:
+            return self._difference_of_lines(said.splitlines(), got.splitlines())
 
     def _difference(self, said: Any, got: Any, at: str) -> str | None:
-        """Where the answer is not what the page says, or None."""
+        """Where the JSON answered is not what the page says, or None."""
         if said == _ANY:
             return None
         if isinstance(said, dict) and isinstance(got, dict):
@@ -78,19 +103,43 @@ class Transcript:
         if isinstance(said, list) and isinstance(got, list) and len(said) == len(got):
             pairs = enumerate(zip(said, got, strict=True))
             return next(filter(None, (self._difference(*pair, f"{at}/{item}") for item, pair in pairs)), None)
-        if self._same_value(said, got, at):
+        if type(said) is type(got) and self._same(said, got, at):
             return None
         return f"{at}: the page says {said!r}, the answer {got!r}"
 
-    def _same_value(self, said: Any, got: Any, at: str) -> bool:
-        if isinstance(said, str) and isinstance(got, str):
-            if _ID.fullmatch(said) and _ID.fullmatch(got):
-                return self.ids.setdefault(said, got) == got
-            if _TIME.fullmatch(said) and _TIME.fullmatch(got):
-                return True
-        if at.endswith("/duration_us"):
-            return isinstance(said, int) and isinstance(got, int)
-        return type(said) is type(got) and said == got
+    def _same(self, said: Any, got: Any, at: str) -> bool:
+        if isinstance(said, str):
+            return self._same_text(said, got)
+        if isinstance(said, float):
+            return math.isclose(said, got, rel_tol=CLOSE)
+        return at.endswith("/duration_us") or bool(said == got)
+
+    def _same_text(self, said: str, got: str) -> bool:
+        if _ID.fullmatch(said) and _ID.fullmatch(got):
+            return self.ids.setdefault(said, got) == got
+        if any(kind.fullmatch(said) and kind.fullmatch(got) for kind in (_TIME, _DIGEST)):
+            return True
+        return said == got
+
+    def _difference_of_lines(self, said: list[str], got: list[str]) -> str | None:
+        for one, other in zip_longest(said, got, fillvalue=""):
+            if not self._same_line(one, other):
+                return f"the page says   {one.rstrip()}\nthe command     {other.rstrip()}"
+        return None
+
+    def _same_line(self, said: str, got: str) -> bool:
+        start, ellipsis, _ = said.partition(_ANY)
+        ours, theirs = _WORD.findall(start), _WORD.findall(got)
+        theirs = theirs[: len(ours)] if ellipsis else theirs
+        return len(ours) == len(theirs) and all(map(self._same_word, ours, theirs))
+
+    def _same_word(self, said: str, got: str) -> bool:
+        if self._same_text(said, got):
+            return True
+        try:
+            return "." in said and math.isclose(float(said), float(got), rel_tol=CLOSE)
+        except ValueError:
+            return False
 
 
 def _is_whole(command: str) -> bool:
@@ -102,9 +151,9 @@ def _is_whole(command: str) -> bool:
     return True
 
 
-def _send(command: str, port: int) -> str:
+def _curl(arguments: list[str], port: int) -> str:
     """What curl would print: `-s`, `-X`, `-H`, `-d` and one address are understood."""
-    words = iter(shlex.split(command)[1:])
+    words = iter(arguments)
     method, body, address, headers = None, None, "", {}
     for word in words:
         if word == "-X":
@@ -113,7 +162,7 @@ def _send(command: str, port: int) -> str:
             name, _, value = next(words).partition(":")
             headers[name] = value.strip()
         elif word == "-d":
-            body = next(words)
+            body = next(words).encode()
         elif word.startswith(HERE):
             parts = urlsplit(word)
             address = parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,50 @@
+"""The documentation as data: its pages, their fenced blocks, links and headings."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_FENCE = re.compile(r"^```(\w+)?(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; the word behind its language is the name of the file that it is to be saved as."""
+
+    language: str
+    name: str
+    text: str
+
+
+def pages() -> list[str]:
+    """Every page, by its path from the root."""
+    top = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+    found = [*top, *(ROOT / "docs").rglob("*.md"), *(ROOT / "plugins").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def text_of(page: str | Path) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str | Path, *languages: str) -> list[Block]:
+    found = [Block(language or "", name or "", text) for language, name, text in _FENCE.findall(text_of(page))]
+    return [block for block in found if not languages or block.language in languages]
+
+
+def prose(page: str | Path) -> str:
+    """The page without its fenced blocks."""
+    return _FENCE.sub("", text_of(page))
+
+
+def links(page: str | Path) -> list[str]:
+    return _LINK.findall(prose(page))
+
+
+def anchors(page: str | Path) -> set[str]:
+    """The names under which a page's headings can be linked to, as a forge makes them."""
+    titles = (re.sub(r"[`*]", "", title).strip().lower() for title in _HEADING.findall(prose(page)))
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}

@@ -1,0 +1,94 @@
+"""A folder in which a page's commands run, with real servers on free ports and the environment's programs."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from pysqlite3 import dbapi2 as sqlite
+
+from tests.docs.pages import ROOT, blocks
+
+PORT = re.compile(r"^port = \d+$", re.MULTILINE)
+
+
+class Workplace:
+    """`folder` has the environment as `.venv`; `port` is where the server listens that was started last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+        self._server: subprocess.Popen[bytes] | None = None
+        (folder / ".venv").symlink_to(sys.prefix)
+        programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVE__")}
+        self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+
+    def save(self, page: str) -> None:
+        """Save the page's named blocks as files."""
+        for block in blocks(page):
+            if block.name:
+                (self.folder / block.name).write_text(block.text, encoding="utf-8")
+
+    def clone(self) -> None:
+        """Make the folder look like a clone in which `make serve` has run once."""
+        (self.folder / "examples").symlink_to(ROOT / "examples")
+        for name in ("development.ini", "production.ini"):
+            (self.folder / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+
+    def serve(self, ini: str) -> None:
+        """Start a server of this INI, on a free port instead of the one it says, in the place of the one before."""
+        self.stop()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        text, count = PORT.subn(f"port = {self.port}", (self.folder / ini).read_text(encoding="utf-8"))
+        assert count == 1, f"{ini} says no port, or more than one"
+        path = self.folder / f"served-{ini}"
+        path.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "pyramid.scripts.pserve", path.name]
+        with (self.folder / "server.log").open("ab") as log:
+            self._server = subprocess.Popen(command, cwd=self.folder, env=self._environ, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not self._is_live():
+            assert self._server.poll() is None, (self.folder / "server.log").read_text()
+            assert time.monotonic() < deadline, "the server did not answer in time"
+            time.sleep(0.05)
+
+    def shell(self, command: str) -> str:
+        """What the command prints, on either stream."""
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=100,
+        )
+        return done.stdout.decode()
+
+    def sql(self, file: str, query: str) -> str:
+        """As the program `sqlite3` prints rows: values separated by a bar."""
+        connection = sqlite.connect(f"file:{self.folder / file}?mode=rw", uri=True)
+        try:
+            rows = connection.execute(query).fetchall()
+        finally:
+            connection.close()
+        return "".join("|".join("" if value is None else str(value) for value in row) + "\n" for row in rows)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.terminate()
+            self._server.wait(30)
+            self._server = None
+
+    def _is_live(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError):
+            return False

@@ -1,0 +1,124 @@
+"""Migrations make what the tables say, once, whoever comes first; plugins add theirs."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+import mlserve.predictions.tables
+import mlserve.registry.tables
+from mlserve.db import migrate
+from mlserve.db.engine import Database, open_database
+from mlserve.db.metadata import metadata
+from mlserve.errors import ConfigurationError, DatabaseUnavailable
+
+assert mlserve.predictions.tables
+assert mlserve.registry.tables
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
+    with database.read() as connection:
+        options = {"version_table": migrate.VERSION_TABLE, "compare_type": False}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        assert differences == []
+        found = inspect(connection)
+        for table in metadata.tables.values():
+            made = {
+                column["name"]: (str(column["type"]), column["nullable"]) for column in found.get_columns(table.name)
+            }
+            meant = {column.name: (column.type.compile(database.engine.dialect), column.nullable) for column in table.c}
+            assert {name: made[name][1] for name in made} == {name: meant[name][1] for name in meant}
+            assert {name: made[name][0].split("(")[0].split(" ")[0] for name in made} == {
+                name: meant[name][0].split("(")[0].split(" ")[0].replace("FLOAT", _float(database)) for name in meant
+            }
+
+
+def _float(database: Database) -> str:
+    return "DOUBLE" if database.dialect == "postgresql" else "FLOAT"
+
+
+def test_a_migrated_database_is_current_and_a_second_run_changes_nothing(database: Database, database_url: str) -> None:
+    assert migrate.is_current(database)
+    assert migrate.upgrade(database_url) == list(migrate.current(database)) == ["0001"]
+
+
+def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/empty.db")
+    assert migrate.current(database) == ()
+    assert not migrate.is_current(database)
+    database.close()
+
+
+def test_of_many_that_start_at_once_one_migrates(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    heads: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: heads.append(migrate.upgrade(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heads == [["0001"]] * 4
+
+
+def test_who_cannot_get_the_lock_says_so(database_url: str, tmp_path: Path) -> None:
+    database = open_database(database_url)
+    lock = tmp_path / "lock"
+    refused = pytest.raises(DatabaseUnavailable, match="Another process is migrating")
+    with migrate._alone(database_url, database, lock, patience=0), refused:
+        migrate.upgrade(database_url, lock_path=lock, patience=0)
+    assert migrate.upgrade(database_url, lock_path=lock) == ["0001"]
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database, database_url: str) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE mlserve_alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer version"):
+        migrate.upgrade(database_url)
+
+
+_PLUGIN = """
+from alembic import op
+revision = "flavour0001"
+down_revision = None
+branch_labels = ("flavour",)
+depends_on = "0001"
+def upgrade():
+    op.execute("CREATE TABLE flavour (id INTEGER)")
+    {more}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An importable plugin package that brings a folder of migrations; the file to write one into."""
+    folder = tmp_path / "packages" / "mlserve_flavour"
+    (folder / "migrations").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.delitem(sys.modules, "mlserve_flavour", raising=False)
+    return folder / "migrations" / "0001_flavour.py"
+
+
+def test_a_plugin_adds_its_own_location(database: Database, database_url: str, plugin: Path) -> None:
+    plugin.write_text(_PLUGIN.format(more=""))
+    location = "mlserve_flavour:migrations"
+    assert not migrate.is_current(database, [location])
+    # Its head stands for the core's, on which it depends.
+    assert "flavour0001" in migrate.upgrade(database_url, [location])
+    assert migrate.is_current(database, [location])
+    with database.read() as connection:
+        assert "flavour" in inspect(connection).get_table_names()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database: Database, database_url: str, plugin: Path) -> None:
+    plugin.write_text(_PLUGIN.format(more="raise RuntimeError('half way')"))
+    with pytest.raises(RuntimeError, match="half way"):
+        migrate.upgrade(database_url, ["mlserve_flavour:migrations"])
+    with database.read() as connection:
+        assert "flavour" not in inspect(connection).get_table_names()
+    assert migrate.current(database) == ("0001",)
