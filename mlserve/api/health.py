@@ -3,6 +3,7 @@
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPMethodNotAllowed
 
 from mlserve.types import application_of
 
@@ -11,8 +12,14 @@ WELL = ("ok", "degraded")
 
 def includeme(config: Configurator) -> None:
     for name, view in (("live", live), ("ready", ready)):
-        config.add_route(f"health.{name}", f"/health/{name}", request_method=("GET", "HEAD"))
-        config.add_view(view, route_name=f"health.{name}", renderer="mlserve", require_csrf=False)
+        route = f"health.{name}"
+        config.add_route(route, f"/health/{name}")
+        config.add_view(view, route_name=route, request_method="GET", renderer="mlserve", require_csrf=False)
+        config.add_view(only_read, route_name=route, require_csrf=False)
+
+
+def only_read(request: Any) -> Any:
+    raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})
 
 
 def live(request: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from webob.acceptparse import create_accept_header
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 JSON = "application/json"
+# Python refuses to read a number of thousands of digits, and no body is that long.
+_LONGEST_LENGTH = 18
 OFFERS = (JSON, "application/problem+json")
 
 
@@ -21,6 +23,9 @@ def require_json_accepted(environ: dict[str, Any]) -> None:
 
 def require_json_sent(environ: dict[str, Any]) -> None:
     """Raise UnsupportedMediaType when the body says that it is something else than JSON; silence is taken as JSON."""
+    encoding = environ.get("HTTP_CONTENT_ENCODING")
+    if encoding and encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; send it as it is.")
     content_type = environ.get("CONTENT_TYPE")
     if content_type in (JSON, None, ""):
         return
@@ -35,9 +40,9 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH")
     if not declared:
         body: bytes = environ["wsgi.input"].read(limit + 1) if "HTTP_TRANSFER_ENCODING" in environ else b""
-    elif not declared.isdigit():
+    elif not (declared.isascii() and declared.isdigit()):
         raise Unreadable(f"Content-Length is {declared!r}, not a number.")
-    elif int(declared) > limit:
+    elif len(declared) > _LONGEST_LENGTH or int(declared) > limit:
         raise _too_large(limit)
     else:
         body = environ["wsgi.input"].read(int(declared))

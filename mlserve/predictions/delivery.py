@@ -11,7 +11,7 @@ from mlserve.db.engine import Database
 from mlserve.db.failures import is_data_error
 from mlserve.predictions.inserts import insert_new
 from mlserve.predictions.log import Counts
-from mlserve.predictions.record import PredictionRecord, decode, glimpse, row
+from mlserve.predictions.record import PredictionRecord, decode, glimpse, values
 from mlserve.predictions.spool.frame import HEADER_SIZE
 from mlserve.predictions.spool.positions import Place, lock_place, move_place, now
 from mlserve.predictions.spool.reader import Segment, SegmentFile
@@ -21,6 +21,7 @@ log = logging.getLogger("mlserve.shipper")
 
 # A transaction takes no more bytes of a segment than this, however few records they are.
 _MOST_BYTES = 16 * 1024 * 1024
+_WORTH_COPYING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Parcel:
 
     position: int
     payload: bytes
-    row: dict[str, Any]
+    row: list[Any]
 
 
 class Delivery:
@@ -72,7 +73,7 @@ class Delivery:
         aside = 0
         for payload in payloads:
             try:
-                parcels.append(Parcel(position, payload, row(decode(payload))))
+                parcels.append(Parcel(position, payload, values(decode(payload))))
             except (ValueError, OverflowError) as error:
                 self._set_aside(segment, position, payload, _why_unreadable(payload, error))
                 aside += 1
@@ -80,9 +81,26 @@ class Delivery:
         return parcels, aside
 
     def _deliver(self, connection: Connection, segment: Segment, parcels: list[Parcel]) -> int:
-        """Inserts the parcels; how many had to be set aside. Halves what is refused until the guilty stand alone."""
-        if not parcels:
+        """Stores the parcels; how many had to be set aside."""
+        if not parcels or (len(parcels) >= _WORTH_COPYING and self._copy(connection, parcels)):
             return 0
+        return self._insert_or_halve(connection, segment, parcels)
+
+    def _copy(self, connection: Connection, parcels: list[Parcel]) -> bool:
+        """Whether COPY took them all, which it does unless one is refused or was stored before."""
+        if self._database.dialect != "postgresql":
+            return False
+        try:
+            with connection.begin_nested():
+                self._insert.copy(connection, [parcel.row for parcel in parcels])
+        except Exception as error:
+            # The inserts that follow tell a refused record from a database that is gone.
+            log.info("copy_refused", extra={"fields": {"records": len(parcels), "reason": _first_line(error)}})
+            return False
+        return True
+
+    def _insert_or_halve(self, connection: Connection, segment: Segment, parcels: list[Parcel]) -> int:
+        """Inserts the parcels; halves what is refused until the guilty stand alone, and sets those aside."""
         try:
             with connection.begin_nested():
                 self._insert.many(connection, [parcel.row for parcel in parcels])
@@ -93,8 +111,8 @@ class Delivery:
                 self._set_aside(segment, parcels[0].position, parcels[0].payload, _first_line(error))
                 return 1
             middle = len(parcels) // 2
-            first = self._deliver(connection, segment, parcels[:middle])
-            return first + self._deliver(connection, segment, parcels[middle:])
+            first = self._insert_or_halve(connection, segment, parcels[:middle])
+            return first + self._insert_or_halve(connection, segment, parcels[middle:])
         return 0
 
     def _skip_damage(self, segment: Segment, file: SegmentFile, start: int) -> int:

@@ -1,9 +1,12 @@
 """The envelope of a prediction: what stands around the instances, read before anything is known of the version."""
 
 import re
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from mlserve.errors import Invalid, Problem, Unreadable
 
@@ -21,19 +24,24 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 FIELDS = Envelope.__struct_fields__
 _decode = msgspec.json.Decoder(Envelope).decode
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+# A text that never ends is one too, and nothing is given back: the search stays linear whatever it is given.
+_without_texts = partial(re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL).sub, b"")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_CLOSES = 0b100  # the bit that ] and } have, and [ and { have not
 
 
-def read_envelope(body: bytes, max_depth: int) -> tuple[Envelope, list[Problem]]:
+def read_envelope(body: bytes, max_depth: int, max_problems: int = 100) -> tuple[Envelope, list[Problem]]:
     """Read the envelope, and say everything that is wrong with it. Raises Unreadable for what is not JSON.
+
+    Of unknown names, one more than `max_problems` are listed at most: it says that there are more.
 
     With problems, the Envelope holds what could be read all the same, so that the instances can be checked too.
     """
     try:
         envelope = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_slowly(body, max_depth)
-    return envelope, _problems_of(envelope)
+        return _read_slowly(body, max_depth, max_problems)
+    return envelope, _problems_of(envelope, max_problems)
 
 
 def read_any(body: bytes, max_depth: int) -> Any:
@@ -49,26 +57,22 @@ def read_any(body: bytes, max_depth: int) -> Any:
 
 def refuse_depth(body: bytes, max_depth: int) -> None:
     """Raise Unreadable where brackets nest deeper than `max_depth`; texts are passed over."""
-    depth = 0
-    for token in _BRACKETS.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise Unreadable(f"The body is nested more than {max_depth} levels deep (mlserve.limits.depth).")
-        elif first in b"]}":
-            depth -= 1
+    brackets = _without_texts(body).translate(None, _NO_BRACKETS)
+    if len(brackets) <= max_depth:
+        return
+    closing = np.frombuffer(brackets, np.uint8) & _CLOSES != 0
+    if np.where(closing, -1, 1).cumsum(dtype=np.int32).max() > max_depth:
+        raise Unreadable(f"The body is nested more than {max_depth} levels deep (mlserve.limits.depth).")
 
 
-def _read_slowly(body: bytes, max_depth: int) -> tuple[Envelope, list[Problem]]:
+def _read_slowly(body: bytes, max_depth: int, max_problems: int) -> tuple[Envelope, list[Problem]]:
     value = read_any(body, max_depth)
     if not isinstance(value, dict):
         problem = Problem(code="type", expected="an object with instances or columns", got=_short(value))
         raise Invalid("The body is not an object.", problems=[problem])
     problems = [
         Problem("unknown_field", f"one of {', '.join(FIELDS)}", _short(name), _pointer(name), field=name)
-        for name in value
-        if name not in FIELDS
+        for name in islice((name for name in value if name not in FIELDS), max_problems + 1)
     ]
     readable: dict[str, Any] = {
         name: msgspec.Raw(msgspec.json.encode(value[name])) for name in ("instances", "columns") if name in value
@@ -80,10 +84,10 @@ def _read_slowly(body: bytes, max_depth: int) -> tuple[Envelope, list[Problem]]:
         else:
             problems.append(_wrong(name, "type", word, given))
     envelope = Envelope(**readable)
-    return envelope, problems + _problems_of(envelope)
+    return envelope, problems + _problems_of(envelope, max_problems)
 
 
-def _problems_of(envelope: Envelope) -> list[Problem]:
+def _problems_of(envelope: Envelope, max_problems: int) -> list[Problem]:
     problems = []
     given = [name for name in ("instances", "columns") if getattr(envelope, name) is not msgspec.UNSET]
     if len(given) != 1:
@@ -95,12 +99,10 @@ def _problems_of(envelope: Envelope) -> list[Problem]:
         problems.append(
             _wrong("reference", "length" if len(reference) > REFERENCE_LENGTH else "nul", expected, reference)
         )
-    for name in envelope.parameters or ():
+    for name in islice(envelope.parameters or (), max_problems + 1):
         pointer = "/parameters" + _pointer(name)
         problems.append(
-            Problem(
-                code="unknown_field", expected="no parameters: none is known", got=name, pointer=pointer, field=name
-            )
+            Problem("unknown_field", "no parameters: none is known", _short(name), pointer=pointer, field=name)
         )
     return problems
 

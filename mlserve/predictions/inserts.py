@@ -6,10 +6,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mlserve.db.engine import Database
 from mlserve.db.insert import CompiledInsert
-from mlserve.predictions.record import COLUMNS
+from mlserve.predictions.record import ROW_COLUMNS
 from mlserve.predictions.tables import predictions
-
-ROW_COLUMNS = (*COLUMNS, "format")
 
 
 def insert_new(database: Database, unique: list[str]) -> CompiledInsert:

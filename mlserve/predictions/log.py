@@ -10,7 +10,7 @@ from mlserve.db.insert import CompiledInsert
 from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
 from mlserve.predictions import lookup, store
 from mlserve.predictions.inserts import insert_new
-from mlserve.predictions.record import PredictionRecord, encode, row
+from mlserve.predictions.record import PredictionRecord, encode, values
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
@@ -107,7 +107,7 @@ class SqlLog:
 
     def _execute(self, insert: CompiledInsert, connection: Any, record: PredictionRecord) -> int:
         try:
-            return insert.one(connection, row(record))
+            return insert.one(connection, values(record))
         except Exception as error:
             if is_data_error(error):
                 raise LogUnavailable(f"The database refuses the prediction's record: {error}.") from error

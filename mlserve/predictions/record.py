@@ -1,6 +1,7 @@
 """One prediction as the log keeps it: the spool's payload and the row of table `predictions`, from the same fields."""
 
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -59,6 +60,10 @@ class Glimpse(msgspec.Struct):
 
 
 COLUMNS = PredictionRecord.__struct_fields__
+ROW_COLUMNS = (*COLUMNS, "format")
+
+_CREATED_AT = COLUMNS.index("created_at")
+_fields = attrgetter(*COLUMNS)
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(PredictionRecord).decode
@@ -74,12 +79,17 @@ def created_at(record: PredictionRecord) -> datetime:
     return _EPOCH + timedelta(microseconds=record.created_at)
 
 
+def values(record: PredictionRecord) -> list[Any]:
+    """The values of `ROW_COLUMNS` for an insert into table `predictions`."""
+    found = list(_fields(record))
+    found[_CREATED_AT] = created_at(record)
+    found.append(record.v)
+    return found
+
+
 def row(record: PredictionRecord) -> dict[str, Any]:
-    """The record as values for an insert into table `predictions`."""
-    values = {name: getattr(record, name) for name in COLUMNS}
-    values["created_at"] = created_at(record)
-    values["format"] = record.v
-    return values
+    """The same by name."""
+    return dict(zip(ROW_COLUMNS, values(record), strict=True))
 
 
 def from_row(values: dict[str, Any]) -> PredictionRecord:

@@ -9,7 +9,8 @@ from mlserve.application import Application
 from mlserve.errors import Invalid, MlserveError, Problem, TooLarge
 from mlserve.predictions.store import Known
 from mlserve.registry.signatures import signature_of
-from mlserve.signature import Decoder, Field, Signature
+from mlserve.signature import Decoder, Field, OutputField, Signature
+from mlserve.signature.faults import got, pointer
 
 
 @dataclass
@@ -23,9 +24,7 @@ class BulkItem:
 
 def read_report(application: Application, prediction: Known, body: dict[str, Any]) -> dict[str, list[Any]]:
     """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
-    for name in body:
-        if name != "actuals":
-            raise _invalid(Problem("unknown_field", "actuals", name, f"/{name}", field=name))
+    _refuse_others(body)
     values = body.get("actuals")
     if not isinstance(values, dict) or not values:
         raise _invalid(
@@ -42,6 +41,7 @@ def read_report(application: Application, prediction: Known, body: dict[str, Any
 
 def read_bulk(application: Application, model: str, body: dict[str, Any]) -> list[BulkItem]:
     """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
+    _refuse_others(body)
     items = body.get("actuals")
     if not isinstance(items, list) or not items:
         raise _invalid(Problem("required", "a list of objects with id and actuals", pointer="/actuals"))
@@ -50,32 +50,47 @@ def read_bulk(application: Application, model: str, body: dict[str, Any]) -> lis
         raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
     identities = [item.get("id") if isinstance(item, dict) else None for item in items]
     known = application.serving.log.known({identity for identity in identities if isinstance(identity, str)})
-    return [_read_item(application, model, item, known) for item in items]
+    room = application.limits.problems  # of the whole answer, or a small body of many bad items would make a huge one
+    read = []
+    for item in items:
+        read.append(_read_item(application, model, item, known, room))
+        room -= len(read[-1].answer.get("errors", ()))
+    return read
 
 
-def _read_item(application: Application, model: str, item: Any, known: dict[str, Known]) -> BulkItem:
+def _read_item(application: Application, model: str, item: Any, known: dict[str, Known], room: int) -> BulkItem:
     identity = item.get("id") if isinstance(item, dict) else None
     if not isinstance(identity, str):
-        return BulkItem("", answer=_refusal(_invalid(Problem("required", "an object with id and actuals"))))
+        return BulkItem("", answer=_refusal(_invalid(Problem("required", "an object with id and actuals")), room))
     prediction = known.get(identity)
     if prediction is None or prediction.model != model:
         return BulkItem(identity, answer={"stored": False, "code": "prediction_unknown"})
     try:
         values = read_report(application, prediction, {name: value for name, value in item.items() if name != "id"})
     except MlserveError as error:
-        return BulkItem(identity, answer=_refusal(error))
+        return BulkItem(identity, answer=_refusal(error, room))
     return BulkItem(identity, values)
 
 
 def _decoder(application: Application, prediction: Known) -> Decoder:
     """A report is a set of columns: the outputs, each optional, each value nullable."""
     outputs = signature_of(application, prediction.model, prediction.version).outputs
-    fields = tuple(
-        Field(output.name, output.type, output.shape, required=False, nullable=True, categories=output.categories)
-        for output in outputs
-    )
+    fields = tuple(_field(output) for output in outputs)
     limits = application.limits
     return Decoder(Signature(fields, ()), max_instances=limits.instances, max_problems=limits.problems)
+
+
+def _field(output: OutputField) -> Field:
+    """What an actual of this output may be. An output's categories can also name the places of its tensor."""
+    named = output.type == "category"
+    return Field(
+        output.name,
+        "string" if named and not output.categories else output.type,
+        output.shape,
+        required=False,
+        nullable=True,
+        categories=output.categories if named else (),
+    )
 
 
 def _moved(problem: Problem) -> Problem:
@@ -83,8 +98,16 @@ def _moved(problem: Problem) -> Problem:
     return replace(problem, pointer=problem.pointer.replace("/columns", "/actuals", 1))
 
 
-def _refusal(error: MlserveError) -> dict[str, Any]:
-    return {"stored": False, "code": error.code, "errors": [problem.as_dict() for problem in error.problems]}
+def _refuse_others(body: dict[str, Any]) -> None:
+    for name in body:
+        if name != "actuals":
+            raise _invalid(Problem("unknown_field", "actuals", got(name), pointer((name,)), field=name))
+
+
+def _refusal(error: MlserveError, room: int) -> dict[str, Any]:
+    """At most `room` problems are listed."""
+    errors = [problem.as_dict() for problem in error.problems[:room]]
+    return {"stored": False, "code": error.code, "errors": errors, "more": error.more or len(error.problems) > room}
 
 
 def _invalid(problem: Problem) -> Invalid:

@@ -10,7 +10,7 @@ from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.query import read_query
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource, Resource
-from mlserve.errors import Invalid, PredictionUnknown, Unreadable
+from mlserve.errors import Invalid, PredictionUnknown, Problem, Unreadable
 from mlserve.predictions import actuals, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
@@ -18,6 +18,7 @@ from mlserve.predictions.reports import read_bulk, read_report
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
 from mlserve.predictions.service import Asked, answer_json
 from mlserve.predictions.store import Known
+from mlserve.signature.faults import got
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -135,7 +136,7 @@ def json_body(request: Any) -> dict[str, Any]:
     limits = request.serving.limits
     value = read_any(read_body(request.environ, limits.body), limits.depth)
     if not isinstance(value, dict):
-        raise Invalid("The body is not an object.")
+        raise Invalid("The body is not an object.", problems=[Problem("type", "an object", got(value))])
     return value
 
 

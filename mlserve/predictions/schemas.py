@@ -1,30 +1,48 @@
 """The JSON forms of predictions and actuals, and the query that lists them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import colander
 
 from mlserve.predictions.actuals import Revision
+from mlserve.predictions.ids import CANONICAL
 from mlserve.predictions.record import PredictionRecord, created_at
 
 PAGE = 50
 LONGEST_PAGE = 1000
 
 
+class Moment(colander.DateTime):
+    """A time in UTC, where no offset is written too."""
+
+    def deserialize(self, node: colander.SchemaNode, cstruct: Any) -> Any:
+        moment = super().deserialize(node, cstruct)
+        try:
+            return moment if moment is colander.null else moment.astimezone(UTC)
+        except OverflowError:  # An offset led out of the years 1 to 9999.
+            raise colander.Invalid(node, "a time between the years 1 and 9999") from None
+
+
+def _without_nul(node: colander.SchemaNode, text: str) -> None:
+    """PostgreSQL takes no NUL in a text, so that nothing could be found by it."""
+    if "\0" in text:
+        raise colander.Invalid(node, "a text without the character NUL")
+
+
 PredictionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
-    colander.SchemaNode(colander.DateTime(), name="since", missing=None),
-    colander.SchemaNode(colander.DateTime(), name="until", missing=None),
+    colander.SchemaNode(Moment(), name="since", missing=None),
+    colander.SchemaNode(Moment(), name="until", missing=None),
     colander.SchemaNode(colander.Int(), name="version", missing=None, validator=colander.Range(1, 2**31 - 1)),
-    colander.SchemaNode(colander.String(), name="caller", missing=None),
-    colander.SchemaNode(colander.String(), name="reference", missing=None),
+    colander.SchemaNode(colander.String(), name="caller", missing=None, validator=_without_nul),
+    colander.SchemaNode(colander.String(), name="reference", missing=None, validator=_without_nul),
     colander.SchemaNode(colander.Int(), name="limit", missing=PAGE, validator=colander.Range(1, LONGEST_PAGE)),
     colander.SchemaNode(
         colander.String(),
         name="cursor",
         missing=None,
-        validator=colander.Regex(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", "the `next` of an earlier page"),
+        validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
     ),
 )
 

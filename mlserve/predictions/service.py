@@ -50,7 +50,7 @@ class PredictionService:
         idempotency key, IdempotencyKeyReused. With a key that came before, the record is the stored one.
         """
         started = time.perf_counter_ns()
-        envelope, problems = read_envelope(body, self.limits.depth)
+        envelope, problems = read_envelope(body, self.limits.depth, self.limits.problems)
         if problems:
             raise self._all_problems(loaded, envelope, problems, body)
         batch = self.decode(loaded, envelope, body)

@@ -46,7 +46,7 @@ class FastDecoder:
         self._objects = build(fields, types, some)
         self._columns = build(fields, columns, None)
         self._positional: Reader = msgspec.json.Decoder(Annotated[list[tuple[tuple(types)]], some]).decode  # type: ignore[misc]
-        self._row_types = {list: tuple[tuple(types)]}  # type: ignore[misc]
+        self._row_types: dict[type, Any] = {list: tuple[tuple(types)]}  # type: ignore[misc]
         if build is _struct_reader:
             self._row_types[dict] = _instance_struct(fields, types)
         self._has_text = any(field.type in TEXTS for field in fields)
@@ -153,7 +153,7 @@ def _instance_struct(fields: Sequence[Field], types: Sequence[Any]) -> Any:
 
 def _struct_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | None) -> Reader:
     """Read an object of the fields; with `some`, a list of them."""
-    struct = _instance_struct(fields, types)
+    struct: Any = _instance_struct(fields, types)
     astuple = msgspec.structs.astuple
     if some is None:
         decode_one = msgspec.json.Decoder(struct).decode

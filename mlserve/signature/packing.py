@@ -17,6 +17,8 @@ from mlserve.signature.fields import TEXTS, Field, Signature
 Row = Sequence[Any]
 
 EXACT_IN_DOUBLE = 2**53
+# From this many rows on it is faster to look up and pack column by column, where cells need more than packing.
+COLUMN_ROWS = 16
 
 
 class NativeCodes(dict[str | None, float]):
@@ -61,6 +63,8 @@ class Packing:
         """The (n, k) float32 matrix of rows in signature order; raises TypeError for string and tensor fields."""
         if self.refusal is not None:
             raise TypeError(self.refusal)
+        if len(rows) >= COLUMN_ROWS and (self._lookups or self._nullable):
+            return self._matrix_by_columns(rows)
         if self._lookups:
             rows = [self._looked_up(row) for row in rows]
         if self._nullable:
@@ -71,11 +75,28 @@ class Packing:
             packed = contiguous(contiguous(rows, np.float64), np.float32).tobytes()
         return np.ndarray((len(rows), self.width), np.float32, packed)
 
+    def _matrix_by_columns(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        columns: list[Any] = list(zip(*rows, strict=True))
+        for position, lookup in self._lookups:
+            columns[position] = list(map(lookup, columns[position]))
+        matrix = np.empty((len(rows), self.width), np.float32)
+        for position, column in enumerate(columns):
+            matrix[:, position] = pack_column(column)
+        return matrix
+
     def _looked_up(self, row: Row) -> list[Any]:
         cells = list(row)
         for position, lookup in self._lookups:
             cells[position] = lookup(cells[position])
         return cells
+
+
+def pack_column(values: Sequence[Any]) -> NDArray[np.float32]:
+    """The (n,) float32 array of numbers and None."""
+    try:
+        return np.frombuffer(struct.pack(f"{len(values)}f", *values), np.float32)
+    except (struct.error, OverflowError):
+        return contiguous(contiguous(values, np.float64), np.float32)
 
 
 def contiguous(array: Any, dtype: type[np.generic]) -> NDArray[Any]:

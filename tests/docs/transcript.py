@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.docs.pages import blocks
+from tests.docs.pages import Block, blocks
 from tests.docs.workplace import Workplace
 
 HERE = "http://127.0.0.1:6543"
 CLOSE = 3e-3
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _WORD = re.compile(rf"{_ID.pattern}|{_TIME.pattern}|[\w.+-]+|\S")
 _ANY = "…"
@@ -38,20 +38,28 @@ class Step:
     printed: str = ""
 
 
-def steps(page: str | Path) -> Iterator[Step]:
-    for block in blocks(page, "console"):
-        step: Step | None = None
-        for line in block.text.replace("\\\n", " ").splitlines():
-            if step is not None and not _is_whole(step.command):
-                step.command += "\n" + line
-            elif line.startswith("$ "):
-                if step is not None:
-                    yield step
-                step = Step(line[2:])
-            elif step is not None:
-                step.printed += line + "\n"
-        if step is not None:
-            yield step
+def steps(page: str | Path) -> Iterator[Step | Block]:
+    """The commands of the page and, where they stand among them, the files to be saved."""
+    for block in blocks(page):
+        if block.name:
+            yield block
+        elif block.language == "console":
+            yield from _commands(block)
+
+
+def _commands(block: Block) -> Iterator[Step]:
+    step: Step | None = None
+    for line in block.text.replace("\\\n", " ").splitlines():
+        if step is not None and not _is_whole(step.command):
+            step.command += "\n" + line
+        elif line.startswith("$ "):
+            if step is not None:
+                yield step
+            step = Step(line[2:])
+        elif step is not None:
+            step.printed += line + "\n"
+    if step is not None:
+        yield step
 
 
 @dataclass
@@ -63,9 +71,13 @@ class Transcript:
     ids: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Run every command; returns how many there were."""
+        """Save every named block and run every command, in order; returns how many commands there were."""
         count = 0
-        for count, step in enumerate(steps(self.page), 1):
+        for step in steps(self.page):
+            if isinstance(step, Block):
+                self.workplace.save(step)
+                continue
+            count += 1
             printed = self._printed(_ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command))
             if printed is not None:
                 difference = self._compare(step.printed, printed)

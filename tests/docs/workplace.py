@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pysqlite3 import dbapi2 as sqlite
 
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, Block
 
 PORT = re.compile(r"^port = \d+$", re.MULTILINE)
 
@@ -29,11 +29,9 @@ class Workplace:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVE__")}
         self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
 
-    def save(self, page: str) -> None:
-        """Save the page's named blocks as files."""
-        for block in blocks(page):
-            if block.name:
-                (self.folder / block.name).write_text(block.text, encoding="utf-8")
+    def save(self, block: Block) -> None:
+        path = self.folder / block.name
+        path.write_text(block.text, encoding="utf-8")
 
     def clone(self) -> None:
         """Make the folder look like a clone in which `make serve` has run once."""

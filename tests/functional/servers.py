@@ -39,7 +39,7 @@ listen = 127.0.0.1:0
 threads = {threads}
 
 [loggers]
-keys = root, mlserve, waitress, access
+keys = root, mlserve, waitress, waitress_queue, access
 
 [handlers]
 keys = console
@@ -60,6 +60,11 @@ qualname = mlserve
 level = INFO
 handlers =
 qualname = waitress
+
+[logger_waitress_queue]
+level = ERROR
+handlers =
+qualname = waitress.queue
 
 [logger_access]
 level = WARNING
@@ -87,6 +92,7 @@ class Server:
         self.lines: list[str] = []
         self._heard = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
+        self._client: Client | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -94,12 +100,17 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        if self._client is not None:
+            self._client.close()
         if error is not None:
             print(f"--- {self.ini.name}:", *self.lines[-60:], sep="\n")
 
     def launch(self) -> Self:
-        """Begin to start; `wait` or `ready` waits for it."""
+        """Begin to start; `address` waits until it listens, `ended` until it has given up."""
         self.lines = []
+        if self._client is not None:
+            self._client.close()
+            self._client = None
         environ = {**os.environ, "PYTHONWARNINGS": "ignore:pkg_resources is deprecated"}
         environ["PYTHONPATH"] = os.pathsep.join([str(PACKAGES), *filter(None, [environ.get("PYTHONPATH")])])
         command = [str(Path(sys.executable).with_name("pserve")), str(self.ini)]
@@ -120,7 +131,7 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, as soon as it listens."""
-        event = json.loads(self.wait_for("Serving on http://"))["event"]
+        event = json.loads(self.wait_for('"event":"Serving on http://'))["event"]
         host, _, port = event.rpartition("/")[2].partition(":")
         return host, int(port)
 
@@ -132,10 +143,10 @@ class Server:
         assert found is not None, f"{words!r} was not said:\n" + "\n".join(self.lines)
         return found
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """The log events of that name, of this launch."""
-        parsed = [json.loads(line) for line in self.lines if line.startswith("{")]
-        return [event for event in parsed if event["event"] == name]
+    def heard(self, event: str) -> dict[str, Any]:
+        """The first log event of that name in this launch, waited for."""
+        fields: dict[str, Any] = json.loads(self.wait_for(f'"event":"{event}"'))
+        return fields
 
     def kill(self) -> None:
         """SIGKILL: nothing in the process gets a chance."""
@@ -158,8 +169,13 @@ class Server:
         body: dict[str, Any] = self.call("GET", "/health/ready").json
         return body
 
-    def call(self, method: str, path: str, body: Any = None) -> "Answer":
-        return Client(self.address).call(method, path, body)
+    def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> "Answer":
+        """One request over a connection of this object's own; for one thread."""
+        if self._client is None:
+            self._client = Client(self.address)
+        return self._client.call(method, path, body, headers)
 
     def _find(self, words: str) -> str | None:
         return next((line for line in self.lines if words in line), None)
@@ -197,9 +213,9 @@ class Client:
     def __init__(self, address: tuple[str, int]) -> None:
         self._connection = HTTPConnection(*address, timeout=PATIENCE)
 
-    def call(self, method: str, path: str, body: Any = None) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises OSError or HTTPException when no whole answer arrives."""
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **(headers or {})}
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._connection.getresponse()
@@ -225,10 +241,10 @@ class Ledger:
         with self.moved:
             assert self.moved.wait_for(lambda: condition(self), PATIENCE), "the load does not get on"
 
-    def check(self, url: str, spool: Path) -> None:
+    def check(self, url: str, spool: Path, *, others: int = 0) -> None:
         """Every answered prediction is in SQL exactly once, as it was answered, and nothing that nobody asked for.
 
-        What is still in the spool is waited for.
+        What is still in the spool is waited for. `others`: how many predictions are there that were not made by a load.
         """
         database = open_database(url)
         gauge = SpoolGauge(spool, database)
@@ -247,7 +263,7 @@ class Ledger:
         assert not missing, f"{len(missing)} of {len(self.answered)} answered predictions are lost: {sorted(missing)[:5]}"
         for identity, told in self.answered.items():
             assert kept[identity] == told
-        assert len(rows) - len(self.answered) <= self.broken
+        assert len(rows) - len(self.answered) <= self.broken + len(self.refused) + others
         assert instances == sum(row[1] for row in rows)
 
 
@@ -284,7 +300,7 @@ class Load:
                 with self._ledger.moved:
                     self._ledger.broken += 1
                     self._ledger.moved.notify_all()
-                return
+                break
             with self._ledger.moved:
                 if answer.status == 200:
                     self._ledger.answered[answer.json["id"]] = (instances, answer.json["outputs"])

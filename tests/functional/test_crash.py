@@ -10,7 +10,7 @@ from mlserve.db import migrate
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
 from tests.factories import linear_model, settings_of
-from tests.functional.servers import Client, Ledger, Load, Server, served
+from tests.functional.servers import Ledger, Load, Server
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,5 @@ def test_a_torn_last_record_is_recognised_at_restart(tmp_path: Path, database_ur
         assert (told["segment"], told["position"] + told["bytes"]) == (last.stem, size)
         ledger.check(database_url, spool)
         assert not list(spool.glob("set-aside/*"))
-        with served(tmp_path / "second.ini", settings(tmp_path, database_url, "process")) as second:
-            client = Client(second.address)
-            for identity in ledger.answered:
-                assert client.call("GET", f"/api/v1/models/line/predictions/{identity}").status == 200
+        for identity in ledger.answered:
+            assert server.call("GET", f"/api/v1/models/line/predictions/{identity}").status == 200

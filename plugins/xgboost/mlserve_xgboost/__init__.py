@@ -6,13 +6,12 @@ from mlserve.errors import ConfigurationError
 from mlserve.settings import Setting
 from mlserve_xgboost import library
 from mlserve_xgboost.family import NAME, THREADS, XGBoostFamily
+from mlserve_xgboost.resources import XGBoostImportance, XGBoostPredictions
 
 MLSERVE_API = (1, 0)
 
 
 def includeme(config: Configurator) -> None:
-    from mlserve_xgboost.resources import XGBoostImportance, XGBoostPredictions
-
     if not library.is_installed():
         raise ConfigurationError(library.INSTALL)
     config.add_setting(

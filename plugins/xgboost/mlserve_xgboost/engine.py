@@ -30,8 +30,8 @@ class Engine:
     def __init__(self, file: ModelFile, width: int, threads: int) -> None:
         """Load what `file` holds; `width` is how many numbers it answers for one row.
 
-        `threads` is how many the library uses for one call. It is set before anything is computed: a process that has
-        once computed with several threads must not fork, or the child hangs in its first call.
+        `threads` is how many the library uses for one call. A process in which it has once used several must not fork:
+        the child hangs in its first call.
         Raises XGBoostError when the library refuses the model.
         """
         self._library = library()
@@ -48,6 +48,9 @@ class Engine:
         check(self._library.XGBoosterCreate(None, 0, ctypes.byref(self._handle)))
         try:
             check(self._library.XGBoosterSetParam(self._handle, b"nthread", b"%d" % threads))
+            # A booster takes its parameters up when it is first used, and loading is no use: it would start a thread
+            # for each core. Asking the empty booster for its features fails, after it has taken them up.
+            self._library.XGBoosterGetNumFeature(self._handle, ctypes.byref(ctypes.c_uint64()))
             check(self._library.XGBoosterLoadModelFromBuffer(self._handle, file.raw, len(file.raw)))
             # The first prediction configures the booster, which no second thread may do at the same time.
             self.predict(np.zeros((1, self.features), _FLOAT))

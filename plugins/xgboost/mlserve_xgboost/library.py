@@ -33,6 +33,7 @@ _PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "XGBoosterCreate": (Handle, _Length, ctypes.POINTER(Handle)),
     "XGBoosterFree": (Handle,),
     "XGBoosterSetParam": (Handle, ctypes.c_char_p, ctypes.c_char_p),
+    "XGBoosterGetNumFeature": (Handle, ctypes.POINTER(_Length)),
     "XGBoosterLoadModelFromBuffer": (Handle, ctypes.c_char_p, _Length),
     "XGBoosterPredictFromDense": (Handle, ctypes.c_char_p, ctypes.c_char_p, Handle, *_ANSWER),
     "XGBoosterPredictFromDMatrix": (Handle, Handle, ctypes.c_char_p, *_ANSWER),

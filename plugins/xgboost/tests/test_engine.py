@@ -1,11 +1,13 @@
 """The prepared C call: threads, forks, memory, and what it refuses."""
 
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from xgboost_zoo import MATRIX
 
@@ -54,32 +56,32 @@ def test_two_models_in_one_thread_do_not_mix(zoo, engine):
         assert other.predict(MATRIX[row : row + 1]).shape == (1, 3)
 
 
-def test_one_thread_starts_no_thread(zoo, tmp_path):
-    """What makes a fork safe: asked in a child, since the library keeps the threads that it once started."""
-    file = read(zoo("deep").path)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            before = psutil.Process().num_threads()
-            Engine(file, 1, 1).predict(np.tile(MATRIX, (20, 1)))
-            code = 0 if psutil.Process().num_threads() == before else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_a_process_that_predicted_with_one_thread_may_fork(zoo, engine):
-    asked = engine("squarederror")
-    expected = asked.predict(MATRIX).tobytes()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if asked.predict(MATRIX).tobytes() == expected else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+@pytest.mark.parametrize("name", ["deep", "dart", "linear"])
+def test_one_thread_starts_no_thread_and_may_fork(name, zoo):
+    """Asked in a new process: the library keeps every thread that it once started, and a fork after that hangs."""
+    script = """
+        import os, sys, pathlib, warnings
+        warnings.simplefilter("ignore")
+        import numpy, psutil
+        from mlserve_xgboost.engine import Engine
+        from mlserve_xgboost.model_file import read
+        from mlserve_xgboost.outputs import width_of
+        file = read(pathlib.Path(sys.argv[1]))
+        threads = psutil.Process().num_threads()
+        matrix = numpy.ones((20_000, file.features), numpy.float32)
+        engine = Engine(file, width_of(file), 1)
+        expected = engine.predict(matrix).tobytes()
+        if psutil.Process().num_threads() != threads:
+            sys.exit("it started threads")
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if engine.predict(matrix).tobytes() == expected else 1)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("OMP_NUM_THREADS", None)
+    command = [sys.executable, "-c", textwrap.dedent(script), str(zoo(name).path)]
+    subprocess.run(command, check=True, env=environment, timeout=60)
 
 
 @pytest.mark.parametrize("name", ["dart", "linear"])

@@ -88,10 +88,9 @@ def test_an_unseen_category_is_the_code_after_the_last(name, zoo, load, family):
     rows = [("Atlantis", *row[1:]) for row in animal.rows()]
     unseen = numbers(load(animal.path, signature).predict(Batch.from_rows(signature, rows)))
     assert_same_bits(unseen, expected)
-    missing = numbers(
-        load(animal.path, signature).predict(Batch.from_rows(signature, [(None, *row[1:]) for row in rows]))
-    )
-    assert (unseen != missing).any()
+    if name == "frame-onehot":  # Where the two go different ways, so that one cannot stand for the other.
+        missing = Batch.from_rows(signature, [(None, *row[1:]) for row in rows])
+        assert (unseen != numbers(load(animal.path, signature).predict(missing))).any()
 
 
 def test_categories_go_by_name_whatever_order_a_data_frame_has(zoo, load, family):

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import signal
 import warnings
 from collections import Counter
 
@@ -88,6 +89,7 @@ def outcome(raw: bytes) -> str:
             resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
             resource.setrlimit(resource.RLIMIT_CPU, (5, 6))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.alarm(20)  # For a wait without end, which costs no processor time.
             code = 0 if answered(file) else 1
         finally:
             os._exit(code)
@@ -113,7 +115,7 @@ def answered(file) -> bool:
 def test_damaged_bytes_end_no_process(name, zoo):
     chance = random.Random(f"bytes {name}")
     raw = {suffix: bytes(zoo(name).reference().save_raw(suffix)) for suffix in ("ubj", "json")}
-    outcomes = Counter(outcome(flipped(raw[chance.choice(("ubj", "json"))], chance)) for _ in range(250))
+    outcomes = Counter(outcome(flipped(raw[chance.choice(("ubj", "json"))], chance)) for _ in range(80))
     assert set(outcomes) <= {"refused", "refused by the library", "answered"}, outcomes
     assert outcomes["refused"] > 0
 
@@ -122,7 +124,7 @@ def test_damaged_bytes_end_no_process(name, zoo):
 def test_damaged_values_end_no_process(name, zoo):
     chance = random.Random(f"values {name}")
     document = json.loads(zoo(name).reference().save_raw("json"))
-    outcomes = Counter(outcome(rewritten(document, chance)) for _ in range(250))
+    outcomes = Counter(outcome(rewritten(document, chance)) for _ in range(80))
     assert set(outcomes) <= {"refused", "refused by the library", "answered"}, outcomes
     assert outcomes["refused"] > 0
     assert outcomes["answered"] > 0

