@@ -23,6 +23,7 @@ from mlserve.settings import Settings
 if TYPE_CHECKING:
     from mlserve.api.resources import ModelResource
     from mlserve.db.engine import Database
+    from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
 
 log = logging.getLogger("mlserve")
@@ -49,9 +50,10 @@ class Application:
         self._starting = threading.Lock()
         self._at_start: list[Callable[[], None]] = []
         self._at_stop: list[Callable[[], object]] = []
-        # These two exist from `start` on.
+        # These exist from `start` on.
         self.database: Database
         self.serving: PredictionService
+        self.reports: ReportReader
 
     @property
     def var(self) -> Path:

@@ -63,8 +63,8 @@ def includeme(config: Configurator) -> None:
 def _check(name: str, module: ModuleType) -> None:
     if not callable(getattr(module, "includeme", None)):
         raise ConfigurationError(
-            f"mlserve.plugins names {name!r}, which is no plugin: the module {module.__name__} has no includeme(config) "
-            f"(installed plugins: {', '.join(sorted(installed())) or 'none'})."
+            f"mlserve.plugins names {name!r}, which is no plugin: the module {module.__name__} has no "
+            f"includeme(config) (installed plugins: {', '.join(sorted(installed())) or 'none'})."
         )
     needs = getattr(module, "MLSERVE_API", None)
     if needs is None:

@@ -94,7 +94,14 @@ def parse_url(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL, timeout: float) -> Engine:
-    engine = create_engine(url, module=_sqlite_module(), pool_timeout=timeout, pool_size=5, max_overflow=10)
+    engine = create_engine(
+        url,
+        module=_sqlite_module(),
+        hide_parameters=True,  # Error texts reach logs and answers; what callers sent does not belong there.
+        pool_timeout=timeout,
+        pool_size=5,
+        max_overflow=10,
+    )
     path = Path(url.database or "")
 
     @event.listens_for(engine, "do_connect")
@@ -134,6 +141,7 @@ def _postgresql_engine(url: URL, timeout: float) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         connect_args={"connect_timeout": max(2, math.ceil(timeout)), "options": options},
         json_deserializer=_unchanged,
+        hide_parameters=True,
         pool_timeout=timeout,
         pool_size=5,
         max_overflow=10,

@@ -1,16 +1,18 @@
 """Reads what callers report as actuals, checked against the outputs of the version that answered."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
-from mlserve.application import Application
 from mlserve.errors import Invalid, MlserveError, Problem, TooLarge
+from mlserve.inference.loaded import Limits
 from mlserve.predictions.store import Known
-from mlserve.registry.signatures import signature_of
-from mlserve.signature import Decoder, Field, OutputField, Signature
+from mlserve.signature import Decoder, Field, Signature
 from mlserve.signature.faults import got, pointer
+
+KnownOf = Callable[[Collection[str]], Mapping[str, Known]]
 
 
 @dataclass
@@ -22,62 +24,71 @@ class BulkItem:
     answer: dict[str, Any] = field(default_factory=dict)
 
 
-def read_report(application: Application, prediction: Known, body: dict[str, Any]) -> dict[str, list[Any]]:
-    """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
-    _refuse_others(body)
-    values = body.get("actuals")
-    if not isinstance(values, dict) or not values:
-        raise _invalid(
-            Problem("required", "an object: output → list of a value or null per instance", pointer="/actuals")
-        )
-    try:
-        batch = _decoder(application, prediction).decode(None, msgspec.json.encode(values))
-    except Invalid as error:
-        raise Invalid(error.detail, problems=[_moved(problem) for problem in error.problems], more=error.more) from None
-    if batch.n != prediction.n:
-        raise _invalid(Problem("length", f"{prediction.n} values, one per instance", str(batch.n), "/actuals"))
-    return {name: batch.values(name) for name in values}
+class ReportReader:
+    """Checks reports against the outputs of the versions that answered; each version's decoder is made once."""
 
+    def __init__(self, limits: Limits, signature_of: Callable[[str, int], Signature]) -> None:
+        self._limits = limits
+        self._signature_of = signature_of
+        self._decoders: dict[tuple[str, int], Decoder] = {}
 
-def read_bulk(application: Application, model: str, body: dict[str, Any]) -> list[BulkItem]:
-    """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
-    _refuse_others(body)
-    items = body.get("actuals")
-    if not isinstance(items, list) or not items:
-        raise _invalid(Problem("required", "a list of objects with id and actuals", pointer="/actuals"))
-    limit = application.limits.instances
-    if len(items) > limit:
-        raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
-    identities = [item.get("id") if isinstance(item, dict) else None for item in items]
-    known = application.serving.log.known({identity for identity in identities if isinstance(identity, str)})
-    room = application.limits.problems  # of the whole answer, or a small body of many bad items would make a huge one
-    read = []
-    for item in items:
-        read.append(_read_item(application, model, item, known, room))
-        room -= len(read[-1].answer.get("errors", ()))
-    return read
+    def read(self, prediction: Known, body: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
+        _refuse_others(body)
+        values = body.get("actuals")
+        if not isinstance(values, dict) or not values:
+            expected = "an object: output → list of a value or null per instance"
+            raise _invalid(Problem("required", expected, pointer="/actuals"))
+        try:
+            batch = self._decoder(prediction).decode(None, msgspec.json.encode(values))
+        except Invalid as error:
+            problems = [_moved(problem) for problem in error.problems]
+            raise Invalid(error.detail, problems=problems, more=error.more) from None
+        if batch.n != prediction.n:
+            expected = f"{prediction.n} values, one per instance"
+            raise _invalid(Problem("length", expected, str(batch.n), "/actuals"))
+        return {name: batch.values(name) for name in values}
 
+    def read_bulk(self, model: str, body: Mapping[str, Any], known: KnownOf) -> list[BulkItem]:
+        """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
+        _refuse_others(body)
+        items = body.get("actuals")
+        if not isinstance(items, list) or not items:
+            raise _invalid(Problem("required", "a list of objects with id and actuals", pointer="/actuals"))
+        limit = self._limits.instances
+        if len(items) > limit:
+            raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
+        identities = [item.get("id") if isinstance(item, dict) else None for item in items]
+        found = known({identity for identity in identities if isinstance(identity, str)})
+        room = self._limits.problems  # of the whole answer, or a small body of many bad items would make a huge one
+        read = []
+        for item in items:
+            read.append(self._read_item(model, item, found, room))
+            room -= len(read[-1].answer.get("errors", ()))
+        return read
 
-def _read_item(application: Application, model: str, item: Any, known: dict[str, Known], room: int) -> BulkItem:
-    identity = item.get("id") if isinstance(item, dict) else None
-    if not isinstance(identity, str):
-        return BulkItem("", answer=_refusal(_invalid(Problem("required", "an object with id and actuals")), room))
-    prediction = known.get(identity)
-    if prediction is None or prediction.model != model:
-        return BulkItem(identity, answer={"stored": False, "code": "prediction_unknown"})
-    try:
-        values = read_report(application, prediction, {name: value for name, value in item.items() if name != "id"})
-    except MlserveError as error:
-        return BulkItem(identity, answer=_refusal(error, room))
-    return BulkItem(identity, values)
+    def _read_item(self, model: str, item: Any, found: Mapping[str, Known], room: int) -> BulkItem:
+        identity = item.get("id") if isinstance(item, dict) else None
+        if not isinstance(identity, str):
+            return BulkItem("", answer=_refusal(_invalid(Problem("required", "an object with id and actuals")), room))
+        prediction = found.get(identity)
+        if prediction is None or prediction.model != model:
+            return BulkItem(identity, answer={"stored": False, "code": "prediction_unknown"})
+        try:
+            values = self.read(prediction, {name: value for name, value in item.items() if name != "id"})
+        except MlserveError as error:
+            return BulkItem(identity, answer=_refusal(error, room))
+        return BulkItem(identity, values)
 
-
-def _decoder(application: Application, prediction: Known) -> Decoder:
-    """A report is a set of columns: the outputs, each optional, each value nullable."""
-    outputs = signature_of(application, prediction.model, prediction.version).outputs
-    fields = tuple(_field(output) for output in outputs)
-    limits = application.limits
-    return Decoder(Signature(fields, ()), max_instances=limits.instances, max_problems=limits.problems)
+    def _decoder(self, prediction: Known) -> Decoder:
+        """A report is a set of columns: the outputs, each optional, each value nullable."""
+        key = (prediction.model, prediction.version)
+        if key not in self._decoders:
+            fields = tuple(_field(output) for output in self._signature_of(*key).outputs)
+            limits = self._limits
+            signature = Signature(fields, ())
+            self._decoders[key] = Decoder(signature, max_instances=limits.instances, max_problems=limits.problems)
+        return self._decoders[key]
 
 
 def _field(output: OutputField) -> Field:

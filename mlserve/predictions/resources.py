@@ -14,7 +14,6 @@ from mlserve.errors import Invalid, PredictionUnknown, Problem, Unreadable
 from mlserve.predictions import actuals, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
-from mlserve.predictions.reports import read_bulk, read_report
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
 from mlserve.predictions.service import Asked, answer_json
 from mlserve.predictions.store import Known
@@ -79,7 +78,7 @@ class ActualsResource(Resource):
         """Add a revision, which is the current one from now on."""
         body = json_body(self.request)
         prediction = known(self.request, self.context.model.name)
-        values = read_report(self.request.mlserve, prediction, body)
+        values = self.request.mlserve.reports.read(prediction, body)
         with self.request.mlserve.database.write() as connection:
             stored = _put(self.request, connection, prediction.id, prediction.model, values)
         return {"id": prediction.id, **stored}
@@ -91,7 +90,7 @@ class BulkActualsResource(Resource):
     def post(self) -> dict[str, Any]:
         """Store every report that fits its prediction; say of each other one why it does not."""
         model = self.context.model.name
-        items = read_bulk(self.request.mlserve, model, json_body(self.request))
+        items = self.request.mlserve.reports.read_bulk(model, json_body(self.request), self.request.serving.log.known)
         with self.request.mlserve.database.write() as connection:
             for item in items:
                 if item.values is not None:

@@ -11,9 +11,11 @@ from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
 from mlserve.predictions.log import open_log
+from mlserve.predictions.reports import ReportReader
 from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
+from mlserve.registry.signatures import signature_of
 
 # Resources that each model has, whatever its family, under `/api/v1/models/{model}`.
 RESOURCES: dict[str, tuple[str, type[Resource]]] = {
@@ -57,3 +59,4 @@ def _start(application: Application) -> None:
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     application.serving = PredictionService(log, application.limits, application.counters.add, worker)
+    application.reports = ReportReader(application.limits, partial(signature_of, application))

@@ -31,6 +31,22 @@ def load_declared(application: Application) -> None:
     snapshot.write()
 
 
+def confirm(application: Application) -> dict[str, int | None]:
+    """After a start from the snapshot: the models whose number the database, back again, does not confirm.
+
+    Each with the number that it has there. When there is none, the registry is stale no more. Raises
+    DatabaseUnavailable.
+    """
+    served = [model.champion.lineage for model in application.live if model.champion is not None]
+    with application.database.read() as connection:
+        found = {version.model: service.number_of(connection, version.model, version.digest) for version in served}
+    wrong = {version.model: found[version.model] for version in served if found[version.model] != version.version}
+    if not wrong:
+        log.info("registry_confirmed", extra={"fields": {"since": application.stale_since}})
+        application.stale_since = None
+    return wrong
+
+
 def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
     """Pack an artefact and its sidecars into the store. Raises BundleError, SignatureError."""
     signature = family.inspect(artefact)

@@ -31,10 +31,10 @@ def register(connection: Connection, model: str, manifest: Packaged) -> int:
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(dialect.insert(models_table).values(name=model, created_at=now).on_conflict_do_nothing())
     connection.execute(select(models_table.c.name).where(models_table.c.name == model).with_for_update())
-    v = versions_table.c
-    number = connection.scalar(select(v.number).where(v.model == model, v.digest == manifest.digest))
+    number = number_of(connection, model, manifest.digest)
     if number is not None:
-        return int(number)
+        return number
+    v = versions_table.c
     number = (connection.scalar(select(func.max(v.number)).where(v.model == model)) or 0) + 1
     content = manifest.to_json()
     connection.execute(
@@ -48,6 +48,13 @@ def register(connection: Connection, model: str, manifest: Packaged) -> int:
             created_at=now,
         )
     )
+    return number
+
+
+def number_of(connection: Connection, model: str, digest: str) -> int | None:
+    """The number under which the model has that bundle; None if it was never registered."""
+    v = versions_table.c
+    number: int | None = connection.scalar(select(v.number).where(v.model == model, v.digest == digest))
     return number
 
 

@@ -8,8 +8,9 @@ from pyramid.config import Configurator
 from mlserve.api.context import ApiContext, ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.application import Application
+from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.health import Degraded
-from mlserve.registry.declared import load_declared
+from mlserve.registry.declared import confirm, load_declared
 from mlserve.registry.resources import ModelsResource, OneModelResource
 
 
@@ -27,5 +28,18 @@ def _check_models(application: Application) -> dict[str, Any]:
     if any(state != "ready" for state in states.values()):
         raise RuntimeError({"models": states})
     if application.stale_since is not None:
-        raise Degraded({"models": states, "stale_since": application.stale_since})
+        _check_numbers(application, states)
     return {"models": states}
+
+
+def _check_numbers(application: Application, states: dict[str, str]) -> None:
+    """The numbers come from the snapshot; they are believed once the database says the same."""
+    detail: dict[str, Any] = {"models": states, "stale_since": application.stale_since}
+    try:
+        wrong = confirm(application)
+    except DatabaseUnavailable:
+        raise Degraded(detail) from None
+    if wrong:
+        raise Degraded(
+            {**detail, "reason": "the database knows these models by other numbers: restart", "found": wrong}
+        )

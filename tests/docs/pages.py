@@ -12,11 +12,16 @@ _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; the word behind its language is the name of the file that it is to be saved as."""
+    """A fenced block; `tag` is the word behind its language, which is a file's name where it has a dot."""
 
     language: str
-    name: str
+    tag: str
     text: str
+
+    @property
+    def file(self) -> str:
+        """The name of the file that a reader is told to save the block as."""
+        return self.tag if "." in self.tag else ""
 
 
 def pages() -> list[str]:
@@ -31,7 +36,7 @@ def text_of(page: str | Path) -> str:
 
 
 def blocks(page: str | Path, *languages: str) -> list[Block]:
-    found = [Block(language or "", name or "", text) for language, name, text in _FENCE.findall(text_of(page))]
+    found = [Block(language or "", tag or "", text) for language, tag, text in _FENCE.findall(text_of(page))]
     return [block for block in found if not languages or block.language in languages]
 
 

@@ -41,7 +41,7 @@ class Step:
 def steps(page: str | Path) -> Iterator[Step | Block]:
     """The commands of the page and, where they stand among them, the files to be saved."""
     for block in blocks(page):
-        if block.name:
+        if block.file:
             yield block
         elif block.language == "console":
             yield from _commands(block)

@@ -30,7 +30,7 @@ class Workplace:
         self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
 
     def save(self, block: Block) -> None:
-        path = self.folder / block.name
+        path = self.folder / block.file
         path.write_text(block.text, encoding="utf-8")
 
     def clone(self) -> None:

@@ -114,7 +114,9 @@ class Server:
         environ = {**os.environ, "PYTHONWARNINGS": "ignore:pkg_resources is deprecated"}
         environ["PYTHONPATH"] = os.pathsep.join([str(PACKAGES), *filter(None, [environ.get("PYTHONPATH")])])
         command = [str(Path(sys.executable).with_name("pserve")), str(self.ini)]
-        self._process = subprocess.Popen(command, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(
+            command, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         return self
 
@@ -169,9 +171,7 @@ class Server:
         body: dict[str, Any] = self.call("GET", "/health/ready").json
         return body
 
-    def call(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> "Answer":
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> "Answer":
         """One request over a connection of this object's own; for one thread."""
         if self._client is None:
             self._client = Client(self.address)
@@ -260,7 +260,9 @@ class Ledger:
         kept = {row[0]: (json.loads(row[2]), json.loads(row[3])) for row in rows}
         assert len(kept) == len(rows)
         missing = self.answered.keys() - kept.keys()
-        assert not missing, f"{len(missing)} of {len(self.answered)} answered predictions are lost: {sorted(missing)[:5]}"
+        assert not missing, (
+            f"{len(missing)} of {len(self.answered)} answered predictions are lost: {sorted(missing)[:5]}"
+        )
         for identity, told in self.answered.items():
             assert kept[identity] == told
         assert len(rows) - len(self.answered) <= self.broken + len(self.refused) + others

@@ -86,8 +86,7 @@ def ask_all(server: Server, identity: str) -> list[Answer]:
     ]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-@pytest.mark.parametrize("way", ["process", "sql"])
+@pytest.mark.parametrize(("way", "how"), [("process", signal.SIGINT), ("sql", signal.SIGQUIT)])
 def test_the_database_goes_and_comes_back(
     tmp_path: Path, settings: dict[str, str], postgres: Postgres, way: str, how: signal.Signals
 ) -> None:

@@ -3,7 +3,9 @@
 import json
 import logging
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from webtest.http import StopableWSGIServer
+from waitress.server import create_server
 
 from mlserve.db import migrate
 from tests.factories import Served, linear_model, serving, settings_of
@@ -289,10 +291,14 @@ def test_a_bulk_report_of_bad_items_lists_problems_up_to_the_limit_of_one_answer
 @pytest.fixture(scope="module")
 def port(app: Served) -> Iterator[int]:
     """The same application behind a real waitress."""
-    server = StopableWSGIServer.create(app.app, threads=1)
-    assert server.wait()
+    server = create_server(app.app, listen="127.0.0.1:0", threads=1)
+    loop = threading.Thread(target=server.run)
+    loop.start()
     yield int(server.effective_port)
-    assert server.shutdown()
+    server.trigger.pull_trigger(server.close)  # In the loop's own thread, which ends when nothing is open any more.
+    loop.join(20)
+    server.task_dispatcher.shutdown()
+    assert not loop.is_alive()
 
 
 def exchange(port: int, request: bytes) -> bytes:
@@ -354,11 +360,9 @@ def framed(extra: bytes, body: bytes = SOUND) -> bytes:
         (b"GET /api/v1/models/\xff HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         (b"GET /api/v1/models/%ff%fe HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         (b"GET /api/v1/models/line/predictions?cursor=%00\xff HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
-        (b"GET http://[bad/api HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         (b"BREW /api/v1/models/line HTTP/1.1\r\nConnection: close\r\n\r\n", 405),
         (b"GET / HTTP/1.0\r\n\r\n", 404),
         (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
-        (b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\n\r\n", 431),
     ],
 )
 def test_bytes_on_the_wire_are_answered_in_order(port: int, request_bytes: bytes, status: int) -> None:
@@ -386,10 +390,22 @@ def test_no_bytes_on_the_wire_are_a_5xx(
     assert kept(app.application)[0] == before[0] + (status == 200)
 
 
-def test_a_body_that_ends_early_is_no_prediction_and_stops_nothing(app: Served, port: int) -> None:
+@pytest.mark.parametrize(
+    "begun",
+    [
+        POST + b"Content-Length: 100\r\n\r\n" + SOUND,
+        POST + b"Transfer-Encoding: chunked\r\n\r\n17\r\n" + SOUND,
+        POST[:40],
+        # Waitress drops the connection over these two.
+        b"GET http://[bad/api HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["body", "chunk", "head", "target", "length"],
+)
+def test_a_request_that_ends_early_is_no_prediction_and_stops_nothing(app: Served, port: int, begun: bytes) -> None:
     before = kept(app.application)
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(POST + b"Content-Length: 100\r\n\r\n" + SOUND)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection, suppress(ConnectionError):
+        connection.sendall(begun)
     assert check_raw(exchange(port, framed(b"", b"{"))) == 400
     assert kept(app.application) == before
 
