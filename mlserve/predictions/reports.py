@@ -9,7 +9,7 @@ import msgspec
 from mlserve.errors import Invalid, MlserveError, Problem, TooLarge
 from mlserve.inference.loaded import Limits
 from mlserve.predictions.store import Known
-from mlserve.signature import Decoder, Field, Signature
+from mlserve.signature import Decoder, Field, OutputField, Signature
 from mlserve.signature.faults import got, pointer
 
 KnownOf = Callable[[Collection[str]], Mapping[str, Known]]
@@ -109,7 +109,7 @@ def _moved(problem: Problem) -> Problem:
     return replace(problem, pointer=problem.pointer.replace("/columns", "/actuals", 1))
 
 
-def _refuse_others(body: dict[str, Any]) -> None:
+def _refuse_others(body: Mapping[str, Any]) -> None:
     for name in body:
         if name != "actuals":
             raise _invalid(Problem("unknown_field", "actuals", got(name), pointer((name,)), field=name))
