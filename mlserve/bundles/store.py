@@ -9,6 +9,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -125,8 +126,9 @@ class BundleStore:
     def _sweep(self) -> None:
         """Remove what killed processes left unfinished long ago."""
         for left in self.root.glob(_UNFINISHED + "*"):
-            if time.time() - left.lstat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # It is somebody's who has just finished.
+                if time.time() - left.lstat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -5,14 +5,26 @@ from pathlib import Path
 import click
 
 from mlserve.cli.ini import built, ini_argument
+from mlserve.db.wiring import examine_database
+from mlserve.errors import DatabaseUnavailable
+from mlserve.registry.declared import examine
+from mlserve.startup import one_sentence
 
 
 @click.command()
 @ini_argument
 def check(ini: Path) -> None:
-    """Check an INI without serving: settings, plugins, and that each declared model has a file and a family."""
-    with built(ini) as application:
+    """Check an INI without serving: settings, plugins, the declared models, and the tables of a PostgreSQL database.
+
+    It says what the server would say, and leaves nothing behind.
+    """
+    with built(ini) as application, one_sentence():
         for name, path in application.settings.models.items():
-            application.family_for(path.suffix, f"mlserve.models.{name}")
+            examine(application, name, path)
+        try:
+            examine_database(application)
+        except DatabaseUnavailable as error:
+            # A server that has served these models before starts all the same.
+            click.echo(f"The database of mlserve.database.url cannot be checked now: {error}", err=True)
     models = ", ".join(application.settings.models) or "none"
     click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; models {models}.")

@@ -2,8 +2,6 @@
 
 import csv
 import sys
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,12 +9,11 @@ import click
 import msgspec
 
 from mlserve.cli.ini import ini_argument, started
-from mlserve.errors import Invalid, MlserveError
+from mlserve.cli.instances import Instances, read_csv, read_json
+from mlserve.errors import MlserveError, Problem, Unreadable
 from mlserve.inference import LoadedVersion
+from mlserve.inference.loaded import Limits
 from mlserve.predictions.service import Asked, PredictionService
-from mlserve.signature import Batch
-
-CHUNK = 1000
 
 
 @click.command()
@@ -31,57 +28,61 @@ def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str
 
     JSON is one object, an array of objects, the body of a request, or one object a line; CSV has a header line.
     """
-    source = source or ("csv" if file.name.endswith(".csv") else "json")
+    source = source or ("csv" if file.name.lower().endswith(".csv") else "json")
+    answered = 0
     with started(ini) as application:
         loaded = application.live.get(model).loaded()
-        batches = (
-            _csv_batches(loaded, file, application.limits.instances) if source == "csv" else _json_batches(loaded, file)
-        )
         try:
-            _answer(application.serving, loaded, batches, Asked(caller="cli", reference=reference), target)
+            instances = _read(file, source, loaded, application.limits)
+            asked = Asked(caller="cli", reference=reference or instances.reference)
+            write = _Writer(loaded, target)
+            for batch in instances.batches:
+                write(application.serving, batch, asked)
+                answered += batch.n
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"The file is not UTF-8 at byte {error.start} of what was read last.") from None
         except MlserveError as error:
-            raise click.ClickException("\n".join([str(error), *_lines(error)])) from None
+            before = [f"  The {answered:,} rows before are answered and kept."] if answered else []
+            raise click.ClickException("\n".join([str(error), *map(_line, error.problems), *before])) from None
 
 
-def _answer(
-    serving: PredictionService, loaded: LoadedVersion, batches: Iterator[Batch], asked: Asked, target: str
-) -> None:
-    names = [output.name for output in loaded.signature.outputs]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    if target == "csv":
-        writer.writerow(["prediction", "instance", *names])
-    for batch in batches:
-        record = serving.serve(loaded, batch, asked)
+def _read(file: TextIO, source: str, loaded: LoadedVersion, limits: Limits) -> Instances:
+    if source == "csv":
+        return read_csv(file, loaded.decoder, limits)
+    text = file.read()
+    if not text.strip():
+        raise Unreadable("The file is empty.")
+    return read_json(text, loaded.decoder, limits)
+
+
+class _Writer:
+    """Answers batches on standard output, one instance a line."""
+
+    def __init__(self, loaded: LoadedVersion, target: str) -> None:
+        self._loaded = loaded
+        self._names = [output.name for output in loaded.signature.outputs]
+        self._csv = csv.writer(sys.stdout, lineterminator="\n") if target == "csv" else None
+        if self._csv is not None:
+            self._csv.writerow(["prediction", "instance", *self._names])
+
+    def __call__(self, serving: PredictionService, batch: Any, asked: Asked) -> None:
+        record = serving.serve(self._loaded, batch, asked)
         rows: list[dict[str, Any]] = msgspec.json.decode(record.outputs)
         for number, row in enumerate(rows):
-            if target == "csv":
-                writer.writerow([record.id, number, *(row[name] for name in names)])
+            if self._csv is not None:
+                self._csv.writerow([record.id, number, *(_cell(row[name]) for name in self._names)])
             else:
                 line = {"prediction": record.id, "instance": number, **row}
                 sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
 
 
-def _csv_batches(loaded: LoadedVersion, file: TextIO, limit: int) -> Iterator[Batch]:
-    rows = csv.DictReader(file)
-    while chunk := list(islice(rows, min(CHUNK, limit))):
-        yield loaded.decoder.decode_text(chunk)
+def _cell(value: Any) -> Any:
+    """Numbers and texts as they are; what CSV has no form for as JSON."""
+    return msgspec.json.encode(value).decode() if isinstance(value, dict | list | bool) else value
 
 
-def _json_batches(loaded: LoadedVersion, file: TextIO) -> Iterator[Batch]:
-    text = file.read().encode()
-    try:
-        value = msgspec.json.decode(text)
-        instances = value.get("instances", [value]) if isinstance(value, dict) else value
-    except msgspec.DecodeError:
-        instances = [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
-    if not isinstance(instances, list):
-        raise Invalid("The file holds neither an object nor an array of objects.")
-    for start in range(0, len(instances), CHUNK):
-        yield loaded.decoder.decode(msgspec.json.encode(instances[start : start + CHUNK]), None)
-
-
-def _lines(error: MlserveError) -> list[str]:
-    return [
-        f"  {problem.pointer}: {problem.code}; expected {problem.expected}, got {problem.got}"
-        for problem in error.problems
-    ]
+def _line(problem: Problem) -> str:
+    place = [] if problem.instance is None else [f"row {problem.instance + 1:,}"]
+    place += [f"field {problem.field}"] if problem.field is not None else []
+    where = ", ".join(place) or problem.pointer or "the file"
+    return f"  {where}: expected {problem.expected}, got {problem.got} ({problem.code})"

@@ -1,5 +1,6 @@
 """Start of the database: SQLite is brought up to date by whoever starts first, PostgreSQL by its operator."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ from pyramid.config import Configurator
 
 from mlserve.application import Application
 from mlserve.db import migrate
-from mlserve.db.engine import open_database
+from mlserve.db.engine import Database, open_database
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 from mlserve.observability.health import Degraded
 
@@ -19,19 +20,44 @@ def includeme(config: Configurator) -> None:
 
 
 def _open(application: Application) -> None:
-    application.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        application.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"mlserve.var is {str(application.var)!r}, which cannot be made ({error.strerror}): write the path of a "
+            "folder that mlserve may write to."
+        ) from error
     url = application.settings["mlserve.database.url"]
     database = open_database(url, application.settings["mlserve.database.timeout"])
     application.database = database
     application.at_stop(database.close)
     if database.dialect == "sqlite":
-        migrate.upgrade(url, application.migrations)
+        try:
+            migrate.upgrade(url, application.migrations)
+        except DatabaseUnavailable as error:
+            raise ConfigurationError(f"mlserve.database.url is {url!r}, which cannot be opened: {error}") from error
         return
+    # Where it cannot be reached, the models decide whether this host can start without it.
+    with suppress(DatabaseUnavailable):
+        _refuse_old_tables(application, database)
+
+
+def examine_database(application: Application) -> None:
+    """Look whether a server could use the database; an SQLite one is made when a server starts.
+
+    Raises ConfigurationError, DatabaseUnavailable.
+    """
+    settings = application.settings
+    database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
     try:
-        current = migrate.is_current(database, application.migrations)
-    except DatabaseUnavailable:
-        return  # The models decide whether this host can start without it.
-    if not current:
+        if database.dialect != "sqlite":
+            _refuse_old_tables(application, database)
+    finally:
+        database.close()
+
+
+def _refuse_old_tables(application: Application, database: Database) -> None:
+    if not migrate.is_current(database, application.migrations):
         raise ConfigurationError(
             "The database of mlserve.database.url lacks tables of this version: run `mlserve db upgrade` with this INI."
         )

@@ -1,6 +1,8 @@
 """The models that the INI declares: packed into bundles, registered when their digest is new, and loaded."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlserve.application import Application
@@ -10,7 +12,7 @@ from mlserve.inference import LiveModel, ModelFamily
 from mlserve.inference.loaded import load_version
 from mlserve.registry import service
 from mlserve.registry.snapshot import Snapshot
-from mlserve.signature import complete
+from mlserve.signature import Signature, complete
 
 log = logging.getLogger("mlserve.registry")
 
@@ -20,15 +22,30 @@ def load_declared(application: Application) -> None:
     store = BundleStore(application.var / "bundles")
     snapshot = Snapshot(application.var / "registry.json")
     for name, path in application.settings.models.items():
-        key = f"mlserve.models.{name}"
-        family = application.family_for(path.suffix, key)
-        try:
+        with _named(name, path):
+            family = application.family_for(path.suffix, f"mlserve.models.{name}")
             manifest = package(family, path, store)
             number = _register(application, snapshot, name, manifest)
             _load(application, family, store, manifest, {"model": name, "version": number})
-        except (BundleError, SignatureError) as error:
-            raise ConfigurationError(f"{key} = {path} cannot be served: {error}") from error
     snapshot.write()
+
+
+def examine(application: Application, name: str, path: Path) -> None:
+    """Load a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
+    with _named(name, path):
+        family = application.family_for(path.suffix, f"mlserve.models.{name}")
+        signature = inspect(family, path)
+        read_metrics(path)
+        loaded = load_version(
+            family,
+            path,
+            identity={"model": name, "version": 0, "digest": "", "plugin": ""},
+            signature=signature,
+            manifest={},
+            settings=application.settings.section(f"mlserve.{family.name}"),
+            limits=application.limits,
+        )
+        loaded.predictor.close()
 
 
 def confirm(application: Application) -> dict[str, int | None]:
@@ -49,11 +66,24 @@ def confirm(application: Application) -> dict[str, int | None]:
 
 def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
     """Pack an artefact and its sidecars into the store. Raises BundleError, SignatureError."""
+    signature = inspect(family, artefact)
+    return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})
+
+
+def inspect(family: ModelFamily, artefact: Path) -> Signature:
+    """The signature of an artefact, completed by its sidecar. Raises BundleError, SignatureError."""
     signature = family.inspect(artefact)
     sidecar = read_sidecar(artefact)
-    if sidecar is not None:
-        signature = complete(signature, sidecar)
-    return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})
+    return signature if sidecar is None else complete(signature, sidecar)
+
+
+@contextmanager
+def _named(name: str, path: Path) -> Iterator[None]:
+    """What is wrong with an artefact is told with the key that declares it."""
+    try:
+        yield
+    except (BundleError, SignatureError) as error:
+        raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {error}") from error
 
 
 def _register(application: Application, snapshot: Snapshot, name: str, manifest: Manifest) -> int:

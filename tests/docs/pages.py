@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_FENCE = re.compile(r"^```(\w+)?(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w+)?(?: ([^\n]+))?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
@@ -27,7 +27,12 @@ class Block:
 def pages() -> list[str]:
     """Every page, by its path from the root."""
     top = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
-    found = [*top, *(ROOT / "docs").rglob("*.md"), *(ROOT / "plugins").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    found = [
+        *top,
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "plugins").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+    ]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
@@ -36,7 +41,11 @@ def text_of(page: str | Path) -> str:
 
 
 def blocks(page: str | Path, *languages: str) -> list[Block]:
-    found = [Block(language or "", tag or "", text) for language, tag, text in _FENCE.findall(text_of(page))]
+    parts = _FENCE.findall(text_of(page))
+    found = [
+        Block(language, tag, text.replace(f"\n{indent}", "\n").removeprefix(indent))
+        for indent, language, tag, text in parts
+    ]
     return [block for block in found if not languages or block.language in languages]
 
 

@@ -41,18 +41,27 @@ class Workplace:
 
     def serve(self, ini: str) -> None:
         """Start a server of this INI, on a free port instead of the one it says, in the place of the one before."""
-        self.stop()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.choose_port()
         text, count = PORT.subn(f"port = {self.port}", (self.folder / ini).read_text(encoding="utf-8"))
         assert count == 1, f"{ini} says no port, or more than one"
         path = self.folder / f"served-{ini}"
         path.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "pyramid.scripts.pserve", path.name]
+        self.start("-m", "pyramid.scripts.pserve", path.name)
+
+    def choose_port(self) -> int:
+        """Stop the server that is there, and find a free port for the next one."""
+        self.stop()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        return self.port
+
+    def start(self, *arguments: str, live: str = "/health/live") -> None:
+        """Start a server in Python that listens on `port`, and wait until it answers at its address `live`."""
+        command = [sys.executable, *arguments]
         with (self.folder / "server.log").open("ab") as log:
             self._server = subprocess.Popen(command, cwd=self.folder, env=self._environ, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
-        while not self._is_live():
+        while not self._answers(live):
             assert self._server.poll() is None, (self.folder / "server.log").read_text()
             assert time.monotonic() < deadline, "the server did not answer in time"
             time.sleep(0.05)
@@ -84,9 +93,9 @@ class Workplace:
             self._server.wait(30)
             self._server = None
 
-    def _is_live(self) -> bool:
+    def _answers(self, path: str) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, ConnectionError):
             return False

@@ -15,6 +15,7 @@ from mlserve.application import Application
 from tests.factories import Served
 
 CITIES = ("Oslo", "Riga", "a/b~c")
+LABELS = ["early", "on time", "late"]
 # Each key of a problem, and each key of an item of its `errors`.
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
 ITEM = {"pointer", "instance", "field", "code", "expected", "got"}
@@ -24,7 +25,7 @@ MOST_PROBLEMS = 5
 def flights_model(folder: Path) -> Path:
     """A small XGBoost model with a category, a float, an integer and a truth value, the first two of which may be null.
 
-    Its label has names, and an unknown city is told from a missing one.
+    It answers a probability of each of three classes and a label; an unknown city is told from a missing one.
     """
     import pandas as pd
     import xgboost
@@ -40,8 +41,9 @@ def flights_model(folder: Path) -> Path:
         }
     )
     frame.loc[chance.random(rows) < 0.1, ["city", "distance"]] = None
-    data = xgboost.DMatrix(frame, (frame.stops > 4).astype(int), enable_categorical=True)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, data, 3)
+    data = xgboost.DMatrix(frame, frame.stops // 3, enable_categorical=True)
+    parameters = {"objective": "multi:softprob", "num_class": 3, "max_depth": 2, "nthread": 1}
+    booster = xgboost.train(parameters, data, 3)
     path = folder / "flights.ubj"
     booster.save_model(path)
     sidecar = {
@@ -52,8 +54,8 @@ def flights_model(folder: Path) -> Path:
             {"name": "weekend", "nullable": False},
         ],
         "outputs": [
-            {"name": "probability"},
-            {"name": "label", "type": "category", "categories": ["on time", "late"], "threshold": 0.5},
+            {"name": "probability", "categories": LABELS},
+            {"name": "label", "type": "category", "categories": LABELS},
         ],
     }
     (folder / "flights.ubj.signature.json").write_text(json.dumps(sidecar))

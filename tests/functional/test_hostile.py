@@ -38,7 +38,7 @@ VALID = {
 }
 VALUES = {
     "line": {"value": [1.5, None]},
-    "flights": {"probability": [0.5, None], "label": ["late", None]},
+    "flights": {"probability": [[0.5, 0.25, 0.25], None], "label": ["late", None]},
 }
 
 

@@ -1,0 +1,116 @@
+"""The commands of the pages print what the pages say, with real servers and the programs of the environment."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import click
+import pytest
+
+from mlserve.cli import main
+from tests.docs.pages import ROOT, Block, blocks, pages, text_of
+from tests.docs.transcript import Transcript, steps
+from tests.docs.workplace import Workplace
+
+# These pages speak of a clone in which `make serve` runs; the others build all that they need.
+OF_THE_DEMO = {
+    "README.md",
+    "docs/howto/send-actuals.md",
+    "docs/reference/cli.md",
+    "docs/reference/http-api.md",
+    "examples/flight_delay/README.md",
+}
+WITH_COMMANDS = [page for page in pages() if blocks(page, "console")]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    place = Workplace(tmp_path)
+    yield place
+    place.stop()
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_the_commands_of_the_page_print_what_it_says(page: str, workplace: Workplace) -> None:
+    if page in OF_THE_DEMO:
+        workplace.clone()
+        workplace.serve("development.ini")
+    assert Transcript(page, workplace).run() > 0
+
+
+def test_the_pages_that_a_newcomer_meets_first_have_commands() -> None:
+    assert {*OF_THE_DEMO, "docs/tutorial/your-first-model.md", "docs/reference/plugin-contract.md"} <= {*WITH_COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("said", "difference"),
+    [
+        ('$ curl -s http://127.0.0.1:6543/health/live\n{"status": "no"}', "the page says 'no'"),
+        ('$ curl -s http://127.0.0.1:6543/health/live\n{"status": "ok", "more": 1}', "the page has the keys"),
+        ("$ echo 1.50 of 2\n1.60 of 2", "the page says   1.60 of 2"),
+        ("$ echo one; echo two\none", "the command     two"),
+        ("$ echo one\none\ntwo", "the page says   two"),
+    ],
+)
+def test_what_a_page_says_wrongly_is_noticed(said: str, difference: str, tmp_path: Path, workplace: Workplace) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"```console\n{said}\n```\n", encoding="utf-8")
+    workplace.clone()
+    if "curl" in said:
+        workplace.serve("development.ini")
+    with pytest.raises(AssertionError, match=difference):
+        Transcript(page, workplace).run()
+
+
+def test_what_differs_from_run_to_run_is_recognised(tmp_path: Path, workplace: Workplace) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```console\n"
+        "$ echo 01a2055f-0000-7f45-8895-e65cf5d5843d 2020-01-01 00:00:00Z 0.5001 ab12cd34ef56ab12 and more\n"
+        "01a2055f-ff9d-7f45-8895-e65cf5d5843d 2026-11-22 22:28:27Z 0.5 0123456789abcdef and …\n"
+        "$ echo 01a2055f-ff9d-7f45-8895-e65cf5d5843d\n"
+        "01a2055f-ff9d-7f45-8895-e65cf5d5843d\n"
+        "```\n",
+        encoding="utf-8",
+    )
+    assert len(list(steps(page))) == 2
+    assert Transcript(page, workplace).run() == 2
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = {line.split()[1] for block in blocks("README.md", "sh") for line in block.text.splitlines()}
+    assert targets == {"serve", "test"}
+    assert all(f"\n{target}:" in makefile for target in targets)
+    assert "/predictions -H 'Content-Type: application/json'" in makefile
+    assert "make serve" in text_of("README.md")
+
+
+def test_the_application_of_the_embedding_page_serves(workplace: Workplace) -> None:
+    workplace.clone()
+    for block in blocks("docs/howto/embed-in-a-pyramid-application.md", "python"):
+        port = f"port={workplace.port or workplace.choose_port()}"
+        workplace.save(Block(block.language, block.tag, block.text.replace("port=6543", port)))
+    workplace.start("serve.py", live="/ml/health/live")
+    with urlopen(f"http://127.0.0.1:{workplace.port}/ml/api/v1/models/flight-delay", timeout=30) as answer:
+        assert json.load(answer)["resources"]["predictions"] == "/ml/api/v1/models/flight-delay/predictions"
+    with urlopen(f"http://127.0.0.1:{workplace.port}/", timeout=30) as answer:
+        assert answer.read() == b"my own page"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_mlserve_command_of_a_page_exists(page: str) -> None:
+    lines = [line for block in blocks(page, "sh", "ini") for line in block.text.splitlines()]
+    for line in lines:
+        found = re.search(r"(?:^|=|/)mlserve ((?:[a-z]+ )+)[\w/.-]+\.ini(.*)", line)
+        if found is None:
+            continue
+        command: click.Command = main
+        for word in found[1].split():
+            assert isinstance(command, click.Group), line
+            assert word in command.commands, line
+            command = command.commands[word]
+        options = {name for option in command.params for name in option.opts}
+        assert set(re.findall(r"--[a-z-]+", found[2])) <= options, line

@@ -1,0 +1,223 @@
+"""The reference says all there is, and nothing that is not: settings, directives, codes, verbs, routes, columns …"""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+from pyramid.interfaces import IRoutesMapper
+
+from mlserve.api.problems import CODE_OF, STATUS_OF
+from mlserve.api.resources import Resource
+from mlserve.bundles import canonical
+from mlserve.cli import main
+from mlserve.directives import DIRECTIVES
+from mlserve.predictions.schemas import PredictionsQuery
+from mlserve.predictions.tables import actuals, predictions, spool_positions
+from mlserve.registry.tables import models, versions
+from mlserve.settings import CORE
+from mlserve.settings.reference import settings_markdown
+from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
+from mlserve.signature.faults import CODES
+from mlserve.startup import build
+from tests.docs.pages import ROOT, blocks, prose, text_of
+
+API = "docs/reference/http-api.md"
+CODE = [path for folder in ("mlserve", "plugins/xgboost/mlserve_xgboost") for path in (ROOT / folder).rglob("*.py")]
+VERBS = ("get", "post", "put", "patch", "delete")
+
+
+def section(page: str, title: str) -> str:
+    """The text below a heading, up to the next one of its level or above."""
+    found = re.search(rf"^(##+) {re.escape(title)}$(.*?)(?=^##? |\Z)", prose(page), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{page} has no section {title!r}"
+    return found[2]
+
+
+def first_column(markdown: str) -> list[str]:
+    """What stands between backquotes in the first column of the tables."""
+    rows = [line for line in markdown.splitlines() if line.startswith("| `")]
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+
+@pytest.fixture(scope="module")
+def application():
+    config = build({"mlserve.plugins": "xgboost"}, here=None)
+    config.make_wsgi_app()
+    return config.registry
+
+
+def test_the_settings_page_is_the_settings_table(application) -> None:
+    plugin = [setting for setting in application.mlserve.settings.table if setting not in CORE]
+    assert text_of("docs/reference/settings.md") == settings_markdown({"xgboost": plugin})
+
+
+def test_every_directive_is_documented_and_no_other() -> None:
+    titles = re.findall(r"^### `config\.(\w+)\(", prose("docs/reference/plugin-contract.md"), re.MULTILINE)
+    assert titles == list(DIRECTIVES)
+
+
+def test_every_problem_code_is_documented_with_its_status_and_no_other() -> None:
+    page = prose("docs/reference/problem-codes.md").partition("## Codes of errors")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+    ours = {code: str(status) for code, status in STATUS_OF.items()}
+    pyramid = {code: str(status) for status, code in CODE_OF.items()}
+    assert rows == {**pyramid, **ours, "http_error": "4xx"}
+
+
+def test_every_code_of_an_error_is_documented_and_no_other() -> None:
+    said = first_column(section("docs/reference/problem-codes.md", "Codes of errors"))
+    made = {
+        code
+        for path in CODE
+        for code in re.findall(r"\b(?:Problem|Fault)\(\s*(?:code=)?\"(\w+)\"", path.read_text(encoding="utf-8"))
+    }
+    assert made <= {*said}
+    assert set(CODES) <= {*said}
+    assert {*said} <= made | set(CODES)
+
+
+def commands(group: click.Group, prefix: str = "mlserve") -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{prefix} {name}")
+        else:
+            found[f"{prefix} {name}"] = command
+    return found
+
+
+def test_every_verb_of_the_command_line_is_documented_and_no_other() -> None:
+    page = prose("docs/reference/cli.md")
+    titles = re.findall(r"^## `(mlserve [^`]+)`$", page, re.MULTILINE)
+    assert sorted(titles) == sorted(commands(main))
+    assert sorted(re.findall(r"^\| \[`(mlserve [^`]+)`\]", page, re.MULTILINE)) == sorted(commands(main))
+
+
+@pytest.mark.parametrize("verb", commands(main))
+def test_every_option_of_a_verb_is_documented_and_no_other(verb: str) -> None:
+    options = {
+        name for option in commands(main)[verb].params if isinstance(option, click.Option) for name in option.opts
+    }
+    said = section("docs/reference/cli.md", f"`{verb}`")
+    assert set(first_column(said)) == options - {"-h", "--help"}
+
+
+def resources() -> dict[str, type[Resource]]:
+    """Every subclass of a resource by its full name, so that a verb that nobody wired is noticed too."""
+    from mlserve.predictions.resources import PredictionsResource
+    from mlserve.predictions.wiring import RESOURCES
+    from mlserve.registry.resources import ModelsResource, OneModelResource
+
+    own: dict[str, type[Resource]] = {f"/api/v1/models/{{model}}{suffix}": it for suffix, it in RESOURCES.values()}
+    return {
+        "/api/v1/models": ModelsResource,
+        "/api/v1/models/{model}": OneModelResource,
+        "/api/v1/models/{model}/predictions": PredictionsResource,
+        **own,
+    }
+
+
+def test_every_core_route_is_documented_with_its_verbs_and_no_other(application) -> None:
+    said = set(re.findall(r"^\| (GET|POST|PUT|PATCH|DELETE) \| \[`([^`]+)`\]", prose(API), re.MULTILINE))
+    ours = {(verb.upper(), path) for path, it in resources().items() for verb in VERBS if hasattr(it, verb)}
+    assert said == ours | {("GET", "/health/live"), ("GET", "/health/ready")}
+    patterns = {route.pattern for route in application.getUtility(IRoutesMapper).get_routes()}
+    plugins = {pattern for pattern in patterns if pattern.endswith("/importance")}
+    assert patterns - plugins - {"/api/v1/models/{model}/{rest:.*}"} == {path for _, path in said}
+    assert all(pattern in text_of(API) for pattern in plugins)
+
+
+def test_every_query_parameter_is_documented_and_no_other() -> None:
+    assert first_column(section(API, "List predictions")) == [node.name for node in PredictionsQuery]
+
+
+def test_every_attribute_of_a_field_is_documented_and_no_other() -> None:
+    page = "docs/reference/signature.md"
+    assert first_column(section(page, "Attributes of an input")) == [field.name for field in fields(Field)]
+    assert first_column(section(page, "Attributes of an output")) == [field.name for field in fields(OutputField)]
+
+
+def test_the_sidecar_of_the_reference_completes_a_signature() -> None:
+    (block,) = blocks("docs/reference/signature.md", "json")
+    file = Signature(
+        (Field("month", "float32"), Field("temp", "float32"), Field("email", "string")),
+        (OutputField("probability", "float32"),),
+    )
+    assert complete(file, json.loads(block.text)).inputs[2].keep == "hash"
+
+
+def test_the_howto_on_personal_data_shows_what_is_kept() -> None:
+    sidecar, kept = (
+        json.loads(block.text) for block in blocks("docs/howto/keep-personal-data-out-of-the-log.md", "json")
+    )
+    file = Signature(
+        (
+            Field("origin", "category", categories=("EWR", "JFK", "LGA")),
+            *(Field(name, "int64") for name in ("distance", "month", "hour")),
+        ),
+        (),
+    )
+    stored = StoredInputs(complete(file, sidecar))
+    batch = Batch.from_rows(stored.signature, [("JFK", 2475, 7, 9)])
+    assert kept == {"inputs": json.loads(stored.encode(batch)), "not_kept": stored.not_kept}
+
+
+@pytest.mark.parametrize(
+    ("title", "table"),
+    [("Table `predictions`", predictions), ("View `prediction_instances`", None), ("View `current_actuals`", None)],
+)
+def test_the_columns_of_the_database_are_documented_and_no_others(
+    title: str, table, tmp_path: Path, database_url_of_docs: str
+) -> None:
+    from sqlalchemy import create_engine, inspect
+
+    said = set(first_column(section("docs/reference/database.md", title)))
+    name = re.findall(r"`(\w+)`", title)[0]
+    engine = create_engine(database_url_of_docs)
+    assert said == {column["name"] for column in inspect(engine).get_columns(name)}
+    engine.dispose()
+    assert table is None or said == set(table.c.keys())
+
+
+@pytest.mark.parametrize("table", [actuals, models, versions, spool_positions], ids=lambda table: table.name)
+def test_the_columns_of_the_smaller_tables_are_named(table) -> None:
+    page = prose("docs/reference/database.md")
+    assert all(f"`{name}`" in page for name in [table.name, *table.c.keys()])
+
+
+@pytest.fixture(scope="module")
+def database_url_of_docs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from mlserve.db import migrate
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('docs') / 'mlserve.db'}"
+    migrate.upgrade(url)
+    return url
+
+
+def test_every_log_event_is_documented_and_no_other() -> None:
+    call = re.compile(r"\blog\.(?:log\(level,|\w+\()\s*\"(\w+)\"|access_log\.\w+\(\"(\w+)\"")
+    found = {name for path in CODE for pair in call.findall(path.read_text(encoding="utf-8")) for name in pair if name}
+    found -= {"event_name"}  # The example of a docstring.
+    assert found == set(first_column(prose("docs/reference/log-events.md")))
+
+
+def test_every_counter_is_documented_and_no_other() -> None:
+    call = re.compile(r"(?:_count\(|counters\.add\()\"(\w+)\"")
+    found = {name for path in CODE for name in call.findall(path.read_text(encoding="utf-8"))}
+    assert found == set(first_column(section(API, "Counters")))
+
+
+def test_the_performance_page_marks_the_figures_to_be_replaced() -> None:
+    page = text_of("docs/explanation/performance.md")
+    figures = page.partition("<!-- figures: begin -->")[2].partition("<!-- figures: end -->")[0]
+    script = (ROOT / "benchmarks" / "request_cost.py").read_text(encoding="utf-8")
+    assert first_column(figures) == []
+    assert figures.count("| whole request, log `") == 3
+    assert "whole request, log {way}" in script
+
+
+def test_the_canonical_json_of_the_digest_is_the_one_named() -> None:
+    assert canonical.canonical_json({"b": 1, "a": [1.0]}) == b'{"a":[1],"b":1}'
