@@ -47,6 +47,9 @@ CODE_OF = {
     415: "unsupported_media_type",
 }
 
+# Every 503 says when to come back, in seconds; this is for failures that cannot know better.
+RETRY_AFTER = 5
+
 INTERNAL = "Something went wrong on the server; its log tells more under this request_id."
 
 
@@ -83,7 +86,8 @@ def domain_problem(error: MlserveError, request: Any) -> Response:
     if status == 500:
         _log_failure(error, request)
     detail = error.detail if status != 500 or error.code == "prediction_failed" else INTERNAL
-    headers = [] if error.retry_after is None else [("Retry-After", str(error.retry_after))]
+    retry_after = RETRY_AFTER if status == 503 and error.retry_after is None else error.retry_after
+    headers = [] if retry_after is None else [("Retry-After", str(retry_after))]
     members: dict[str, Any] = {}
     if error.problems:
         members = {"errors": [problem.as_dict() for problem in error.problems], "more": error.more}

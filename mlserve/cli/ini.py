@@ -25,8 +25,8 @@ def app_settings(ini: Path) -> dict[str, str]:
             raise ConfigurationError(f"{ini} has no section [app:main].")
         settings = dict(loader.get_settings("app:main"))
     except (configparser.Error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{ini} cannot be read as an INI: {reason}") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigurationError(f"{ini} cannot be read as an INI: {reason}.") from error
     use = settings.pop("use", "")
     if use.partition("#")[0] != RIGHT_NAME:
         why = " (the name mlserve belongs to another project)" if use.partition("#")[0] == "egg:mlserve" else ""

@@ -28,7 +28,8 @@ def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str
 
     JSON is one object, an array of objects, the body of a request, or one object a line; CSV has a header line.
     """
-    source = source or ("csv" if file.name.lower().endswith(".csv") else "json")
+    name = str(getattr(file, "name", ""))
+    source = source or ("csv" if name.lower().endswith(".csv") else "json")
     answered = 0
     with started(ini) as application:
         loaded = application.live.get(model).loaded()

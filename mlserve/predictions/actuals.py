@@ -1,4 +1,7 @@
-"""Actuals: what really happened, reported late, corrected, and never overwritten."""
+"""Actuals: what really happened, reported late, corrected, and never overwritten.
+
+The table keeps them as it keeps outputs, an array of one object an instance; callers speak of a list for each output.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,6 +37,8 @@ def put(
 ) -> Revision:
     """Adds a revision, which is the current one from now on; revisions of a prediction count from 1.
 
+    `values` has for each output a list of a value or None (not known) per instance, all of the same length (ValueError).
+
     Whether the prediction exists, and whether the values fit it, is checked before: this table has no foreign key,
     because the prediction may still be in the spool.
     """
@@ -41,7 +46,7 @@ def put(
     fixed: dict[str, Any] = {
         "prediction_id": prediction_id,
         "model": model,
-        "actuals": dict(values),
+        "actuals": _by_instance(values),
         "caller": caller,
         "request_id": request_id,
         "created_at": created_at,
@@ -55,7 +60,7 @@ def put(
         )
         revision = connection.scalar(statement.returning(actuals.c.revision))
         if revision is not None:
-            return Revision(**fixed, revision=revision)
+            return _revision({**fixed, "revision": revision})
         # Somebody else took this number between our reading and our writing; their row is visible now.
 
 
@@ -72,7 +77,18 @@ def history(connection: Connection, prediction_id: str) -> list[Revision]:
 
 def _revisions(connection: Connection, prediction_id: str, limit: int | None) -> list[Revision]:
     query = select(actuals).where(actuals.c.prediction_id == prediction_id).order_by(actuals.c.revision.desc())
-    return [Revision(**row) for row in connection.execute(query.limit(limit)).mappings()]
+    return [_revision(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def _revision(row: Mapping[str, Any]) -> Revision:
+    instances: list[dict[str, Any]] = row["actuals"]
+    columns = {name: [instance[name] for instance in instances] for name in (instances[0] if instances else ())}
+    return Revision(**{**row, "actuals": columns})
+
+
+def _by_instance(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """One object an instance. Raises ValueError for lists of unequal length."""
+    return [dict(zip(values, instance, strict=True)) for instance in zip(*values.values(), strict=True)]
 
 
 def _typed(name: str, value: Any) -> ColumnElement[Any]:

@@ -8,6 +8,7 @@ from mlserve.db.engine import Database
 from mlserve.db.failures import is_data_error
 from mlserve.db.insert import CompiledInsert
 from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
+from mlserve.observability.health import Degraded
 from mlserve.predictions import lookup, store
 from mlserve.predictions.inserts import insert_new
 from mlserve.predictions.record import PredictionRecord, encode, values
@@ -41,7 +42,7 @@ class PredictionLog(Protocol):
         """The model, version and number of instances of those that exist. Raises DatabaseUnavailable."""
 
     def state(self) -> dict[str, Any]:
-        """What health shows of the log. Raises DatabaseUnavailable."""
+        """What health shows of the log. Raises DatabaseUnavailable, Degraded or RuntimeError when it cannot keep."""
 
     def close(self) -> None: ...
 
@@ -151,7 +152,13 @@ class SpoolLog:
         return self._sql.known(ids)
 
     def state(self) -> dict[str, Any]:
-        return self._sql.state() | {"way": "process"}
+        state = self._sql.state() | {"way": "process"}
+        try:
+            self._writer.check()
+        except LogUnavailable as error:
+            state["reason"] = str(error)
+            raise (Degraded if self._answer_unkept else RuntimeError)(state) from error
+        return state
 
     def close(self) -> None:
         self._writer.close()

@@ -83,7 +83,8 @@ def _named(name: str, path: Path) -> Iterator[None]:
     try:
         yield
     except (BundleError, SignatureError) as error:
-        raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {error}") from error
+        reason = str(error).rstrip(".")
+        raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {reason}.") from error
 
 
 def _register(application: Application, snapshot: Snapshot, name: str, manifest: Manifest) -> int:

@@ -59,6 +59,16 @@ def test_every_directive_is_documented_and_no_other() -> None:
     assert titles == list(DIRECTIVES)
 
 
+@pytest.mark.parametrize("package", ["plugins/xgboost/mlserve_xgboost", "tests/packages/mlserve_linear"])
+def test_what_plugins_import_of_the_core_is_documented_as_public(package: str) -> None:
+    public = set(
+        re.findall(r"`(mlserve\.[\w.]+)`", section("docs/reference/plugin-contract.md", "Names that plugins may use"))
+    )
+    for path in (ROOT / package).rglob("*.py"):
+        found = re.findall(r"^(?:from|import) (mlserve\.[\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert {*found} <= public, path.name
+
+
 def test_every_problem_code_is_documented_with_its_status_and_no_other() -> None:
     page = prose("docs/reference/problem-codes.md").partition("## Codes of errors")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))

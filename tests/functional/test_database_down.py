@@ -111,7 +111,9 @@ def test_the_database_goes_and_comes_back(
         told = [answer.status for answer in ask_all(server, identity)]
         until(lambda: server.health()["checks"]["database"]["state"] == "ok")
         assert told == [200] * len(told)
-        ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool", others=2)
+        # A commit that arrived while its connection broke may be there, though its answer was 503; and the two of ours.
+        others = ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool")
+        assert 2 <= others <= 2 + len(ledger.refused)
     assert not ledger.broken
     if way == "process":
         assert not ledger.refused
@@ -137,7 +139,7 @@ def test_a_host_that_served_before_starts_without_it(
             until(lambda: server.health()["checks"]["models"]["state"] == "degraded")
             assert server.health()["checks"]["models"]["stale_since"].endswith("Z")
             postgres.start()
-        ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool")
+        assert ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool") <= ledger.broken
         until(lambda: server.health()["checks"]["models"]["state"] == "ok")
         assert "stale_since" not in server.health()["checks"]["models"]
     assert not ledger.refused

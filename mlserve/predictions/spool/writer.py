@@ -1,5 +1,6 @@
 """A worker's side of the spool: one segment of its own, held under a lock for as long as it writes."""
 
+import errno
 import fcntl
 import os
 import threading
@@ -8,6 +9,9 @@ from pathlib import Path
 from mlserve.errors import LogUnavailable
 from mlserve.predictions.ids import PredictionIds
 from mlserve.predictions.spool.frame import frame
+
+# Bytes that a trial writes: about a record.
+_TRIAL = 4096
 
 
 class SpoolWriter:
@@ -24,6 +28,7 @@ class SpoolWriter:
         self._descriptor: int | None = None
         self._owner = 0
         self._size = 0
+        self._proven = False  # The last attempt to write went well.
 
     def append(self, payload: bytes) -> None:
         """The payload survives the end of this process once this returns.
@@ -35,11 +40,42 @@ class SpoolWriter:
             try:
                 self._append(data)
             except OSError as error:
-                raise LogUnavailable(f"The spool {self._folder} cannot be written: {error.strerror}.") from error
+                raise self._failure(error) from error
+            self._proven = True
+
+    def check(self) -> None:
+        """Raises LogUnavailable if the spool cannot be written.
+
+        For health: after an append that went well it asks nothing of the disk; otherwise it writes a file and removes
+        it, so that a spool that nobody writes any more because of its health is found well again.
+        """
+        with self._lock:
+            if self._proven:
+                return
+            try:
+                self._try_out()
+            except OSError as error:
+                raise self._failure(error) from error
+            self._proven = True
 
     def close(self) -> None:
         with self._lock:
             self._let_go()
+
+    def _failure(self, error: OSError) -> LogUnavailable:
+        self._proven = False
+        return LogUnavailable(f"The spool {self._folder} cannot be written: {error.strerror}.")
+
+    def _try_out(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{self._names()}.new"  # If this process is killed now, the shipper sweeps it away.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            if os.write(descriptor, bytes(_TRIAL)) < _TRIAL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
 
     def _append(self, data: bytes) -> None:
         if self._descriptor is None or self._size >= self._segment_size or self._owner != os.getpid():

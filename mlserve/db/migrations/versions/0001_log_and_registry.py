@@ -131,29 +131,24 @@ FROM actuals a
 WHERE a.revision = (SELECT max(b.revision) FROM actuals b WHERE b.prediction_id = a.prediction_id)
 """
 
-# One row an instance, counted from 0; `actual` is an object by output name, or NULL while nothing is known.
+# One row an instance, counted from 0; `actual` is NULL while nothing is reported.
 _INSTANCES_POSTGRESQL = """
 CREATE VIEW prediction_instances AS
 SELECT p.id AS prediction_id, (e.place - 1)::integer AS instance, p.model, p.version, p.created_at,
-       p.alias, p.arm, p.caller, p.reference, e.input, e.output, a.revision AS actual_revision,
-       CASE WHEN a.actuals IS NOT NULL THEN
-           (SELECT json_object_agg(o.key, o.value -> (e.place - 1)::integer) FROM json_each(a.actuals) o)
-       END AS actual
+       p.alias, p.arm, p.caller, p.reference, e.input, e.output, a.revision AS actual_revision, e.actual
 FROM predictions p
-CROSS JOIN LATERAL ROWS FROM (json_array_elements(p.inputs), json_array_elements(p.outputs))
-    WITH ORDINALITY AS e(input, output, place)
 LEFT JOIN current_actuals a ON a.prediction_id = p.id
+CROSS JOIN LATERAL ROWS FROM (
+    json_array_elements(p.inputs), json_array_elements(p.outputs), json_array_elements(a.actuals)
+) WITH ORDINALITY AS e(input, output, actual, place)
 """
 
 _INSTANCES_SQLITE = """
 CREATE VIEW prediction_instances AS
 SELECT p.id AS prediction_id, o.key AS instance, p.model, p.version, p.created_at,
        p.alias, p.arm, p.caller, p.reference, p.inputs -> o.key AS input, o.value AS output,
-       a.revision AS actual_revision,
-       CASE WHEN a.actuals IS NOT NULL THEN
-           (SELECT json_group_object(v.key, json(v.value -> o.key)) FROM json_each(a.actuals) v)
-       END AS actual
+       a.revision AS actual_revision, a.actuals -> o.key AS actual
 FROM predictions p
-JOIN json_each(p.outputs) o
 LEFT JOIN current_actuals a ON a.prediction_id = p.id
+JOIN json_each(p.outputs) o
 """

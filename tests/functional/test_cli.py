@@ -1,0 +1,322 @@
+"""The command `mlserve`, verb by verb, on a real INI with its own database."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import update
+
+from mlserve.cli import main
+from mlserve.db.engine import open_database
+from mlserve.predictions.tables import predictions
+from tests.factories import linear_model
+from tests.functional.hostile import flights_model
+
+PACKAGES = Path(__file__).parents[1] / "packages"
+
+
+def write_ini(folder: Path, **settings: str) -> Path:
+    keys = {"plugins": "mlserve_linear xgboost", "models.line": str(linear_model(folder)), **settings}
+    lines = [f"mlserve.{key.replace('__', '.')} = {value}" for key, value in keys.items()]
+    ini = folder / "server.ini"
+    ini.write_text("[app:main]\nuse = egg:pyramid-mlserve\n" + "\n".join(lines) + "\n")
+    return ini
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    return write_ini(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An INI whose database is made once, for tests that look at what they add only."""
+    ini = write_ini(tmp_path_factory.mktemp("shared"))
+    run("db upgrade", ini)
+    return ini
+
+
+def run(verb: str, *arguments: object, stdin: str | bytes | None = None, status: int = 0) -> Result:
+    """A verb that ends as it should: without a traceback, whatever its status."""
+    done = CliRunner().invoke(main, [*verb.split(), *map(str, arguments)], input=stdin)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == status, done.output
+    return done
+
+
+def objects(done: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def kept(ini: Path, model: str = "line", *more: object) -> list[dict[str, Any]]:
+    return objects(run("predictions", ini, model, "--format", "json", *more))
+
+
+def saved(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_every_verb_has_a_help_that_says_what_it_does() -> None:
+    verbs = [*main.commands.items(), *((f"db {name}", verb) for name, verb in main.commands["db"].commands.items())]
+    assert len(verbs) == 10
+    for name, verb in verbs:
+        assert isinstance(verb, click.Command)
+        assert str(verb.help).partition("\n")[0] in " ".join(run(name, "--help").output.split())
+
+
+def test_an_ini_that_is_not_there_is_named() -> None:
+    assert "nowhere.ini" in run("check", "nowhere.ini", status=2).output
+
+
+def test_plugins_tells_enabled_from_installed_ones(tmp_path: Path) -> None:
+    rows = run("plugins", write_ini(tmp_path, plugins="mlserve_linear")).stdout.splitlines()
+    found = {line.split()[0]: line.split() for line in rows[1:]}
+    assert found["mlserve_linear"][-2:] == ["yes", "linear"]
+    assert found["xgboost"][1] == "pyramid-mlserve-xgboost"
+    assert found["xgboost"][-1] == "no"
+
+
+def test_routes_lists_each_model_s_resources_with_their_verbs(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path, models__flights=str(flights_model(tmp_path)))
+    rows = [line.split() for line in run("routes", ini).stdout.splitlines()[1:]]
+    found = {(row[0], row[-1]): (row[1:-2], row[-2]) for row in rows}
+    assert found["line", "linear.predictions"] == (["GET", "POST"], "/api/v1/models/line/predictions")
+    assert found["line", "linear.review"] == (["GET", "PUT"], "/api/v1/models/line/review")
+    assert found["flights", "xgboost.importance"] == (["GET"], "/api/v1/models/flights/importance")
+    assert found["flights", "prediction_actuals"] == (["GET", "PUT"], "/api/v1/models/flights/predictions/{id}/actuals")
+    assert not (tmp_path / "var").exists()
+
+
+def test_models_lists_versions_in_the_order_of_their_arrival(tmp_path: Path, ini: Path) -> None:
+    run("predict", ini, "line", stdin="[[1, 2]]")
+    linear_model(tmp_path, intercept=7.0)
+    run("predict", ini, "line", stdin="[[1, 2]]")
+    rows = [line.split() for line in run("models", ini).stdout.splitlines()[1:]]
+    assert [row[:3] for row in rows] == [["line", "1", "linear"], ["line", "2", "linear"]]
+    assert len({row[3] for row in rows}) == 2
+
+
+ROWS = [{"x": 1.5, "y": 2}, {"x": -1, "y": 0.25}]
+LINES = "\n".join(map(json.dumps, ROWS))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.json", json.dumps(ROWS)),
+        ("rows.json", json.dumps([list(row.values()) for row in ROWS])),
+        ("rows.json", json.dumps({"instances": ROWS})),
+        ("rows.json", json.dumps({"columns": {"x": [1.5, -1], "y": [2, 0.25]}, "reference": None})),
+        ("rows.json", "\ufeff" + json.dumps(ROWS, indent=2)),
+        ("rows.jsonl", LINES),
+        ("rows.jsonl", LINES.replace("\n", "\r\n\n") + "\n"),
+        ("rows.csv", "x,y\n1.5,2\n-1,0.25\n"),
+        ("ROWS.CSV", 'y,x\r\n"2","1.5"\r\n0.25,-1\r\n'),
+    ],
+    ids=["objects", "arrays", "body", "columns", "bom", "lines", "blank lines", "csv", "csv of windows"],
+)
+@pytest.mark.parametrize("by_stdin", [False, True])
+def test_predict_answers_every_form_of_a_file(
+    tmp_path: Path, shared: Path, name: str, text: str, by_stdin: bool
+) -> None:
+    if by_stdin:
+        done = run("predict", shared, "line", "--from", "csv" if "csv" in name.lower() else "json", stdin=text)
+    else:
+        done = run("predict", shared, "line", saved(tmp_path, name, text))
+    answers = objects(done)
+    assert [(row["instance"], row["value"]) for row in answers] == [(0, 2.0), (1, -1.25)]
+    (record,) = kept(shared, "line", "--limit", 1)
+    assert record["id"] == answers[0]["prediction"]
+    assert record["inputs"] == [{"x": 1.5, "y": 2.0}, {"x": -1.0, "y": 0.25}]
+    assert record["caller"] == "cli"
+
+
+def test_predict_takes_one_object_and_keeps_the_reference(ini: Path) -> None:
+    run("predict", ini, "line", "--reference", "run 7", stdin='{"x": 1, "y": 1}')
+    run("predict", ini, "line", stdin='{"instances": [[1, 1]], "reference": "of the body"}')
+    assert [record["reference"] for record in kept(ini)] == ["of the body", "run 7"]
+    assert len(kept(ini, "line", "--reference", "run 7")) == 1
+
+
+def test_predict_writes_csv_with_the_values_that_json_has(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path, models__flights=str(flights_model(tmp_path)))
+    text = "city,distance,stops,weekend\nOslo,120.5,1,true\n,,8,0\n"
+    rows = saved(tmp_path, "rows.csv", text)
+    plain = objects(run("predict", ini, "flights", rows))
+    table = list(csv.DictReader(io.StringIO(run("predict", ini, "flights", rows, "--to", "csv").stdout)))
+    assert [row["label"] for row in table] == [row["label"] for row in plain]
+    assert [json.loads(row["probability"]) for row in table] == [row["probability"] for row in plain]
+    assert kept(ini, "flights")[0]["inputs"][1] == {"city": None, "distance": None, "stops": 8, "weekend": False}
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "says"),
+    [
+        ("json", '[{"x": 1, "y": 2}, {"x": "a", "y": 2}]', ["row 2, field x", 'got "a"', "(type)"]),
+        ("json", '{"columns": {"x": [1, 2], "y": [3, null]}}', ["row 2, field y", "(null)"]),
+        ("json", '{"columns": {"x": [1, 2], "y": [3]}}', ["field y", "(length)"]),
+        ("json", '{"columns": {}}', ["(required)", "field x"]),
+        ("json", '{"columns": 1}', ["/columns", "(type)"]),
+        ("json", '{"instances": [[1, 2]], "columns": {}}', ["instances or columns"]),
+        ("json", '{"instances": [[1, 2]], "reference": 5}', ["field reference", "(type)"]),
+        ("json", '{"x": 1, "y": 2, "z": 3}', ["row 1, field z", "(unknown_field)"]),
+        ("json", '{"x": 1, "y": 1e999}', ["not JSON"]),
+        ("json", '{"x": 1, "y": 2}\n{"x": 1,', ["Line 2 of the file", "not JSON"]),
+        ("json", '{"x": 1,', ["not JSON"]),
+        ("json", "7", ["neither an object nor an array"]),
+        ("json", "[" * 100, ["levels deep"]),
+        ("json", " ", ["The file is empty"]),
+        ("csv", "", ["The file is empty"]),
+        ("csv", "x,y\n1,2\n1,two\n", ["row 2, field y", 'got "two"', "(type)"]),
+        ("csv", "x,y\n1,\n", ["row 1, field y", "(null)"]),
+        ("csv", "x\n1\n", ["row 1, field y", "(required)"]),
+        ("csv", "x,y,z\n1,2,3\n", ["row 1, field z", "(unknown_field)"]),
+        ("csv", "x,y\n1,2\n1,2,3\n", ["row 2", "2 cells", "got 3"]),
+        ("csv", "x,y\n1\n", ["row 1", "2 cells", "got 1"]),
+        ("csv", "x,x\n1,2\n", ["names 'x' twice"]),
+        ("csv", 'x,y\n1,"2\n', ["not CSV"]),
+        ("csv", "x,y\n1," + "9" * 200_000, ["not CSV"]),
+    ],
+)
+def test_predict_names_row_and_field_of_what_is_wrong_and_keeps_nothing(
+    shared: Path, source: str, text: str, says: list[str]
+) -> None:
+    before = kept(shared, "line", "--limit", 1)
+    done = run("predict", shared, "line", "--from", source, stdin=text, status=1)
+    assert done.stdout == ""
+    for words in says:
+        assert words in done.stderr
+    assert kept(shared, "line", "--limit", 1) == before
+
+
+def test_predict_counts_rows_over_the_whole_file_and_says_what_is_done(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path, limits__instances="10")
+    rows = [[number, 0] for number in range(25)]
+    rows[23] = ["x", 0]
+    for text, source in (
+        (json.dumps(rows), "json"),
+        (json.dumps({"columns": {"x": [row[0] for row in rows], "y": [0] * 25}}), "json"),
+        ("x,y\n" + "".join(f"{x},{y}\n" for x, y in rows), "csv"),
+    ):
+        done = run("predict", ini, "line", "--from", source, stdin=text, status=1)
+        assert len(done.stdout.splitlines()) == 20
+        assert "row 24, field x" in done.stderr
+        assert "The 20 rows before are answered and kept" in done.stderr
+    assert [record["instances"] for record in kept(ini)] == [10] * 6
+
+
+def test_predict_of_bytes_that_are_no_text_and_of_an_unknown_model(shared: Path) -> None:
+    assert "not UTF-8" in run("predict", shared, "line", stdin=b'[{"x": "\xff"}]', status=1).stderr
+    assert "not UTF-8" in run("predict", shared, "line", "--from", "csv", stdin=b"x,y\n\xff,1", status=1).stderr
+    unknown = run("predict", shared, "nope", stdin="[[1, 2]]", status=1).stderr
+    assert unknown == "Error: There is no model 'nope' here.\n"
+
+
+def test_predict_through_the_spool_is_in_sql_when_it_ends(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path, log__way="process")
+    (answer,) = objects(run("predict", ini, "line", stdin="[[1, 2]]"))
+    assert [record["id"] for record in kept(ini)] == [answer["prediction"]]
+
+
+@pytest.fixture
+def filled(ini: Path) -> list[dict[str, Any]]:
+    """Three predictions: two versions, two references; the oldest is ten days old. As JSON, newest first."""
+    run("predict", ini, "line", "--reference", "a", stdin="[[1, 2]]")
+    run("predict", ini, "line", "--reference", "b, c", stdin="[[3, 4]]")
+    linear_model(ini.parent, intercept=7.0)
+    run("predict", ini, "line", stdin="[[5, 6], [7, 8]]")
+    records = kept(ini)
+    database = open_database(f"sqlite:///{ini.parent / 'var' / 'mlserve.db'}")
+    with database.write() as connection:
+        old = update(predictions).where(predictions.c.id == records[-1]["id"])
+        connection.execute(old.values(created_at=datetime.now(UTC) - timedelta(days=10)))
+    database.close()
+    return records
+
+
+def test_predictions_come_as_table_json_and_csv(ini: Path, filled: list[dict[str, Any]]) -> None:
+    ids = [record["id"] for record in filled]
+    table = run("predictions", ini, "line").stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == ids
+    rows = list(csv.DictReader(io.StringIO(run("predictions", ini, "line", "--format", "csv").stdout)))
+    assert [row["id"] for row in rows] == ids
+    assert [row["reference"] for row in rows] == ["", "b, c", "a"]
+    assert json.loads(rows[0]["outputs"]) == filled[0]["outputs"]
+    assert filled[2]["outputs"] == [{"value": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["--limit", 2], [0, 1]),
+        (["--version", 1], [1, 2]),
+        (["--reference", "a"], [2]),
+        (["--caller", "cli", "--version", 2], [0]),
+        (["--caller", ""], []),
+        (["--since", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"], [0, 1]),
+        (["--until", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"], [2]),
+        (["--since", "0999-01-01"], [0, 1, 2]),
+    ],
+)
+def test_predictions_are_filtered(
+    ini: Path, filled: list[dict[str, Any]], filters: list[Any], found: list[int]
+) -> None:
+    assert [record["id"] for record in kept(ini, "line", *filters)] == [filled[place]["id"] for place in found]
+
+
+@pytest.mark.parametrize("bad", [["--limit", 0], ["--since", "yesterday"], ["--version", 2**31], ["--format", "xml"]])
+def test_predictions_refuse_what_a_filter_cannot_mean(shared: Path, bad: list[Any]) -> None:
+    assert bad[0] in run("predictions", shared, "line", *bad, status=2).stderr
+
+
+def test_db_upgrade_makes_the_tables_and_current_tells(ini: Path) -> None:
+    assert "run mlserve db upgrade" in run("db current", write_ini(ini.parent, var="."), status=1).stdout
+    upgraded = run("db upgrade", ini).stdout
+    assert re.search(r"0001\w*, \w+|\w+, 0001\w*", upgraded)  # the core's and the plugin's
+    assert run("db current", ini).stdout.endswith(": up to date.\n")
+    assert kept(ini) == []
+
+
+def test_db_purge_removes_what_is_old_and_dry_run_only_counts(ini: Path, filled: list[dict[str, Any]]) -> None:
+    assert run("db purge", ini, "--older-than", "7d", "--dry-run").stdout.startswith("1 predictions older than ")
+    assert len(kept(ini)) == 3
+    assert run("db purge", ini, "--older-than", "7d").stdout.endswith("were removed.\n")
+    assert [record["id"] for record in kept(ini)] == [record["id"] for record in filled[:2]]
+
+
+def test_db_purge_takes_the_age_of_the_ini_and_refuses_none(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path)
+    run("db upgrade", ini)
+    assert "retention.age" in run("db purge", ini, status=2).stderr
+    assert "--older-than" in run("db purge", ini, "--older-than", "soon", status=2).stderr
+    assert "0 predictions" in run("db purge", write_ini(tmp_path, retention__age="30d")).stdout
+
+
+@pytest.mark.parametrize("verb", ["models", "predictions"])
+def test_a_verb_on_a_database_that_is_not_there_says_so_in_one_sentence(tmp_path: Path, verb: str) -> None:
+    ini = write_ini(tmp_path, database__url=f"sqlite:///{tmp_path}/nowhere/mlserve.db")
+    arguments = [ini, "line"] if verb == "predictions" else [ini]
+    done = run(verb, *arguments, status=1)
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: The database cannot be used")
+
+
+def test_the_program_itself_writes_whole_rows_into_a_pipe(ini: Path) -> None:
+    run("predict", ini, "line", stdin=json.dumps([[1, 2]] * 50))
+    command = [str(Path(sys.executable).with_name("mlserve")), "predictions", str(ini), "line"]
+    environ = {**os.environ, "PYTHONPATH": str(PACKAGES), "COLUMNS": "40"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[1].count('{"value":') == 50
