@@ -1,7 +1,6 @@
 """Fixtures that many tests share: a fresh, migrated database, on SQLite and on a real PostgreSQL."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +15,8 @@ from mlserve.db.engine import Database, open_database
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server for the session: TEST_DATABASE_URL, or the one that comes by pip, started here."""
-    if "TEST_DATABASE_URL" in os.environ:
-        yield os.environ["TEST_DATABASE_URL"]
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
@@ -30,37 +29,31 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated() -> dict[str, str]:
-    """By dialect, a migrated database that is only copied from; filled by `database_url` as needed."""
-    return {}
+def postgres_template(postgres_url: str) -> str:
+    """A migrated database that is only copied from; its URL."""
+    migrate.upgrade(url := new_postgres_database(postgres_url))
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: dict[str, str]) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database of the test's own, with all tables."""
-    if request.param == "sqlite":
-        if "sqlite" not in migrated:
-            migrated["sqlite"] = str(request.getfixturevalue("tmp_path_factory").mktemp("sqlite") / "template.db")
-            migrate.upgrade(f"sqlite:///{migrated['sqlite']}")
-        yield f"sqlite:///{shutil.copy(migrated['sqlite'], tmp_path / 'mlserve.db')}"
-        return
-    server = request.getfixturevalue("postgres_url")
-    if "postgresql" not in migrated:
-        migrated["postgresql"] = new_postgres_database(server)
-        migrate.upgrade(migrated["postgresql"])
-    yield new_postgres_database(server, template=make_url(migrated["postgresql"]).database)
+    if request.param == "postgresql":
+        template = make_url(request.getfixturevalue("postgres_template")).database
+        return new_postgres_database(request.getfixturevalue("postgres_url"), template)
+    migrate.upgrade(url := f"sqlite:///{tmp_path}/mlserve.db")
+    return url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """That database, opened."""
-    opened = open_database(database_url)
-    yield opened
+    yield (opened := open_database(database_url))
     opened.close()
 
 
 def new_postgres_database(server: str, template: str | None = None) -> str:
-    """Makes an empty database, or a copy; its URL. It goes with the server."""
+    """Makes a database, empty or a copy; its URL. It goes with the server."""
     url, name = make_url(server), f"test_{uuid4().hex}"
     engine = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

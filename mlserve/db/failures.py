@@ -15,6 +15,8 @@ from mlserve.errors import DatabaseUnavailable
 
 # SQLSTATE classes: data exception, integrity violation, a limit that this row exceeds (an index entry too long).
 _ROW_CLASSES = ("22", "23", "54")
+# PostgreSQL that has become a standby, or was told to take nothing.
+_READ_ONLY = "25006"
 # An undefined table or column means that the migrations have not run yet; insufficient privilege is the operator's.
 _SCHEMA_STATES = ("42P01", "42703", "42501")
 
@@ -36,7 +38,8 @@ def as_unavailable(error: BaseException) -> DatabaseUnavailable | None:
     if not isinstance(error, DBAPIError) or is_data_error(error):
         return None
     # SQLite's driver raises the bare DatabaseError for a file that is damaged or is no database.
-    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
+    broken = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+    if broken or _sqlstate(error) == _READ_ONLY:
         return DatabaseUnavailable(f"The database cannot be used: {_first_line(error)}.", retry_after=1)
     if error.connection_invalidated:
         return DatabaseUnavailable(f"The connection to the database broke: {_first_line(error)}.", retry_after=1)

@@ -37,7 +37,7 @@ def put(
 ) -> Revision:
     """Adds a revision, which is the current one from now on; revisions of a prediction count from 1.
 
-    `values` has for each output a list of a value or None (not known) per instance, all of the same length (ValueError).
+    `values` has for each output a list of a value or None (not known) per instance; ValueError for unequal lengths.
 
     Whether the prediction exists, and whether the values fit it, is checked before: this table has no foreign key,
     because the prediction may still be in the spool.
@@ -77,7 +77,7 @@ def history(connection: Connection, prediction_id: str) -> list[Revision]:
 
 def _revisions(connection: Connection, prediction_id: str, limit: int | None) -> list[Revision]:
     query = select(actuals).where(actuals.c.prediction_id == prediction_id).order_by(actuals.c.revision.desc())
-    return [_revision(row) for row in connection.execute(query.limit(limit)).mappings()]
+    return [_revision(dict(row)) for row in connection.execute(query.limit(limit)).mappings()]
 
 
 def _revision(row: Mapping[str, Any]) -> Revision:

@@ -94,7 +94,9 @@ class Delivery:
             with connection.begin_nested():
                 self._insert.copy(connection, [parcel.row for parcel in parcels])
         except Exception as error:
-            # The inserts that follow tell a refused record from a database that is gone.
+            if connection.invalidated:
+                raise
+            # The inserts that follow tell which record is refused.
             log.info("copy_refused", extra={"fields": {"records": len(parcels), "reason": _first_line(error)}})
             return False
         return True

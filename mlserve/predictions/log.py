@@ -1,5 +1,6 @@
 """The prediction log's ways behind one interface: into SQL, through the spool, or nowhere."""
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from mlserve.predictions.record import PredictionRecord, encode, values
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
+
+events = logging.getLogger("mlserve.log")
 
 
 class Counts(Protocol):
@@ -111,7 +114,8 @@ class SqlLog:
             return insert.one(connection, values(record))
         except Exception as error:
             if is_data_error(error):
-                raise LogUnavailable(f"The database refuses the prediction's record: {error}.") from error
+                events.error("record_refused", extra={"fields": {"record": record.id}}, exc_info=error)
+                raise LogUnavailable("The database refuses the prediction's record; the log says why.") from error
             raise
 
 
@@ -164,24 +168,14 @@ class SpoolLog:
         self._writer.close()
 
 
-class NullLog:
-    """Way `off`: keeps nothing and finds nothing."""
+class NullLog(SqlLog):
+    """Way `off`: keeps nothing but the predictions that carry an idempotency key, which SQL must know."""
 
-    def keep(self, record: PredictionRecord) -> None: ...
-
-    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
-        return record
-
-    def find(self, prediction_id: str) -> PredictionRecord | None:
-        return None
-
-    def known(self, ids: Collection[str]) -> dict[str, Known]:
-        return {}
+    def keep(self, record: PredictionRecord) -> None:
+        """Nothing is kept, and nothing can fail."""
 
     def state(self) -> dict[str, Any]:
         return {"way": "off"}
-
-    def close(self) -> None: ...
 
 
 def open_log(
@@ -194,10 +188,9 @@ def open_log(
     counters: Counts,
 ) -> PredictionLog:
     """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
-    if way == "off":
-        return NullLog()
-    if way == "sql":
-        return SqlLog(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
+    if way != "process":
+        kind = NullLog if way == "off" else SqlLog
+        return kind(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
     writer = SpoolWriter(folder, segment_size)
     return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters)
 

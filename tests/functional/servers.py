@@ -210,8 +210,8 @@ class Answer:
 class Client:
     """One connection, kept open; a new one is made when it breaks, but no request is sent twice."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._connection = HTTPConnection(*address, timeout=PATIENCE)
+    def __init__(self, address: tuple[str, int], *, patience: float = PATIENCE) -> None:
+        self._connection = HTTPConnection(*address, timeout=patience)
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Raises OSError or HTTPException when no whole answer arrives."""

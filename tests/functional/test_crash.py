@@ -40,7 +40,7 @@ def test_every_answered_prediction_is_in_sql_once(tmp_path: Path, database_url: 
                 ledger.wait(lambda known: len(known.answered) >= enough)  # noqa: B023
                 server.kill()
         server.start()
-        # A prediction that was kept and whose answer never arrived is allowed; a record shipped twice would be here too.
+        # A prediction that was kept and whose answer never arrived is allowed.
         assert ledger.check(database_url, tmp_path / "var" / "spool") <= ledger.broken
     assert not ledger.refused
 

@@ -20,6 +20,7 @@ from mlserve.observability.counters import Counters
 from mlserve.predictions.record import encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
+from mlserve.predictions.spool.host_lock import HostLock
 from mlserve.predictions.spool.positions import Place, places
 from mlserve.predictions.spool.set_aside import read_set_aside, set_aside_names
 from mlserve.predictions.spool.writer import SpoolWriter
@@ -140,6 +141,40 @@ def test_poisoned_records_are_set_aside_and_never_block_the_rest(tmp_path: Path,
     assert counters.read() == {"records_shipped": 60, "records_set_aside": len(bad)}
     place = place_of(tmp_path, database)
     assert (place.records, place.set_aside) == (60, len(bad))
+
+
+def test_records_that_are_stored_already_are_neither_repeated_nor_set_aside(tmp_path: Path, database: Database) -> None:
+    """As after a restore from a backup that has the rows but not the segment's place."""
+    records = [record() for _ in range(100)]
+    spool(tmp_path, records)
+    shipper(tmp_path, database).run_once()
+    with database.write() as connection:
+        connection.execute(spool_positions.delete())
+        connection.execute(predictions.delete().where(predictions.c.id.in_([one.id for one in records[::3]])))
+    again = shipper(tmp_path, database)
+    again._lock = HostLock(tmp_path / "another.lock")
+    assert again.run_once() == 100
+    assert stored_ids(database) == [one.id for one in records]
+    assert set_aside_names(tmp_path) == []
+
+
+def test_a_connection_that_is_cut_between_batches_costs_one_pass(tmp_path: Path, database: Database) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite has no connection to cut")
+    spool(tmp_path, [record() for _ in range(100)])
+    one = shipper(tmp_path, database)
+    database.ping()
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> :own"
+    with database.engine.connect() as other, database.engine.connect() as killer:
+        other.execute(text("SELECT 1"))
+        own = killer.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        killer.execute(text(cut), {"own": own})
+        killer.rollback()
+        other.invalidate()
+    with contextlib.suppress(DatabaseUnavailable):
+        one.run_once()
+    one.run_once()
+    assert len(stored_ids(database)) == shipped_records(database) == 100
 
 
 def test_a_set_aside_record_says_why(tmp_path: Path, database: Database) -> None:
