@@ -17,7 +17,7 @@ from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
 
-events = logging.getLogger("mlserve.log")
+log = logging.getLogger("mlserve.log")
 
 
 class Counts(Protocol):
@@ -114,7 +114,7 @@ class SqlLog:
             return insert.one(connection, values(record))
         except Exception as error:
             if is_data_error(error):
-                events.error("record_refused", extra={"fields": {"record": record.id}}, exc_info=error)
+                log.error("record_refused", extra={"fields": {"record": record.id}}, exc_info=error)
                 raise LogUnavailable("The database refuses the prediction's record; the log says why.") from error
             raise
 

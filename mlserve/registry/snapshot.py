@@ -3,11 +3,18 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 FORMAT = 1
+
+
+class Content(msgspec.Struct):
+    """What the file holds."""
+
+    format: int
+    written_at: str | None = None
+    versions: dict[str, dict[str, int]] = {}
 
 
 class Snapshot:
@@ -16,8 +23,8 @@ class Snapshot:
     def __init__(self, path: Path) -> None:
         self.path = path
         content = _read(path)
-        self.written_at: str | None = content.get("written_at")
-        self._numbers: dict[str, dict[str, int]] = content.get("versions", {})
+        self.written_at = content.written_at
+        self._numbers = content.versions
         self._changed = False
 
     def number(self, model: str, digest: str) -> int | None:
@@ -32,7 +39,7 @@ class Snapshot:
         if not self._changed:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        content = {"format": FORMAT, "written_at": now, "versions": self._numbers}
+        content = Content(FORMAT, now, self._numbers)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -42,10 +49,11 @@ class Snapshot:
         temporary.replace(self.path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Content:
     """What an unreadable or foreign snapshot knows is nothing: the database is the truth, this only a help."""
+    nothing = Content(FORMAT)
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return content if content.get("format") == FORMAT else {}
+        content = msgspec.json.decode(path.read_bytes(), type=Content)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return nothing
+    return content if content.format == FORMAT else nothing

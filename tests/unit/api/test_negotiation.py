@@ -1,0 +1,95 @@
+"""Media types and the body, read from the WSGI environment."""
+
+import io
+
+import pytest
+
+from mlserve.api.negotiation import read_body, require_json_accepted, require_json_sent
+from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [None, "*/*", "application/json", "application/*", "text/html, application/json;q=0.1", "application/problem+json"],
+)
+def test_a_caller_who_takes_json_is_served(accept: str | None) -> None:
+    require_json_accepted({} if accept is None else {"HTTP_ACCEPT": accept})
+
+
+def test_an_accept_header_that_is_none_is_passed_over() -> None:
+    require_json_accepted({"HTTP_ACCEPT": ";;;\xff"})
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/*;q=0.9", "application/json;q=0", ""])
+def test_a_caller_who_does_not_take_json_is_told(accept: str) -> None:
+    with pytest.raises(NotAcceptable, match="application/json"):
+        require_json_accepted({"HTTP_ACCEPT": accept})
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=UTF-8",
+        'application/json;charset="utf-8"',
+    ],
+)
+def test_json_and_silence_are_taken_as_json(content_type: str | None) -> None:
+    require_json_sent({} if content_type is None else {"CONTENT_TYPE": content_type})
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/json", "application/json; charset=latin-1", "application/jsonx", ";", "é"]
+)
+def test_other_bodies_are_refused_by_name(content_type: str) -> None:
+    with pytest.raises(UnsupportedMediaType, match="send application/json"):
+        require_json_sent({"CONTENT_TYPE": content_type})
+
+
+def test_a_body_must_not_be_packed() -> None:
+    require_json_sent({"HTTP_CONTENT_ENCODING": "identity"})
+    with pytest.raises(UnsupportedMediaType, match="gzip"):
+        require_json_sent({"HTTP_CONTENT_ENCODING": "gzip", "CONTENT_TYPE": "application/json"})
+
+
+def environ(length: str | None, body: bytes, **more: str) -> dict[str, object]:
+    found: dict[str, object] = {"wsgi.input": io.BytesIO(body), **more}
+    return found if length is None else {**found, "CONTENT_LENGTH": length}
+
+
+def test_as_many_bytes_as_are_declared_are_read() -> None:
+    assert read_body(environ("3", b"abcdef"), 10) == b"abc"
+    assert read_body(environ("10", b"a" * 10), 10) == b"a" * 10
+    assert read_body(environ("0", b"abc"), 10) == b""
+    assert read_body(environ("", b"abc"), 10) == b""
+    assert read_body(environ(None, b"abc"), 10) == b""
+
+
+def test_a_body_of_unknown_length_is_read_up_to_the_limit() -> None:
+    assert read_body(environ(None, b"a" * 10, HTTP_TRANSFER_ENCODING="chunked"), 10) == b"a" * 10
+    with pytest.raises(TooLarge, match=r"more than 10 bytes"):
+        read_body(environ(None, b"a" * 11, HTTP_TRANSFER_ENCODING="chunked"), 10)
+
+
+@pytest.mark.parametrize("length", ["11", "9" * 18, "9" * 5000])
+def test_a_body_declared_too_large_is_not_read(length: str) -> None:
+    given = environ(length, b"a" * 20)
+    with pytest.raises(TooLarge, match="limits.body"):
+        read_body(given, 10)
+    stream = given["wsgi.input"]
+    assert isinstance(stream, io.BytesIO)
+    assert stream.tell() == 0
+
+
+@pytest.mark.parametrize("length", ["-1", "1.0", "+1", " 1", "0x1", "abc", "\xb2", "١"])
+def test_a_length_that_is_no_number_is_unreadable(length: str) -> None:
+    with pytest.raises(Unreadable, match="Content-Length"):
+        read_body(environ(length, b"abc"), 10)
+
+
+def test_a_body_that_ends_early_is_unreadable() -> None:
+    with pytest.raises(Unreadable, match="after 3 of 5 bytes"):
+        read_body(environ("5", b"abc"), 10)
