@@ -62,6 +62,8 @@ def add_service(config: Configurator, service: Service) -> None:
     """Cornice's directive `add_cornice_service`, with our error shape and without its NewRequest subscriber."""
     others = copy.copy(service)
     others.definitions = []
+    if _is_default(getattr(others, "error_handler", None)):
+        others.error_handler = raise_problem  # Cornice's fallback view, for 406 and 415, asks the service itself.
     for method, view, args in service.definitions:
         if args.get("plain"):
             resource = args["klass"]
@@ -75,11 +77,15 @@ def add_service(config: Configurator, service: Service) -> None:
 
 def _with_our_habits(args: dict[str, Any]) -> dict[str, Any]:
     args = {name: value for name, value in args.items() if name != "plain"}
-    if getattr(args["error_handler"], "__func__", None) is Service.default_error_handler:
+    if _is_default(args["error_handler"]):
         args["error_handler"] = raise_problem
     if args["filters"] or args.get("cors_origins"):
         args.setdefault("decorator", _filtered)
     return args
+
+
+def _is_default(error_handler: Any) -> bool:
+    return getattr(error_handler, "__func__", None) is Service.default_error_handler
 
 
 def _filtered(view: Any) -> Any:

@@ -25,7 +25,7 @@ def settings(folder: Path, url: str, way: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("database_url", "way", "rounds"),
-    [("sqlite", "sql", 6), ("sqlite", "process", 6), ("postgresql", "process", 3)],
+    [("sqlite", "sql", 6), ("sqlite", "process", 6), ("postgresql", "process", 2)],
     indirect=["database_url"],
 )
 def test_every_answered_prediction_is_in_sql_once(tmp_path: Path, database_url: str, way: str, rounds: int) -> None:
@@ -35,7 +35,7 @@ def test_every_answered_prediction_is_in_sql_once(tmp_path: Path, database_url: 
     chance, ledger = random.Random(seed), Ledger()
     with Server(tmp_path / "server.ini", settings(tmp_path, database_url, way)) as server:
         for turn in range(rounds):
-            enough = len(ledger.answered) + chance.randrange(400)
+            enough = len(ledger.answered) + chance.randrange(300)
             with Load(server.start(), ledger, seed=seed + turn):
                 ledger.wait(lambda known: len(known.answered) >= enough)  # noqa: B023
                 server.kill()

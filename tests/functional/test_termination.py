@@ -59,12 +59,10 @@ def test_what_is_being_answered_is_answered(tmp_path: Path) -> None:
     assert ledger.check(f"sqlite:///{tmp_path}/var/mlserve.db", tmp_path / "var" / "spool") == 0
 
 
-@pytest.mark.parametrize("way", ["process", "sql"])
-def test_under_load_all_that_was_answered_is_shipped(tmp_path: Path, way: str) -> None:
+def test_under_load_all_that_was_answered_is_shipped(tmp_path: Path) -> None:
     """The shipper never comes round before the end: it is the drain that brings the records into SQL."""
-    settings = settings_of(
-        tmp_path, models={"line": linear_model(tmp_path)}, log__way=way, shipper__interval="1h", shipper__batch="50"
-    )
+    models = {"line": linear_model(tmp_path)}
+    settings = settings_of(tmp_path, models=models, log__way="process", shipper__interval="1h", shipper__batch="50")
     ledger = Ledger()
     with served(tmp_path / "server.ini", settings) as server, Load(server, ledger, clients=6):
         ledger.wait(lambda known: len(known.answered) >= 300)
