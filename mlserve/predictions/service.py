@@ -120,6 +120,7 @@ class PredictionService:
     def _all_problems(
         self, loaded: LoadedVersion, envelope: Envelope, problems: list[Problem], body: bytes
     ) -> MlserveError:
+        refuse_depth(body, self.limits.depth)
         more = False
         if (envelope.instances is msgspec.UNSET) != (envelope.columns is msgspec.UNSET):
             try:

@@ -2,8 +2,9 @@
 
 import inspect
 
-from mlserve.inference import ModelFamily, Predictor
 from mlserve_linear.family import LinearFamily, LinearPredictor
+
+from mlserve.inference import ModelFamily, Predictor
 
 
 def members(protocol: type) -> set[str]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from mlserve_linear.family import LinearFamily
 
 from mlserve.application import Application
 from mlserve.bundles import BundleStore
@@ -13,7 +14,6 @@ from mlserve.errors import ConfigurationError, SignatureError
 from mlserve.registry import service
 from mlserve.registry.declared import examine, inspect, load_declared, package
 from mlserve.settings import Setting, read_settings
-from mlserve_linear.family import LinearFamily
 from tests.factories import linear_model
 
 

@@ -189,3 +189,23 @@ def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
     writer = SpoolWriter(tmp_path / "spool", 1000)
     with pytest.raises(LogUnavailable, match="cannot be written: "):
         writer.append(b"x")
+
+
+def test_a_check_finds_a_spool_that_cannot_be_written_and_that_it_can_again(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.touch()
+    writer = SpoolWriter(folder, 1000)
+    with pytest.raises(LogUnavailable):
+        writer.check()
+    folder.unlink()
+    writer.check()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_check_asks_nothing_of_the_disk_after_an_append_that_went_well(tmp_path: Path) -> None:
+    writer = SpoolWriter(tmp_path / "spool", 1000)
+    writer.append(b"x")
+    (tmp_path / "spool").rename(tmp_path / "elsewhere")
+    writer.check()
+    assert not (tmp_path / "spool").exists()
+    writer.close()

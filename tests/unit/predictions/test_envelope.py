@@ -1,0 +1,128 @@
+"""The envelope of a prediction, and the depth of JSON."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlserve.errors import Invalid, Unreadable
+from mlserve.predictions.envelope import REFERENCE_LENGTH, read_any, read_envelope, refuse_depth
+
+DEPTH = 8
+
+
+def problems(body: bytes) -> list[tuple[str, str]]:
+    return [(problem.pointer, problem.code) for problem in read_envelope(body, DEPTH)[1]]
+
+
+def test_instances_and_columns_stay_raw_json() -> None:
+    envelope, found = read_envelope(b'{"reference":"a","instances":[ [1.50, -0.0] ],"parameters":{}}', DEPTH)
+    assert found == []
+    assert bytes(envelope.instances) == b"[ [1.50, -0.0] ]"  # type: ignore[arg-type]
+    assert envelope.columns is msgspec.UNSET
+    assert (envelope.reference, envelope.parameters) == ("a", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"{}", [("", "required")]),
+        (b'{"instances":[],"columns":{}}', [("", "required")]),
+        (b'{"instances":[],"reference":7}', [("/reference", "type")]),
+        (b'{"instances":[],"parameters":[]}', [("/parameters", "type")]),
+        (b'{"instances":[],"parameters":{"a/b~c":1}}', [("/parameters/a~1b~0c", "unknown_field")]),
+        (b'{"instance":[],"a/b":1}', [("/instance", "unknown_field"), ("/a~1b", "unknown_field"), ("", "required")]),
+        (b'{"instances":[],"reference":"\\u0000"}', [("/reference", "nul")]),
+        (b'{"instances":[],"reference":"%s"}' % (b"a" * (REFERENCE_LENGTH + 1)), [("/reference", "length")]),
+        (b'{"instances":[],"reference":"%s"}' % ("é" * REFERENCE_LENGTH).encode(), []),
+        (b'{"instances":null,"reference":null,"parameters":null}', []),
+    ],
+)
+def test_everything_that_is_wrong_is_said_at_once(body: bytes, found: list[tuple[str, str]]) -> None:
+    assert problems(body) == found
+
+
+def test_what_could_be_read_is_there_beside_the_problems() -> None:
+    envelope, found = read_envelope(b'{"x":1,"instances":[[1,2]],"reference":[]}', DEPTH)
+    assert len(found) == 2
+    assert json.loads(bytes(envelope.instances)) == [[1, 2]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b'{"reference":"\xff"}', b'{"a":NaN}', b"{}x", b'{"a":"\\ud800"}']
+)
+def test_what_is_not_json_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_envelope(body, DEPTH)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b'"a"', b"null"])
+def test_what_is_no_object_is_invalid(body: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_envelope(body, DEPTH)
+    assert refused.value.problems[0].code == "type"
+
+
+def test_of_many_unknown_names_one_more_than_the_limit_is_enough() -> None:
+    names = b",".join(b'"k%d":1' % n for n in range(500))
+    assert len(read_envelope(b"{" + names + b"}", DEPTH, 10)[1]) == 12  # with the missing instances
+    assert len(read_envelope(b'{"columns":{},"parameters":{' + names + b"}}", DEPTH, 10)[1]) == 11
+
+
+@pytest.mark.parametrize(
+    ("body", "deep"),
+    [
+        (b"[" * DEPTH, False),
+        (b"[" * (DEPTH + 1), True),
+        (b'{"a":' * (DEPTH + 1), True),
+        (b"[{" * DEPTH, True),
+        (b"[]" * 100, False),
+        (b'"' + b"[" * 100 + b'"', False),
+        (b'"\\"' + b"[" * 100, False),
+        (b'"\\\\"' + b"[" * 100, True),
+        (b'"\n"' + b"[" * 100, True),
+        (b'"' + b"[" * 100, False),  # a text without an end: no JSON, for another to say
+        (b"]" * 100 + b"[" * 8, False),
+    ],
+)
+def test_depth_counts_brackets_outside_of_texts(body: bytes, deep: bool) -> None:
+    if deep:
+        with pytest.raises(Unreadable, match=r"limits\.depth"):
+            refuse_depth(body, DEPTH)
+    else:
+        refuse_depth(body, DEPTH)
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(depth_of, items), default=0)
+    return 0
+
+
+texts = st.text(st.sampled_from('[]{}"\\,:a\n'), max_size=6)
+documents = st.recursive(
+    texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=20
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=documents)
+def test_the_depth_of_any_document_is_that_of_its_values(value: Any) -> None:
+    body, depth = json.dumps(value).encode(), depth_of(value)
+    refuse_depth(body, max(depth, 1))
+    assert read_any(body, max(depth, 1)) == value
+    if depth > 1:
+        with pytest.raises(Unreadable):
+            refuse_depth(body, depth - 1)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "body", [b'"' + b'\\"' * 2_000_000, b"[]" * 2_000_000, b'""' * 2_000_000, b'"' + b"a" * 4_000_000]
+)
+def test_the_depth_of_a_large_body_is_found_in_one_walk(body: bytes) -> None:
+    refuse_depth(body, DEPTH)

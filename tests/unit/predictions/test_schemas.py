@@ -1,0 +1,96 @@
+"""The query that lists predictions, and the JSON forms of what is kept."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import colander
+import msgspec
+import pytest
+
+from mlserve.predictions.actuals import Revision
+from mlserve.predictions.schemas import PAGE, PredictionsQuery, describe_prediction, describe_revision, time_text
+from tests.unit.predictions.factories import new_id, record
+
+
+def read(**given: str) -> dict[str, Any]:
+    found: dict[str, Any] = PredictionsQuery.deserialize(given)
+    return found
+
+
+def test_nothing_given_means_the_newest_page_of_all() -> None:
+    wanted = dict.fromkeys(("since", "until", "version", "caller", "reference", "cursor"))
+    assert read() == {**wanted, "limit": PAGE}
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.678901Z", datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)),
+        ("2026-01-02T03:04:05+02:00", datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)),
+    ],
+)
+def test_times_are_utc_whatever_their_offset(text: str, moment: datetime) -> None:
+    found = read(since=text)["since"]
+    assert found == moment
+    assert found.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("since", "yesterday"),
+        ("since", "0001-01-01T00:00:00+23:59"),
+        ("until", "9999-12-31T23:59:59-23:59"),
+        ("until", "2026-02-30"),
+        ("version", "0"),
+        ("version", str(2**31)),
+        ("limit", "0"),
+        ("limit", "1001"),
+        ("limit", "1.5"),
+        ("caller", "a\0b"),
+        ("reference", "\0"),
+        ("cursor", "x"),
+        ("cursor", "00000000-0000-0000-0000-000000000000"),
+        ("cursor", "018f0000-0000-7000-8000-000000000000\n"),
+    ],
+)
+def test_what_a_parameter_cannot_mean_is_refused_by_its_name(name: str, text: str) -> None:
+    with pytest.raises(colander.Invalid) as refused:
+        read(**{name: text})
+    assert set(refused.value.asdict()) == {name}
+
+
+def test_a_cursor_is_an_id_that_we_made() -> None:
+    cursor = new_id()
+    assert read(cursor=cursor)["cursor"] == cursor
+
+
+def test_a_prediction_is_shown_with_its_texts_as_they_are_kept() -> None:
+    kept = record(inputs=msgspec.Raw(b'[{"x":-0.0}]'), created_at=1_767_322_800_000_001, idempotency_key="secret")
+    shown = describe_prediction(kept)
+    assert b'"inputs":[{"x":-0.0}]' in msgspec.json.encode(shown)
+    assert shown["created_at"] == "2026-01-02T03:00:00.000001Z"
+    assert shown["warnings"] == []
+    assert shown["not_kept"] == {}
+    assert shown["lineage"] == {
+        "digest": kept.digest,
+        "family": "xgboost",
+        "engine": "exact",
+        "plugin": kept.plugin,
+        "library": kept.library,
+    }
+    assert "secret" not in str(shown)
+
+
+def test_a_revision_is_shown_with_its_time() -> None:
+    moment = datetime(2026, 1, 2, 5, tzinfo=timezone(timedelta(hours=2))).astimezone(UTC)
+    revision = Revision(
+        prediction_id=new_id(), revision=2, model="m", actuals={"v": [1]}, caller="", request_id=None, created_at=moment
+    )
+    assert describe_revision(revision) == {
+        "revision": 2,
+        "reported_at": "2026-01-02T03:00:00Z",
+        "actuals": {"v": [1]},
+    }
+    assert time_text(moment).endswith("Z")

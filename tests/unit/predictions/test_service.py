@@ -1,0 +1,170 @@
+"""Decode, predict, keep: in that order, and nothing kept of what is refused."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from mlserve_linear.family import LinearFamily
+
+from mlserve.errors import Invalid, LogUnavailable, PredictionFailed, TooLarge, Unreadable
+from mlserve.inference.loaded import Limits, LoadedVersion, load_version
+from mlserve.observability.counters import Counters
+from mlserve.predictions.log import NullLog
+from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.service import Asked, PredictionService, answer_json
+from tests.factories import linear_model
+from tests.unit.predictions.factories import record
+
+LIMITS = Limits(body=4096, instances=3, problems=4, depth=8)
+
+
+class ListLog(NullLog):
+    """Keeps records in a list; with `full`, refuses to."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.kept: list[PredictionRecord] = []
+        self.once: list[PredictionRecord] = []
+        self.full = full
+
+    def keep(self, record: PredictionRecord) -> None:
+        if self.full:
+            raise LogUnavailable("the disk is full")
+        self.kept.append(record)
+
+    def keep_once(self, record: PredictionRecord) -> PredictionRecord:
+        self.once.append(record)
+        return self.once[0]
+
+
+@pytest.fixture
+def log() -> ListLog:
+    return ListLog()
+
+
+@pytest.fixture
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+def service(log: ListLog, counters: Counters) -> PredictionService:
+    return PredictionService(log, LIMITS, counters.add, "host:1")
+
+
+def load(folder: Path, **coefficients: float) -> LoadedVersion:
+    path = linear_model(folder, **coefficients)
+    family = LinearFamily()
+    return load_version(
+        family,
+        path,
+        identity={"model": "line", "version": 2, "digest": "d" * 64, "plugin": "p 1"},
+        signature=family.inspect(path),
+        manifest={},
+        settings={"decimals": 3},
+        limits=LIMITS,
+    )
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> LoadedVersion:
+    return load(tmp_path)
+
+
+def test_what_is_answered_is_what_is_kept(service: PredictionService, log: ListLog, line: LoadedVersion) -> None:
+    body = b'{"instances":[{"y":2,"x":1.50}],"reference":"order 7"}'
+    answered = service.answer(line, body, Asked(request_id="r-1"))
+    (kept,) = log.kept
+    assert kept is answered
+    assert (bytes(kept.inputs), bytes(kept.outputs)) == (b'[{"x":1.5,"y":2.0}]', b'[{"value":2.0}]')
+    assert (kept.model, kept.version, kept.digest, kept.family, kept.plugin) == ("line", 2, "d" * 64, "linear", "p 1")
+    assert (kept.alias, kept.asked, kept.caller, kept.reference) == ("champion", "champion", "", "order 7")
+    assert (kept.request_id, kept.worker, kept.n) == ("r-1", "host:1", 1)
+    assert kept.body_digest is None
+    assert 0 < kept.duration_us < 10_000_000
+
+
+def test_each_prediction_has_an_id_of_its_own(service: PredictionService, line: LoadedVersion) -> None:
+    ids = [service.answer(line, b'{"instances":[[1,2]]}', Asked()).id for _ in range(5)]
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"{", Unreadable),
+        (b"[]", Invalid),
+        (b'{"instances":[[1,2]],"colour":1}', Invalid),
+        (b'{"instances":[[1,"2"]]}', Invalid),
+        (b'{"instances":[[1,2],[1,2],[1,2],[1,2]]}', TooLarge),
+        (b'{"instances":[[1,2],[1,2],[1,2],[1,2]],"colour":1}', TooLarge),
+        (b'{"instances":' + b"[" * 9 + b"]" * 9 + b"}", Unreadable),
+        (b'{"instances":[[1,2]],"parameters":' + b'{"a":' * 9 + b"1" + b"}" * 10, Unreadable),
+    ],
+)
+def test_a_refusal_keeps_nothing(
+    service: PredictionService, log: ListLog, line: LoadedVersion, body: bytes, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind):
+        service.answer(line, body, Asked(idempotency_key="k"))
+    assert (log.kept, log.once) == ([], [])
+
+
+def test_problems_of_envelope_and_instances_come_together_up_to_the_limit(
+    service: PredictionService, line: LoadedVersion
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        service.answer(line, b'{"instances":[["a",2]],"reference":1,"x":1}', Asked())
+    assert [problem.pointer for problem in refused.value.problems] == ["/x", "/reference", "/instances/0/0"]
+    assert refused.value.more is False
+    with pytest.raises(Invalid) as refused:
+        service.answer(line, b'{"instances":[["a","b"]],"p":1,"q":1,"r":1}', Asked())
+    assert len(refused.value.problems) == LIMITS.problems
+    assert refused.value.more is True
+
+
+def test_a_failing_predictor_and_a_full_disk_answer_nothing(tmp_path: Path, counters: Counters) -> None:
+    log = ListLog(full=True)
+    service = PredictionService(log, LIMITS, counters.add, "w")
+    with pytest.raises(LogUnavailable):
+        service.answer(load(tmp_path), b'{"instances":[[1,2]]}', Asked())
+    with pytest.raises(PredictionFailed):
+        service.answer(load(tmp_path, fail=1.0), b'{"instances":[[1]]}', Asked())
+    assert log.kept == []
+
+
+def test_with_a_key_the_stored_answer_counts_and_the_body_is_known_by_its_digest(
+    service: PredictionService, log: ListLog, line: LoadedVersion
+) -> None:
+    body = b'{"instances":[[1,2]]}'
+    first = service.answer(line, body, Asked(idempotency_key="k"))
+    assert service.answer(line, body, Asked(idempotency_key="k")) is first
+    assert log.kept == []
+    assert {kept.body_digest for kept in log.once} == {hashlib.sha256(body).hexdigest()}
+
+
+def test_a_request_that_only_the_schema_accepts_is_counted(
+    service: PredictionService, line: LoadedVersion, counters: Counters
+) -> None:
+    service.answer(line, b'{"instances":[[1,2]]}', Asked())
+    assert "decoder_fallbacks" not in counters.read()
+    before = line.decoder.fallbacks
+    service.answer(line, b'{"instances":[{"x":1,"y":2,"x":3}, {"y":1,"x":18446744073709551617}]}', Asked())
+    assert counters.read().get("decoder_fallbacks", 0) == line.decoder.fallbacks - before
+
+
+@pytest.mark.parametrize(
+    ("changed", "alias", "warnings"),
+    [
+        ({}, "champion", None),
+        ({"alias": None}, None, None),
+        ({"warnings": [{"code": "non_finite"}]}, "champion", [{"code": "non_finite"}]),
+    ],
+)
+def test_the_answer_is_one_json_object(changed: dict[str, Any], alias: str | None, warnings: Any) -> None:
+    kept = record(**changed)
+    answer = msgspec.json.decode(answer_json(kept))
+    assert answer.pop("outputs") == msgspec.json.decode(kept.outputs)
+    assert answer.pop("warnings", None) == warnings
+    assert answer == {"id": kept.id, "model": kept.model, "version": kept.version, "alias": alias}

@@ -1,0 +1,102 @@
+"""What one application owns, and the order in which it starts and stops."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from mlserve_linear.family import LinearFamily
+
+from mlserve.application import Application
+from mlserve.errors import ConfigurationError
+from mlserve.settings import read_settings
+
+
+def application(folder: Path, prefix: str = "", *, alone: bool = False) -> Application:
+    settings = read_settings({"mlserve.var": str(folder)}, {}, folder)
+    return Application(settings, route_prefix=prefix, alone=alone)
+
+
+class Other(LinearFamily):
+    name = "other"
+
+
+def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
+    limits = application(tmp_path).limits
+    assert (limits.body, limits.instances, limits.problems, limits.depth) == (8 * 2**20, 10_000, 100, 64)
+    assert application(tmp_path).var == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("prefix", "alone", "path", "owned"),
+    [
+        ("", True, "/anything", True),
+        ("", False, "/api/v1/models", True),
+        ("", False, "/health/live", True),
+        ("", False, "/apis", False),
+        ("", False, "/", False),
+        ("ml", False, "/ml/api/v1/models", True),
+        ("ml", False, "/ml/health/ready", True),
+        ("ml", False, "/api/v1/models", False),
+        ("ml", False, "/mlx/api/", False),
+    ],
+)
+def test_it_answers_for_its_own_part_of_the_addresses(
+    tmp_path: Path, prefix: str, alone: bool, path: str, owned: bool
+) -> None:
+    assert application(tmp_path, prefix, alone=alone).owns(path) is owned
+
+
+def test_a_file_finds_the_one_family_that_reads_it(tmp_path: Path) -> None:
+    made = application(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"the\.key is a \.linear file.*none is enabled"):
+        made.family_for(".linear", "the.key")
+    made.add_family(LinearFamily(), "plugin 1")
+    assert made.family_for(".linear", "the.key").name == "linear"
+    with pytest.raises(ConfigurationError, match=r"the\.key is a \.onnx file.*linear reads \.linear"):
+        made.family_for(".onnx", "the.key")
+    with pytest.raises(ConfigurationError, match="a file without a suffix"):
+        made.family_for("", "the.key")
+    made.add_family(Other(), "plugin 2")
+    with pytest.raises(ConfigurationError, match="more than one enabled family reads: linear, other"):
+        made.family_for(".linear", "the.key")
+
+
+def test_it_starts_in_order_once_and_stops_in_reverse_once(tmp_path: Path) -> None:
+    made, done = application(tmp_path), list[str]()
+    for name in "ab":
+        made.at_start(lambda name=name: done.append(f"start {name}"))  # type: ignore[misc]
+        made.at_stop(lambda name=name: done.append(f"stop {name}"))  # type: ignore[misc]
+    made.start()
+    made.start()
+    assert made.started
+    assert done == ["start a", "start b"]
+    made.stop()
+    made.stop()
+    assert not made.started
+    assert done == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
+    made, done = application(tmp_path), list[str]()
+
+    def fail() -> None:
+        raise ConfigurationError("no")
+
+    made.at_start(lambda: made.at_stop(lambda: done.append("closed")))
+    made.at_start(fail)
+    with pytest.raises(ConfigurationError):
+        made.start()
+    assert done == ["closed"]
+    assert not made.started
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("health-")]
+
+
+def test_one_part_that_cannot_stop_keeps_no_other_from_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made, done = application(tmp_path), list[str]()
+    made.at_stop(lambda: done.append("first"))
+    made.at_stop(lambda: 1 // 0)
+    made.at_stop(lambda: done.append("last"))
+    made.start()
+    made.stop()
+    assert done == ["last", "first"]
+    assert "stop_failed" in caplog.text

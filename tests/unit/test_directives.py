@@ -1,0 +1,117 @@
+"""The plugin contract: each directive does its work, is introspectable, and refuses a second claim."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlserve_linear import LinearFamily, LinearPredictions
+from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
+
+from mlserve.directives import DIRECTIVES, plugin_of
+from mlserve.errors import ConfigurationError
+from mlserve.settings import Setting
+from mlserve.startup import build
+from tests.factories import settings_of
+
+
+class ToyFamily(LinearFamily):
+    name = "toy"
+
+
+class ToyPredictions(LinearPredictions):
+    """Predictions of toys."""
+
+    family = "toy"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Configurator:
+    return build(settings_of(tmp_path, models={}), here=None)
+
+
+def check() -> dict[str, Any]:
+    return {}
+
+
+def claim_setting(config: Configurator) -> None:
+    config.add_setting(Setting("mlserve.toy.size", "int", 3, "How large."))
+
+
+CLAIMS: dict[str, Callable[[Configurator], None]] = {
+    "add_model_family": lambda config: config.add_model_family("toy", ToyFamily),
+    "add_model_resource": lambda config: config.add_model_resource("predictions", ToyPredictions),
+    "add_migrations": lambda config: config.add_migrations("mlserve_linear:migrations"),
+    "add_health_check": lambda config: config.add_health_check("toy", check),
+}
+INTROSPECTED = {
+    "add_setting": ("mlserve settings", "mlserve.linear.decimals"),
+    "add_model_family": ("mlserve families", "linear"),
+    "add_model_resource": ("mlserve resources", "linear.predictions"),
+    "add_migrations": ("mlserve migrations", "mlserve_linear:migrations"),
+    "add_health_check": ("mlserve health checks", "linear"),
+}
+
+
+def test_every_directive_of_the_contract_is_there_and_described(config: Configurator) -> None:
+    assert set(DIRECTIVES) == set(INTROSPECTED)
+    for name in DIRECTIVES:
+        directive = getattr(config, name)
+        assert directive.__doc__
+
+
+@pytest.mark.parametrize("directive", DIRECTIVES)
+def test_what_a_plugin_brought_can_be_looked_up(config: Configurator, directive: str) -> None:
+    category, name = INTROSPECTED[directive]
+    assert config.introspector.get(category, name) is not None
+
+
+@pytest.mark.parametrize("directive", CLAIMS)
+def test_a_second_claim_of_a_name_names_both_places(config: Configurator, directive: str) -> None:
+    def one(inner: Configurator) -> None:
+        CLAIMS[directive](inner)
+
+    def other(inner: Configurator) -> None:
+        CLAIMS[directive](inner)
+
+    config.include(one)
+    config.include(other)
+    with pytest.raises(ConfigurationConflictError) as conflict:
+        config.commit()
+    assert str(conflict.value).count("test_directives.py") >= 2
+
+
+def test_a_setting_is_read_at_once_and_claimed_once(config: Configurator) -> None:
+    claim_setting(config)
+    assert config.registry.mlserve.settings["mlserve.toy.size"] == 3
+    with pytest.raises(ConfigurationError, match=r"mlserve\.toy\.size is claimed twice"):
+        claim_setting(config)
+
+
+def test_a_family_belongs_to_the_plugin_that_brought_it(config: Configurator) -> None:
+    application = config.registry.mlserve
+    (plugin,) = application.plugins.values()
+    assert application.plugin_of_family == {"linear": plugin.label}
+    assert application.families_by_plugin() == {plugin.label: ["linear"]}
+    config.add_model_family("toy", ToyFamily)
+    config.commit()
+    assert application.families["toy"].name == "toy"
+    assert plugin_of(config) == config.package.__name__
+
+
+def test_a_family_must_be_called_what_it_is_registered_as(config: Configurator) -> None:
+    config.add_model_family("game", ToyFamily)
+    with pytest.raises(ConfigurationExecutionError, match="'game' calls itself 'toy'"):
+        config.commit()
+
+
+def test_a_health_check_runs_with_the_others(config: Configurator) -> None:
+    config.add_health_check("toy", check)
+    config.commit()
+    assert config.registry.mlserve.health.report()["toy"] == {"state": "unknown"}
+
+
+def test_migrations_are_run_in_the_order_of_their_plugins(config: Configurator) -> None:
+    config.add_migrations("toys:migrations")
+    assert config.registry.mlserve.migrations == ["mlserve_linear:migrations", "toys:migrations"]

@@ -1,0 +1,95 @@
+"""Plugins: found by name, checked for the contract they were built for, labelled for the lineage."""
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlserve import plugins
+from mlserve.errors import ConfigurationError
+from mlserve.plugins import API_VERSION, find, installed, refuse_in_pyramid_includes
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a module that can be imported."""
+
+    def make(name: str, **members: Any) -> types.ModuleType:
+        made = types.ModuleType(name)
+        vars(made).update(members)
+        monkeypatch.setitem(sys.modules, name, made)
+        return made
+
+    return make
+
+
+def includeme(config: Any) -> None: ...
+
+
+def test_an_installed_plugin_is_found_by_its_short_name() -> None:
+    plugin = find("xgboost")
+    assert (plugin.name, plugin.module.__name__, plugin.distribution) == (
+        "xgboost",
+        "mlserve_xgboost",
+        "pyramid-mlserve-xgboost",
+    )
+    assert plugin.label == f"pyramid-mlserve-xgboost {plugin.version}"
+    assert "xgboost" in installed()
+
+
+def test_a_module_is_found_by_its_dotted_name_and_may_be_unpackaged(module: Any) -> None:
+    module("mlserve_loose", includeme=includeme, MLSERVE_API=(1, 0))
+    assert find("mlserve_loose").label == "mlserve_loose unpackaged"
+    module("webtest.mlserve_part", includeme=includeme, MLSERVE_API=(1, 0))
+    assert find("webtest.mlserve_part").distribution == "WebTest"
+
+
+@pytest.mark.parametrize("api", [(1, 0), API_VERSION])
+def test_the_contract_of_this_major_is_taken(module: Any, api: tuple[int, int]) -> None:
+    module("mlserve_fitting", includeme=includeme, MLSERVE_API=api)
+    assert find("mlserve_fitting").name == "mlserve_fitting"
+
+
+@pytest.mark.parametrize("api", [(0, 9), (2, 0), (1, API_VERSION[1] + 1)])
+def test_another_contract_is_refused_with_both_versions(module: Any, api: tuple[int, int]) -> None:
+    module("mlserve_foreign", includeme=includeme, MLSERVE_API=api)
+    with pytest.raises(ConfigurationError, match=rf"contract {api[0]}\.{api[1]} and this mlserve has 1\.0"):
+        find("mlserve_foreign")
+
+
+def test_what_is_no_plugin_is_refused_by_name(module: Any) -> None:
+    module("mlserve_bare", MLSERVE_API=(1, 0))
+    with pytest.raises(ConfigurationError, match=r"'mlserve_bare', which is no plugin.*installed plugins: .*xgboost"):
+        find("mlserve_bare")
+    module("mlserve_silent", includeme=includeme)
+    with pytest.raises(ConfigurationError, match=r"'mlserve_silent'.*MLSERVE_API = \(1, 0\)"):
+        find("mlserve_silent")
+
+
+def test_not_installed_and_broken_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="'mlserve_nowhere', which is not installed"):
+        find("mlserve_nowhere")
+    with pytest.raises(ConfigurationError, match=r"'mlserve_nowhere\.part', which is not installed"):
+        find("mlserve_nowhere.part")
+    (tmp_path / "mlserve_needy.py").write_text("import a_library_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"cannot be imported: .*a_library_that_is_not_there"):
+        find("mlserve_needy")
+
+
+def test_pyramid_includes_may_name_what_is_no_plugin_of_ours(module: Any) -> None:
+    module("pyramid_theirs", includeme=includeme)
+    refuse_in_pyramid_includes(["pyramid_theirs", "not_there_at_all"])
+    module("mlserve_ours", includeme=includeme, MLSERVE_API=(1, 0))
+    for name in ("mlserve_ours", "xgboost"):
+        with pytest.raises(ConfigurationError, match=f"'{name}', which runs too early there: move it"):
+            refuse_in_pyramid_includes(["pyramid_theirs", name])
+    with pytest.raises(ConfigurationError, match="cornice"):
+        refuse_in_pyramid_includes(["cornice"])
+
+
+def test_the_group_of_the_entry_points_is_the_documented_one() -> None:
+    assert plugins.GROUP == "mlserve.plugins"
+    assert installed()["xgboost"].group == plugins.GROUP
