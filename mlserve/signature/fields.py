@@ -4,7 +4,7 @@ The JSON form of a signature (`Signature.to_json`) is what a bundle's manifest a
 are the attribute names below, and an attribute that has its default value is left out.
 """
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -241,7 +241,8 @@ def _check_choice(where: str, key: str, value: object, choices: object) -> None:
 
 
 def _check_number(where: str, key: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # Comparing refuses NaN too, and unlike math.isfinite it takes a whole number of any size.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SignatureError(f"{where}: '{key}' must be a finite number, not {value!r}")
 
 

@@ -37,14 +37,16 @@ def range_of(field: Field) -> Range | None:
         low: float = type_low if field.minimum is None else math.ceil(field.minimum)
         high: float = type_high if field.maximum is None else math.floor(field.maximum)
         found = Range(type_low, type_high, max(low, type_low), min(high, type_high))
+        beyond = False
     elif field.type in FLOAT_LIMITS:
         limit = FLOAT_LIMITS[field.type]
         low = -limit if field.minimum is None else _outward(field, field.minimum, -math.inf)
         high = limit if field.maximum is None else _outward(field, field.maximum, math.inf)
         found = Range(-limit, limit, max(low, -limit), min(high, limit))
+        beyond = (field.minimum or 0) > limit or (field.maximum or 0) < -limit
     else:
         return None
-    if found.low > found.high:
+    if beyond or found.low > found.high:
         raise SignatureError(f"input '{field.name}': no {field.type} lies between its 'minimum' and its 'maximum'")
     return found
 
@@ -63,10 +65,7 @@ def _outward(field: Field, bound: float, towards: float) -> float:
 
     A caller with float32 data sends 0.1 as 0.10000000149011612: a maximum of 0.1 must not refuse it.
     """
-    try:
-        exact = float(bound)
-    except OverflowError:
-        return math.inf if bound > 0 else -math.inf
+    exact = float(bound)
     if field.type == "float64":
         # A whole number above 2**53 may lie between two doubles.
         narrower = exact < bound if towards > 0 else exact > bound

@@ -20,6 +20,7 @@ LABELS = ["early", "on time", "late"]
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
 ITEM = {"pointer", "instance", "field", "code", "expected", "got"}
 MOST_PROBLEMS = 5
+UNKNOWN_ID = "018f0000-0000-7000-8000-000000000000"
 
 
 def flights_model(folder: Path) -> Path:
@@ -230,3 +231,64 @@ def _containers(value: Any) -> Iterable[Any]:
         yield value
         for item in value.values() if isinstance(value, dict) else value:
             yield from _containers(item)
+
+
+# Requests: what stands around the body.
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "FOO", "get", ""]
+SEGMENTS = [
+    "api", "v1", "models", "line", "flights", "predictions", "actuals", "importance", "review", "health", "live",
+    "ready", UNKNOWN_ID, UNKNOWN_ID.upper(), ".", "..", "%", "%2f", "\x00", "\r\n", "\xff", "\xed\xa0\x80", "\xc0\x80",
+    "\xf0\x9f\x98\x80", "x" * 300, "", "*", "{model}", "?", "#",
+]  # fmt: skip
+PATHS = [
+    "/api/v1/models", "/api/v1/models/line", "/api/v1/models/line/predictions", "/api/v1/models/flights/importance",
+    f"/api/v1/models/line/predictions/{UNKNOWN_ID}", f"/api/v1/models/line/predictions/{UNKNOWN_ID}/actuals",
+    "/api/v1/models/flights/actuals", "/health/live", "/health/ready",
+]  # fmt: skip
+paths = st.one_of(
+    st.sampled_from(PATHS),
+    st.tuples(st.sampled_from(PATHS), st.sampled_from(SEGMENTS)).map("/".join),
+    st.lists(st.sampled_from(SEGMENTS), max_size=7).map(lambda parts: "/" + "/".join(parts)),
+    st.text(st.characters(max_codepoint=255), max_size=20),
+)
+PARAMETERS = [
+    "since",
+    "until",
+    "version",
+    "caller",
+    "reference",
+    "limit",
+    "cursor",
+    "color",
+    "",
+    "%ff",
+    "%00",
+    "limit%5B%5D",
+]
+ARGUMENTS = [
+    "", "1", "0", "-1", "1000", "1001", "+1", "1.0", "%D9%A1", "1" * 5000, "99999999999999999999", "NaN", "x", "%00",
+    "%ff", "%ED%A0%80", "%", "%zz", "a%00b", UNKNOWN_ID, "00000000-0000-0000-0000-000000000000", "2026-01-01", "2026",
+    "2026-02-30",
+    "0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59", "0000-01-01", "2026-01-01T00:00:00%2B99:99",
+    "2026-01-01T00:00:60Z", "-2026-01-01", "20260101T000000Z", "%EF%BC%92026-01-01", "x" * 5000,
+]  # fmt: skip
+queries = st.one_of(
+    st.lists(
+        st.tuples(st.sampled_from(PARAMETERS), st.sampled_from(ARGUMENTS)).map("=".join), min_size=1, max_size=3
+    ).map("&".join),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=30),
+)
+HEADER_VALUES = [
+    "", " ", "*/*", "application/json", "application/*;q=0.5", "text/html", "application/json;q=0", "q=", ";;,,",
+    "application/json; charset=utf-16", 'application/json; charset="utf-8"', "multipart/form-data; boundary=", "gzip",
+    "identity", "chunked", "0", "1", "-1", "\xb2", "1" * 5000, "9" * 18, "abc", "1.0", "+1", "1 1", "a,b", "x" * 300,
+    "bytes=0-", "\x00", "\xff", "\xed\xa0\x80", "none", "é", "../..", "<script>",
+]  # fmt: skip
+header_values = st.one_of(st.sampled_from(HEADER_VALUES), st.text(st.characters(max_codepoint=255), max_size=20))
+HEADERS = [
+    "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Content-Encoding", "Content-Length",
+    "Content-Type", "Cookie", "Expect", "Forwarded", "Host", "Idempotency-Key", "If-Match", "If-None-Match", "Origin",
+    "Range", "Referer",
+    "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Proto", "X-Http-Method-Override", "X-Request-Id",
+]  # fmt: skip
+headers_of_requests = st.dictionaries(st.sampled_from(HEADERS), header_values, max_size=3)

@@ -296,7 +296,7 @@ def test_predictions_come_as_table_json_and_csv(archive: Path, filled: list[dict
     ],
 )
 def test_predictions_are_filtered(
-    ini: Path, filled: list[dict[str, Any]], filters: list[Any], found: list[int]
+    archive: Path, filled: list[dict[str, Any]], filters: list[Any], found: list[int]
 ) -> None:
     assert [record["id"] for record in kept(archive, "line", *filters)] == [filled[place]["id"] for place in found]
 

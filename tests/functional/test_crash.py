@@ -10,7 +10,8 @@ from mlserve.db import migrate
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
 from tests.factories import linear_model, settings_of
-from tests.functional.servers import Ledger, Load, Server
+from tests.functional.loads import Ledger, Load
+from tests.functional.servers import Server
 
 pytestmark = pytest.mark.slow
 

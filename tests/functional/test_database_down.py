@@ -12,7 +12,8 @@ from mlserve.db import migrate
 from mlserve.registry.tables import versions
 from tests.conftest import new_postgres_database
 from tests.factories import linear_model, serving, settings_of, until
-from tests.functional.servers import PATIENCE, Answer, Ledger, Load, Server, served
+from tests.functional.loads import Ledger, Load
+from tests.functional.servers import PATIENCE, Answer, Server, served
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,8 @@ import pytest
 
 from mlserve.predictions.spool import reader
 from tests.factories import linear_model, settings_of, until
-from tests.functional.servers import Answer, Ledger, Load, Server, served
+from tests.functional.loads import Ledger, Load
+from tests.functional.servers import Answer, Server, served
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ import pytest
 from mlserve.db.engine import open_database
 from mlserve.predictions.spool.gauge import SpoolGauge
 from tests.factories import linear_model, settings_of, until
-from tests.functional.servers import Answer, Client, Ledger, Load, Server, served
+from tests.functional.loads import Ledger, Load
+from tests.functional.servers import Answer, Client, Server, served
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ import pytest
 from mlserve.db import migrate
 from tests.conftest import new_postgres_database
 from tests.factories import linear_model, settings_of, until
-from tests.functional.servers import PATIENCE, Ledger, Load, Server
+from tests.functional.loads import Ledger, Load
+from tests.functional.servers import PATIENCE, Server
 
 pytestmark = pytest.mark.slow
 

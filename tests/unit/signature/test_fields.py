@@ -57,6 +57,7 @@ def test_a_field_that_is_not_required_is_nullable() -> None:
         ({"minimum": 2, "maximum": 1}, "'minimum'"),
         ({"minimum": float("nan")}, "'minimum'"),
         ({"maximum": True}, "'maximum'"),
+        ({"minimum": -(10**400)}, "'minimum'"),
         ({"type": "string", "maximum": 1}, "'maximum'"),
         ({"categories": ["a"]}, "'categories'"),
         ({"type": "category", "categories": ["a", "a"]}, "'categories'"),
