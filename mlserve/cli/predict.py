@@ -67,7 +67,7 @@ class _Writer:
             self._csv.writerow(["prediction", "instance", *self._names])
 
     def __call__(self, serving: PredictionService, batch: Any, asked: Asked) -> None:
-        record = serving.serve(self._loaded, batch, asked)
+        record = serving.serve(self._loaded, batch, asked).record
         rows: list[dict[str, Any]] = msgspec.json.decode(record.outputs)
         for number, row in enumerate(rows):
             if self._csv is not None:

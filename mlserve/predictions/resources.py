@@ -15,7 +15,7 @@ from mlserve.predictions import actuals, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
-from mlserve.predictions.service import Asked, answer_json
+from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.signature.faults import got
 
@@ -34,8 +34,8 @@ class PredictionsResource(ModelResource):
         serving = self.request.serving
         body = read_body(environ, serving.limits.body)
         asked = Asked(request_id=environ["mlserve.request_id"], idempotency_key=_idempotency_key(environ))
-        record = serving.answer(self.context.model.loaded(), body, asked)
-        return json_response(answer_json(record), *_headers(environ, record, asked))
+        answered = serving.answer(self.context.model.loaded(), body, asked)
+        return json_response(answer_json(answered.record), *_headers(environ, answered))
 
     def get(self) -> dict[str, Any]:
         """The kept predictions, newest first, a page at a time."""
@@ -146,9 +146,9 @@ def _idempotency_key(environ: dict[str, Any]) -> str | None:
     return key
 
 
-def _headers(environ: dict[str, Any], record: PredictionRecord, asked: Asked) -> list[tuple[str, str]]:
+def _headers(environ: dict[str, Any], answered: Answered) -> list[tuple[str, str]]:
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
-    headers = [("Content-Location", f"{path.rstrip('/')}/{record.id}")]
-    if asked.idempotency_key is not None and record.request_id != asked.request_id:
+    headers = [("Content-Location", f"{path.rstrip('/')}/{answered.record.id}")]
+    if answered.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     return headers

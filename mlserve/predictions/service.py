@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,19 @@ class Asked:
     """What a request says beside its instances."""
 
     alias: str | None = CHAMPION
-    asked: str = CHAMPION
+    asked: str = f"alias:{CHAMPION}"
     caller: str = ""
     reference: str | None = None
     request_id: str | None = None
     idempotency_key: str | None = None
     body_digest: str | None = None
+
+
+class Answered(NamedTuple):
+    """The prediction that answers; `replayed` when its idempotency key came before, and this is the stored one."""
+
+    record: PredictionRecord
+    replayed: bool
 
 
 class PredictionService:
@@ -43,7 +50,7 @@ class PredictionService:
         self._worker = worker
         self._new_id = PredictionIds()
 
-    def answer(self, loaded: LoadedVersion, body: bytes, asked: Asked) -> PredictionRecord:
+    def answer(self, loaded: LoadedVersion, body: bytes, asked: Asked) -> Answered:
         """Answer a JSON body; the prediction is durable when this returns.
 
         Raises Unreadable, Invalid, TooLarge, PredictionFailed, LogUnavailable, DatabaseUnavailable and, with an
@@ -58,15 +65,16 @@ class PredictionService:
             asked = _with(asked, envelope.reference, body)
         return self.serve(loaded, batch, asked, started)
 
-    def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int | None = None) -> PredictionRecord:
+    def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int | None = None) -> Answered:
         """Predict and keep a Batch that is already decoded; `started` is `time.perf_counter_ns()` of its arrival."""
         started = time.perf_counter_ns() if started is None else started
         outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch))
         record = self._record(loaded, batch, asked, msgspec.Raw(outputs), warnings, started)
         if asked.idempotency_key is not None:
-            return self.log.keep_once(record)
+            kept = self.log.keep_once(record)
+            return Answered(kept, replayed=kept.id != record.id)
         self.log.keep(record)
-        return record
+        return Answered(record, replayed=False)
 
     def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes = b"") -> Batch:
         """Check the instances against the version's own signature. Raises Invalid, TooLarge, Unreadable."""

@@ -29,6 +29,13 @@ def test_a_repeated_key_gets_the_stored_answer(app: Served) -> None:
     assert len(app.get(URL).json["predictions"]) == 1
 
 
+def test_a_retry_that_repeats_its_request_id_is_a_replay_too(app: Served) -> None:
+    headers = {"Idempotency-Key": "order-7", "X-Request-Id": "attempt"}
+    first, second = (app.post_json(URL, {"instances": [[1, 2]]}, headers=headers) for _ in range(2))
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
 def test_the_same_key_with_another_body_is_refused(app: Served) -> None:
     send(app, "order-7")
     assert send(app, "order-7", x=3, status=422).json["code"] == "idempotency_key_reused"

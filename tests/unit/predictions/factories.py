@@ -29,7 +29,7 @@ def record(**changed: Any) -> PredictionRecord:
         "engine": "exact",
         "plugin": "pyramid-mlserve-xgboost 0.1.0",
         "library": "xgboost 3.2.0",
-        "asked": "champion",
+        "asked": "alias:champion",
         "alias": "champion",
         "created_at": timestamp_of(prediction_id),
         "duration_us": 250,

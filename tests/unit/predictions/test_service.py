@@ -74,19 +74,19 @@ def line(tmp_path: Path) -> LoadedVersion:
 
 def test_what_is_answered_is_what_is_kept(service: PredictionService, log: ListLog, line: LoadedVersion) -> None:
     body = b'{"instances":[{"y":2,"x":1.50}],"reference":"order 7"}'
-    answered = service.answer(line, body, Asked(request_id="r-1"))
+    answered = service.answer(line, body, Asked(request_id="r-1")).record
     (kept,) = log.kept
     assert kept is answered
     assert (bytes(kept.inputs), bytes(kept.outputs)) == (b'[{"x":1.5,"y":2.0}]', b'[{"value":2.0}]')
     assert (kept.model, kept.version, kept.digest, kept.family, kept.plugin) == ("line", 2, "d" * 64, "linear", "p 1")
-    assert (kept.alias, kept.asked, kept.caller, kept.reference) == ("champion", "champion", "", "order 7")
+    assert (kept.alias, kept.asked, kept.caller, kept.reference) == ("champion", "alias:champion", "", "order 7")
     assert (kept.request_id, kept.worker, kept.n) == ("r-1", "host:1", 1)
     assert kept.body_digest is None
     assert 0 < kept.duration_us < 10_000_000
 
 
 def test_each_prediction_has_an_id_of_its_own(service: PredictionService, line: LoadedVersion) -> None:
-    ids = [service.answer(line, b'{"instances":[[1,2]]}', Asked()).id for _ in range(5)]
+    ids = [service.answer(line, b'{"instances":[[1,2]]}', Asked()).record.id for _ in range(5)]
     assert ids == sorted(set(ids))
 
 
@@ -139,7 +139,8 @@ def test_with_a_key_the_stored_answer_counts_and_the_body_is_known_by_its_digest
 ) -> None:
     body = b'{"instances":[[1,2]]}'
     first = service.answer(line, body, Asked(idempotency_key="k"))
-    assert service.answer(line, body, Asked(idempotency_key="k")) is first
+    assert service.answer(line, body, Asked(idempotency_key="k")) == (first.record, True)
+    assert not first.replayed
     assert log.kept == []
     assert {kept.body_digest for kept in log.once} == {hashlib.sha256(body).hexdigest()}
 
