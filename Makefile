@@ -45,7 +45,7 @@ format: $(VENV)/.installed-dev ## Sort imports, mend what can be mended, format
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
-	$(BIN)/python benchmarks/request_cost.py
+	@$(BIN)/python -W "ignore:pkg_resources is deprecated" benchmarks/request_cost.py
 
 clean: ## Remove caches, builds and the demo model; never var/, which holds predictions
 	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache $(DEMO) $(DEMO).*.json

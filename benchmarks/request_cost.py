@@ -1,7 +1,7 @@
 """What one request costs inside the process, without a socket: `make bench`.
 
-Trains a small XGBoost model (30 named float features, 100 trees), builds the real application on it, and times the whole
-WSGI call and its stages, one row a request, one thread.
+Trains a small XGBoost model (30 named float features, 100 trees), builds the real application on it, and times the
+whole WSGI call and its stages: one row a request, CPU time of one thread, so that neighbours disturb less.
 """
 
 import gc
@@ -54,7 +54,7 @@ def body_of(random: np.random.Generator) -> bytes:
 
 
 def microseconds(call: Callable[[], Any], loops: int) -> float:
-    """The median over repeats of the mean time of a call."""
+    """The median over repeats of the mean CPU time of a call."""
     call()
     means = []
     for _ in range(REPEATS):
@@ -138,7 +138,7 @@ def main() -> None:
         results: dict[str, float] = {}
         for way in ("off", "process", "sql"):
             results |= measure(way, folder, artefact)
-    print(f"One row of {FIELDS} floats, {TREES} trees, engine exact, one thread; medians of {REPEATS} runs, in µs")
+    print(f"One row of {FIELDS} floats, {TREES} trees, engine exact, CPU of one thread; medians of {REPEATS} runs, in µs")
     for label, value in results.items():
         print(f"  {label:<28}{value:8.1f}")
     print("Figures of the design (another day, another machine), in µs")

@@ -49,7 +49,8 @@ def describe(model: LiveModel) -> dict[str, Any]:
         "plugin": lineage.plugin,
         "library": lineage.library,
         "metrics": champion.manifest["content"]["metrics"],
-        "provenance": champion.manifest["provenance"],
+        # Where the file lay on the server is the operator's business, not the callers'.
+        "provenance": {name: value for name, value in champion.manifest["provenance"].items() if name != "source"},
         "predictor": champion.predictor.info(),
         "signature": champion.signature.to_json(),
     }

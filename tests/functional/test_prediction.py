@@ -73,4 +73,5 @@ def test_models_are_listed_and_described_with_their_signature(app: Served) -> No
     described = app.get(listed["url"]).json
     assert described["signature"]["inputs"] == [{"name": "x", "type": "float64"}, {"name": "y", "type": "float64"}]
     assert described["state"] == "ready"
+    assert set(described["provenance"]) == {"artefact", "created_at"}
     assert set(described["resources"]) == {"predictions", "review"}

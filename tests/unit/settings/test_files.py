@@ -78,6 +78,14 @@ def test_an_ini_says_help_example_and_default(ini: str, plugin_settings: dict[st
             assert list(line.comment)[-len(comment) :] == comment, line.key
 
 
+@pytest.mark.parametrize("ini", INIS)
+def test_the_server_takes_no_body_that_is_far_beyond_the_limit(ini: str) -> None:
+    server = plaster.get_loader(str(ROOT / ini), protocols=["wsgi"]).get_settings("server:main")
+    limit = read_settings({}, {}, None)["mlserve.limits.body"]
+
+    assert limit < int(server["max_request_body_size"]) <= 8 * limit
+
+
 def test_what_is_in_force() -> None:
     active = {ini: {line.key: line.value for line in lines_of(ini) if line.active} for ini in INIS}
 
