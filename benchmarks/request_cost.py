@@ -124,7 +124,7 @@ def stages(application: Any, body: bytes) -> dict[str, float]:
         "decode": microseconds(lambda: serving.decode(loaded, envelope), 5000),
         "decode and matrix": microseconds(lambda: serving.decode(loaded, envelope).matrix(), 5000),
         "predict": microseconds(lambda: loaded.predict(batch), 2000),
-        "encode outputs": microseconds(lambda: loaded.output_encoder.encode(outputs), 5000),
+        "encode outputs": microseconds(lambda: loaded.output_encoder.encode(outputs, 1), 5000),
         "encode inputs for the log": microseconds(lambda: loaded.stored_inputs.encode(batch), 5000),
         "service without HTTP": microseconds(lambda: serving.answer(loaded, body, asked), 2000),
     }
@@ -138,7 +138,7 @@ def main() -> None:
         results: dict[str, float] = {}
         for way in ("off", "process", "sql"):
             results |= measure(way, folder, artefact)
-    print(f"One row of {FIELDS} floats, {TREES} trees, engine exact, CPU of one thread; medians of {REPEATS} runs, in µs")
+    print(f"One row of {FIELDS} floats, {TREES} trees, engine exact, one thread; medians of {REPEATS}, µs of CPU")
     for label, value in results.items():
         print(f"  {label:<28}{value:8.1f}")
     print("Figures of the design (another day, another machine), in µs")

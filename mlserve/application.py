@@ -4,13 +4,13 @@ Building it opens nothing. `start` opens the database, loads the models and star
 the process that will answer requests, after every fork.
 """
 
+import atexit
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pyramid.config import Configurator
+from typing import TYPE_CHECKING
 
 from mlserve.errors import ConfigurationError
 from mlserve.inference import LiveModels, ModelFamily
@@ -36,6 +36,9 @@ class Application:
         self.settings = settings
         self.route_prefix = route_prefix
         self.alone = alone  # False: included into somebody else's application
+        prefix = f"/{route_prefix}" if route_prefix else ""
+        self._resources = f"{prefix}/api/v1/"
+        self._health_addresses = (f"{prefix}/health/live", f"{prefix}/health/ready")
         self.plugins: dict[str, Plugin] = {}
         self.families: dict[str, ModelFamily] = {}
         self.plugin_of_family: dict[str, str] = {}
@@ -45,9 +48,11 @@ class Application:
         self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
         self.live = LiveModels()
         self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
-        self.started = False
+        self.including: Plugin | None = None  # while the application is put together
         self.stale_since: str | None = None  # when the registry was last seen, while the database is down
-        self._starting = threading.Lock()
+        self._running = False
+        self._process: int | None = None  # the process that has started it
+        self._locks: dict[int, threading.Lock] = {}  # by process: a fork may copy one that is held, for ever
         self._at_start: list[Callable[[], None]] = []
         self._at_stop: list[Callable[[], object]] = []
         # These exist from `start` on.
@@ -63,10 +68,7 @@ class Application:
 
     def owns(self, path: str) -> bool:
         """Whether a path lies in the part of the URL space that mlserve answers for."""
-        if self.alone:
-            return True
-        prefix = f"/{self.route_prefix}" if self.route_prefix else ""
-        return path.startswith((f"{prefix}/api/", f"{prefix}/health/"))
+        return self.alone or path.startswith(self._resources) or path in self._health_addresses
 
     def add_family(self, family: ModelFamily, plugin: str) -> None:
         self.families[family.name] = family
@@ -79,7 +81,8 @@ class Application:
 
     def family_for(self, suffix: str, key: str) -> ModelFamily:
         """The enabled family that reads files with this suffix. Raises ConfigurationError naming the INI key."""
-        fitting = [family for family in self.families.values() if suffix in family.formats]
+        wanted = suffix.lower()
+        fitting = [f for f in self.families.values() if wanted in (suffix.lower() for suffix in f.formats)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -98,29 +101,52 @@ class Application:
         """Actions run in reverse order of registration, each whatever becomes of the others."""
         self._at_stop.append(action)
 
+    @property
+    def started(self) -> bool:
+        """Whether it runs in this process."""
+        return self._running and self._process == os.getpid()
+
+    def start_if_due(self) -> None:
+        """Start it for a request, where no start-up of ours has: inside another application, or after a fork."""
+        if self._process != os.getpid() and (not self.alone or self._process is not None):
+            self.start()
+
     def start(self) -> None:
-        """Open, load and start everything. Raises ConfigurationError and leaves nothing running."""
-        with self._starting:
+        """Open, load and start everything in this process; it stops at the process's normal end.
+
+        Raises ConfigurationError and leaves nothing running.
+        """
+        with self._lock():
             if self.started:
                 return
+            if self._process not in (None, os.getpid()):
+                # What the parent process opened is the parent's to close: kept, so that it is not finalised either.
+                self._inherited, self._at_stop = self._at_stop, []
             try:
                 for action in self._at_start:
                     action()
             except BaseException:
                 self._stop()
                 raise
-            self.started = True
+            self._running, self._process = True, os.getpid()
             self.health.start()
             self._at_stop.append(self.health.stop)
+            atexit.register(self.stop)
+            self._at_stop.append(lambda: atexit.unregister(self.stop))
         names = [model.name for model in self.live]
         log.info("started", extra={"fields": {"models": names, "plugins": sorted(self.plugins)}})
 
     def stop(self) -> None:
         """Stop in order: what was answered is shipped as far as the grace allows, then all is closed."""
-        with self._starting:
+        with self._lock():
             if self.started:
-                self.started = False
+                log.info("stopping")
+                self._running = False
                 self._stop()
+                log.info("stopped")
+
+    def _lock(self) -> threading.Lock:
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _stop(self) -> None:
         while self._at_stop:
@@ -129,8 +155,3 @@ class Application:
                 action()
             except Exception:
                 log.exception("stop_failed", extra={"fields": {"action": repr(action)}})
-
-
-def application_settings(config: Configurator) -> dict[str, Any]:
-    """Pyramid's settings without values of another type than text, which cannot come from an INI."""
-    return {key: value for key, value in config.registry.settings.items() if isinstance(value, str)}

@@ -3,9 +3,11 @@
 A plugin module also says `MLSERVE_API = (1, 0)`: the version of this contract that it was built for.
 """
 
+import re
 from collections.abc import Callable
 
 from pyramid.config import Configurator
+from pyramid.urldispatch import Route
 
 from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
@@ -13,7 +15,8 @@ from mlserve.api.resources import ModelResource
 from mlserve.errors import ConfigurationError
 from mlserve.inference import ModelFamily
 from mlserve.observability.health import Check
-from mlserve.settings import Setting
+from mlserve.predictions.wiring import RESOURCES
+from mlserve.settings import CORE, Setting
 
 DIRECTIVES = (
     "add_setting",
@@ -23,6 +26,11 @@ DIRECTIVES = (
     "add_health_check",
 )
 
+# The core's own checks, which would be replaced in silence.
+CORE_CHECKS = ("database", "models", "shipper", "log")
+
+_FAMILY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # What a bundle's manifest takes.
+
 
 def includeme(config: Configurator) -> None:
     for name in DIRECTIVES:
@@ -30,16 +38,35 @@ def includeme(config: Configurator) -> None:
 
 
 def add_setting(config: Configurator, setting: Setting) -> None:
-    """Give the INI one more key, `mlserve.<plugin>.<name>`, with type, default and help; it can be read at once."""
-    config.registry.mlserve.settings.add(setting)
+    """Give the INI one more key, `mlserve.<section>.<name>`, with type, default and help; it can be read at once.
+
+    A family's section is called as the family: its `load` is given the values of `mlserve.<family>.*`. A plugin
+    without a family uses its own name.
+    """
+    settings = config.registry.mlserve.settings
+    if setting.variable in {core.variable for core in CORE}:
+        raise ConfigurationError(f"{plugin_of(config)} adds the setting {setting.name}, which the core has.")
+    if setting.variable not in {other.variable for other in settings.table}:
+        settings.add(setting)
     introspectable = config.introspectable("mlserve settings", setting.name, setting.name, "setting")
     introspectable["help"] = setting.help
-    config.action(("mlserve setting", setting.name), introspectables=(introspectable,))
+
+    def confirm() -> None:
+        if setting not in settings.table:
+            raise ConfigurationError(f"{setting.name} is claimed twice: another plugin has added that key.")
+
+    # Two claims in one start are told with both their places.
+    config.action(("mlserve setting", setting.variable), confirm, introspectables=(introspectable,))
 
 
 def add_model_family(config: Configurator, name: str, factory: Callable[[], ModelFamily]) -> None:
     """Bring a model family: `factory()` gives the ModelFamily that inspects and loads its artefacts."""
-    application = config.registry.mlserve
+    application, plugin = config.registry.mlserve, plugin_of(config)
+    if not _FAMILY_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{plugin} brings a family named {name!r}: a family's name has at most 63 characters a-z, 0-9, _ and -, "
+            "and begins with a letter."
+        )
     introspectable = config.introspectable("mlserve families", name, name, "model family")
     introspectable["factory"] = factory
 
@@ -47,7 +74,7 @@ def add_model_family(config: Configurator, name: str, factory: Callable[[], Mode
         family = factory()
         if family.name != name:
             raise ConfigurationError(f"The family registered as {name!r} calls itself {family.name!r}.")
-        application.add_family(family, plugin_of(config))
+        application.add_family(family, plugin)
 
     config.action(("mlserve family", name), register, introspectables=(introspectable,))
 
@@ -57,11 +84,20 @@ def add_model_resource(config: Configurator, name: str, resource: type[ModelReso
 
     The route is called `<family>.<name>`; `resource` has a method for each verb (`get`, `post` …).
     """
-    route = f"{resource.family}.{name}"
+    application, route = config.registry.mlserve, f"{resource.family}.{name}"
+    if hidden := _core_resource_behind(name):
+        raise ConfigurationError(
+            f"{plugin_of(config)} brings the resource {route!r}, which would hide the core's {hidden!r}."
+        )
     introspectable = config.introspectable("mlserve resources", route, route, "model resource")
     introspectable["resource"] = resource
-    config.action(("mlserve resource", route), introspectables=(introspectable,))
-    config.registry.mlserve.model_resources[(resource.family, name)] = resource
+
+    def register() -> None:
+        application.model_resources[(resource.family, name)] = resource
+
+    # Addresses that differ by the name of a placeholder only are one.
+    address = re.sub(r"{\w+}", "{}", route)
+    config.action(("mlserve resource", address), register, introspectables=(introspectable,))
     path = f"/api/v1/models/{{model}}/{name}"
     add_resource(config, route, path, resource, factory=ModelContext, family=resource.family)
 
@@ -69,12 +105,16 @@ def add_model_resource(config: Configurator, name: str, resource: type[ModelReso
 def add_migrations(config: Configurator, location: str) -> None:
     """Bring tables: an Alembic version location, `package:folder`, whose first revision has a branch label."""
     introspectable = config.introspectable("mlserve migrations", location, location, "migrations")
-    config.action(("mlserve migrations", location), introspectables=(introspectable,))
-    config.registry.mlserve.migrations.append(location)
+    migrations = config.registry.mlserve.migrations
+    config.action(
+        ("mlserve migrations", location), lambda: migrations.append(location), introspectables=(introspectable,)
+    )
 
 
 def add_health_check(config: Configurator, name: str, check: Check) -> None:
     """Add a check to `/health/ready`: called in the background; returns a detail, raises when not ready."""
+    if name in CORE_CHECKS:
+        raise ConfigurationError(f"{plugin_of(config)} adds the health check {name!r}, which the core has.")
     introspectable = config.introspectable("mlserve health checks", name, name, "health check")
     config.action(
         ("mlserve health check", name),
@@ -84,9 +124,17 @@ def add_health_check(config: Configurator, name: str, check: Check) -> None:
 
 
 def plugin_of(config: Configurator) -> str:
-    """The label of the plugin that is being included, for the lineage of its predictions."""
-    package = config.package.__name__
-    for plugin in config.registry.mlserve.plugins.values():
-        if package == plugin.module.__name__ or package.startswith(plugin.module.__name__ + "."):
-            return str(plugin.label)
-    return str(package)
+    """The label of the plugin that is being included, for the lineage of its predictions.
+
+    Outside of one, the application around us brings something of its own: the package that calls.
+    """
+    including = config.registry.mlserve.including
+    return str(config.package.__name__ if including is None else including.label)
+
+
+def _core_resource_behind(name: str) -> str | None:
+    """The core's resource whose addresses a model resource of this name would answer, since plugins are asked first."""
+    for route, (suffix, _) in RESOURCES.items():
+        if Route("", f"/{name}").match(re.sub(r"{\w+}", "0", suffix)) is not None:
+            return route
+    return None

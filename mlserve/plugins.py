@@ -2,14 +2,16 @@
 
 import importlib
 import importlib.util
+import traceback
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
 from types import ModuleType
+from typing import Any
 
 from pyramid.config import Configurator
 
-from mlserve.errors import ConfigurationError
+from mlserve.errors import ConfigurationError, MlserveError
 
 API_VERSION = (1, 0)
 GROUP = "mlserve.plugins"
@@ -43,6 +45,8 @@ def find(name: str) -> Plugin:
         module = importlib.import_module(dotted)
     except ImportError as error:
         raise ConfigurationError(_why_not(name, dotted, error)) from error
+    except Exception as error:
+        raise ConfigurationError(f"mlserve.plugins names {name!r}, whose import fails: {_told(error)}") from error
     _check(name, module)
     distribution = point.dist.name if point and point.dist else _distribution_of(module)
     return Plugin(name, module, distribution, _version_of(distribution))
@@ -53,12 +57,36 @@ def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
     for name in application.settings["mlserve.plugins"]:
         plugin = find(name)
-        if plugin.name in application.plugins:
-            raise ConfigurationError(f"mlserve.plugins names {name!r} twice: remove one.")
+        for other in application.plugins.values():
+            if other.module is plugin.module:
+                also = "" if other.name == name else f", the second time as {name!r}"
+                raise ConfigurationError(f"mlserve.plugins names {other.name!r} twice{also}: remove one.")
         application.plugins[plugin.name] = plugin
-        config.include(plugin.module)
+        _include(config, plugin)
     enabled = {plugin.module.__name__ for plugin in application.plugins.values()}
     application.settings.refuse_unknown({name: point.value in enabled for name, point in installed().items()})
+
+
+def _include(config: Configurator, plugin: Plugin) -> None:
+    application = config.registry.mlserve
+    application.including = plugin
+    try:
+        config.include(plugin.module)
+    except MlserveError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"mlserve.plugins names {plugin.name!r}, whose includeme fails: {_told(error)}"
+        ) from error
+    finally:
+        application.including = None
+
+
+def _told(error: Exception) -> str:
+    """What was raised and where, in the room of one sentence."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    reason = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {reason} ({place.filename}, line {place.lineno})."
 
 
 def _check(name: str, module: ModuleType) -> None:
@@ -73,11 +101,20 @@ def _check(name: str, module: ModuleType) -> None:
             f"mlserve.plugins names {name!r}, but {module.__name__} does not say which plugin contract it was built "
             f"for: it needs MLSERVE_API = {API_VERSION} beside its includeme."
         )
+    if not _is_version(needs):
+        raise ConfigurationError(
+            f"mlserve.plugins names {name!r}, but {module.__name__} says MLSERVE_API = {needs!r}: it must be two whole "
+            f"numbers, such as {API_VERSION}."
+        )
     if needs[0] != API_VERSION[0] or needs[1] > API_VERSION[1]:
         raise ConfigurationError(
             f"mlserve.plugins names {name!r}, but {module.__name__} was built for plugin contract "
             f"{'.'.join(map(str, needs))} and this mlserve has {'.'.join(map(str, API_VERSION))}."
         )
+
+
+def _is_version(needs: Any) -> bool:
+    return isinstance(needs, tuple) and len(needs) == 2 and all(type(number) is int for number in needs)
 
 
 def _why_not(name: str, dotted: str, error: ImportError) -> str:

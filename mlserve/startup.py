@@ -1,20 +1,20 @@
 """From an INI to a running application: built anywhere, started only in the process that answers requests."""
 
-import atexit
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from pyramid.config import PHASE3_CONFIG, Configurator
+from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 from pyramid.settings import aslist
 
-from mlserve.application import Application, application_settings
-from mlserve.errors import MlserveError
+from mlserve.application import Application
+from mlserve.errors import ConfigurationError, MlserveError
 from mlserve.plugins import refuse_in_pyramid_includes
 from mlserve.settings import read_settings
 from mlserve.types import ATTRIBUTES, Request
@@ -35,7 +35,7 @@ def build(settings: dict[str, str], *, here: str | None) -> Configurator:
 
 
 def includeme(config: Configurator) -> None:
-    raw = application_settings(config)
+    raw = application_settings(config.registry.settings)
     here = raw.get("here")
     settings = read_settings(raw, os.environ, Path(here) if here else None)
     alone = getattr(config.registry, "mlserve_alone", False)
@@ -44,16 +44,39 @@ def includeme(config: Configurator) -> None:
     if not alone:
         for name in ATTRIBUTES:
             config.add_request_method(getattr(Request, name).wrapped, name, reify=True)
-        config.action("mlserve.start", application.start, order=PHASE3_CONFIG + 1)
+
+
+def application_settings(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Pyramid's settings as an INI would hold them: a Configurator can be given numbers and paths for our keys too.
+
+    Raises ConfigurationError naming a key of ours whose value has no such text.
+    """
+    ours = {key: value for key, value in settings.items() if key.startswith("mlserve.") or key == "here"}
+    theirs = {key: value for key, value in settings.items() if key not in ours and isinstance(value, str)}
+    return {**theirs, **{key: _text_of(key, value) for key, value in ours.items()}}
+
+
+def _text_of(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float | Path):
+        return str(value)
+    raise ConfigurationError(
+        f"{key} is {value!r}, of the type {type(value).__name__}: write text as in an INI, a number, a bool or a Path."
+    )
 
 
 def start(application: Application) -> None:
-    """Start in this process, and see to it that it stops in order: on SIGTERM, and at its normal end."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _leave)  # Waitress by itself would be killed in the middle of an answer.
+    """Start in this process, and see to it that it stops in order on SIGTERM and SIGHUP too.
+
+    Waitress by itself would be killed in the middle of an answer. One process cannot read its INI again without a
+    pause, so SIGHUP ends it as SIGTERM does, for its supervisor to start it again.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _leave)
     application.start()
-    atexit.register(application.stop)
-    application.at_stop(lambda: atexit.unregister(application.stop))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from cornice.errors import Errors
 from cornice.util import current_service
 from pyramid.decorator import reify
+from pyramid.registry import Registry as PyramidRegistry
 from pyramid.request import Request as PyramidRequest
 
 if TYPE_CHECKING:
@@ -26,11 +27,15 @@ class Request(PyramidRequest):
     @reify
     def serving(self) -> "PredictionService":
         """Decode, predict and keep: the one service behind our own resources and every protocol plugin."""
-        return application_of(self).serving
+        application = application_of(self)
+        application.start_if_due()  # A view of the application around us may ask before any request of ours has.
+        return application.serving
 
     @reify
-    def request_id(self) -> str:
-        return str(self.environ["mlserve.request_id"])
+    def request_id(self) -> str | None:
+        """None for a request of the application around us."""
+        identity: str | None = self.environ.get("mlserve.request_id")
+        return identity
 
     # Cornice's views look for these three.
     @reify
@@ -50,10 +55,17 @@ class Request(PyramidRequest):
         return current_service(self)
 
 
-ATTRIBUTES = ("mlserve", "serving", "request_id", "errors", "info", "validated", "current_service")
+# What a request of the application around us has too.
+ATTRIBUTES = ("mlserve", "serving", "request_id")
+
+
+class Registry(PyramidRegistry):
+    """Pyramid's registry with what mlserve hangs on it: a name for annotations, nothing makes one."""
+
+    mlserve: "Application"
 
 
 def application_of(request: Any) -> "Application":
     """What mlserve owns in this process, from any Pyramid request or event."""
-    application: Application = request.registry.mlserve
-    return application
+    registry: Registry = request.registry
+    return registry.mlserve

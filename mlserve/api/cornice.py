@@ -6,6 +6,7 @@ is done by a decorator around Cornice's own views. A plugin's own include of Cor
 """
 
 import copy
+from functools import partial
 from typing import Any
 
 from cornice.errors import Errors
@@ -17,6 +18,7 @@ from pyramid.config import Configurator
 
 from mlserve.api.resources import Resource
 from mlserve.errors import Invalid, NotAcceptable, Problem, UnsupportedMediaType
+from mlserve.types import Request
 
 VERBS = ("get", "post", "put", "patch", "delete")
 
@@ -70,7 +72,10 @@ def add_service(config: Configurator, service: Service) -> None:
             config.add_view(resource, attr=method.lower(), route_name=service.pyramid_route, request_method=method)
         else:
             others.definitions.append((method, view, _with_our_habits(args)))
-    register_service_views(config, others)
+    # Cornice adds its fallback view through the same door, without any arguments of ours.
+    door = config.with_package(config.package)
+    door.add_view = partial(_add_view, config)
+    register_service_views(door, others)
     key = "__cornice" + service.pyramid_route if service.pyramid_route else (config.route_prefix or "") + service.path
     config.registry.cornice_services[key] = service  # All definitions, plain ones too: the API's description reads it.
 
@@ -82,6 +87,29 @@ def _with_our_habits(args: dict[str, Any]) -> dict[str, Any]:
     if args["filters"] or args.get("cors_origins"):
         args.setdefault("decorator", _filtered)
     return args
+
+
+def _add_view(config: Configurator, view: Any, *, decorator: Any = (), **args: Any) -> None:
+    decorators = decorator if isinstance(decorator, list | tuple) else (decorator,)
+    config.add_view(view, decorator=(_with_attributes, *decorators), **args)
+
+
+def _with_attributes(view: Any) -> Any:
+    """Attach what Cornice's views look for; our own request class has it, other requests should cost nothing."""
+
+    def with_attributes(context: Any, request: Any) -> Any:
+        if not isinstance(request, Request):
+            attach(request)
+        return view(context, request)
+
+    return with_attributes
+
+
+def attach(request: Any) -> None:
+    """Do what Cornice's NewRequest subscriber would, unless that one has, or this for another view."""
+    for name in ("errors", "info", "validated", "current_service"):
+        if not hasattr(request, name):
+            setattr(request, name, getattr(Request, name).wrapped(request))
 
 
 def _is_default(error_handler: Any) -> bool:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPNotFound
 
 from mlserve.api.context import ModelContext
+from mlserve.api.problems import NoSuchResource
 
 
 def includeme(config: Configurator) -> None:
@@ -15,4 +15,4 @@ def includeme(config: Configurator) -> None:
 
 def nothing_here(context: ModelContext, request: Any) -> Any:
     """An unknown model has raised its own problem in the factory; a known one has no such resource."""
-    raise HTTPNotFound(f"Model {context.model.name}, of family {context.model.family}, has no such resource.")
+    raise NoSuchResource(f"Model {context.model.name}, of family {context.model.family}, has no such resource.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPException
+from pyramid.httpexceptions import HTTPException, HTTPNotFound
 from pyramid.response import Response
 
 from mlserve.errors import MlserveError
@@ -81,6 +81,10 @@ class OwnsPredicate:
         return bool(self.owns(request.environ.get("PATH_INFO", "/")))
 
 
+class NoSuchResource(HTTPNotFound):
+    """A 404 whose detail is a sentence for the caller; Pyramid's own details are paths and names of views."""
+
+
 def domain_problem(error: MlserveError, request: Any) -> Response:
     status = STATUS_OF.get(error.code, 500)
     if status == 500:
@@ -140,8 +144,8 @@ def problem_response(
 def _sentence(error: HTTPException, request: Any) -> str:
     if error.code == 405:
         return f"{request.method} is not allowed here; allowed: {error.headers.get('Allow', 'nothing')}."
-    if error.code == 404:
-        return "There is nothing at this address."
+    if error.code == 404 and not isinstance(error, NoSuchResource):
+        return "There is nothing at this address; /api/v1/models lists the models."
     return str(error.explanation if error.detail is None else error.detail)
 
 

@@ -1,6 +1,9 @@
 """The classes that a REST resource derives from."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from mlserve.types import Request
 
 
 class Resource:
@@ -11,7 +14,7 @@ class Resource:
 
     plain: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, request: Any, context: Any = None) -> None:
+    def __init__(self, request: "Request", context: Any = None) -> None:
         self.request = request
         self.context = request.context if context is None else context
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.ini import built, ini_argument, refuse_server
 from mlserve.db.wiring import examine_database
 from mlserve.errors import DatabaseUnavailable
 from mlserve.registry.declared import examine
@@ -14,11 +14,13 @@ from mlserve.startup import one_sentence
 @click.command()
 @ini_argument
 def check(ini: Path) -> None:
-    """Check an INI without serving: settings, plugins, the declared models, and the tables of a PostgreSQL database.
+    """Check an INI without serving.
 
-    It says what the server would say, and leaves nothing behind.
+    Checked are settings, plugins, the declared models, [server:main], and the tables of a PostgreSQL database. It says
+    what the server would say, and leaves nothing behind.
     """
     with built(ini) as application, one_sentence():
+        refuse_server(ini)
         for name, path in application.settings.models.items():
             examine(application, name, path)
         try:
@@ -26,5 +28,6 @@ def check(ini: Path) -> None:
         except DatabaseUnavailable as error:
             # A server that has served these models before starts all the same.
             click.echo(f"The database of mlserve.database.url cannot be checked now: {error}", err=True)
-    models = ", ".join(application.settings.models) or "none"
-    click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; models {models}.")
+    models = ", ".join(application.settings.models)
+    served = f"models {models}." if models else "no model is declared: add mlserve.models.NAME = path."
+    click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}")

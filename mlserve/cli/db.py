@@ -7,8 +7,8 @@ import click
 
 from mlserve.cli.ini import built, ini_argument
 from mlserve.db import migrate
-from mlserve.db.engine import open_database
-from mlserve.predictions import store
+from mlserve.db.wiring import opened_by_operator, told_to_operator
+from mlserve.predictions import retention
 from mlserve.settings import CORE
 from mlserve.settings.values import parse
 
@@ -22,7 +22,7 @@ def db() -> None:
 @ini_argument
 def upgrade(ini: Path) -> None:
     """Bring the tables of the core and of the enabled plugins to this version."""
-    with built(ini) as application:
+    with built(ini) as application, told_to_operator():
         heads = migrate.upgrade(application.settings["mlserve.database.url"], application.migrations)
     click.echo(f"The database is at {', '.join(heads)}.")
 
@@ -31,14 +31,9 @@ def upgrade(ini: Path) -> None:
 @ini_argument
 def current(ini: Path) -> None:
     """Show the revisions that the database has; exit status 1 when it lacks some."""
-    with built(ini) as application:
-        settings = application.settings
-        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
-        try:
-            revisions = migrate.current(database)
-            well = migrate.is_current(database, application.migrations)
-        finally:
-            database.close()
+    with built(ini) as application, opened_by_operator(application) as database:
+        revisions = migrate.current(database)
+        well = migrate.is_current(database, application.migrations)
     click.echo(f"{', '.join(revisions) or 'no tables yet'}: {'up to date' if well else 'run mlserve db upgrade'}.")
     raise SystemExit(0 if well else 1)
 
@@ -46,22 +41,21 @@ def current(ini: Path) -> None:
 @db.command()
 @ini_argument
 @click.option("--older-than", metavar="AGE", help="Such as 90d or 12h; default: mlserve.retention.age of the INI.")
-@click.option("--dry-run", is_flag=True, help="Only say how many predictions are older.")
+@click.option("--dry-run", is_flag=True, help="Only say how much is older.")
 def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
-    """Remove predictions, and their actuals, that are older than an age."""
+    """Remove predictions with their actuals, actuals of none, and records set aside, that are older than an age."""
     with built(ini) as application:
-        settings = application.settings
-        age = settings["mlserve.retention.age"] if older_than is None else _age(older_than)
+        age = application.settings["mlserve.retention.age"] if older_than is None else _age(older_than)
         if age is None:
             raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
         border = datetime.now(UTC) - timedelta(seconds=age)
-        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
-        try:
-            count = store.count_older(database, border) if dry_run else store.purge(database, border)
-        finally:
-            database.close()
-    moment = f"{border:%Y-%m-%d %H:%M:%SZ}"
-    click.echo(f"{count:,} predictions older than {moment} {'would be' if dry_run else 'were'} removed.")
+        work = retention.count if dry_run else retention.purge
+        with opened_by_operator(application) as database:
+            old = work(database, application.var / "spool", border)
+    click.echo(
+        f"{old.predictions:,} predictions older than {border:%Y-%m-%d %H:%M:%SZ}, {old.actuals:,} actuals of unknown "
+        f"predictions and {old.set_aside:,} records set aside {'would be' if dry_run else 'were'} removed."
+    )
 
 
 def _age(text: str) -> float:

@@ -1,6 +1,7 @@
 """What every verb does first: read the INI, and build the application without starting it."""
 
 import configparser
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,25 +14,47 @@ from mlserve.errors import ConfigurationError, MlserveError
 from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
+_HOST = re.compile(r"[\w.:*\[\]-]+").fullmatch  # also *, and IPv6 in brackets
+_PORT = re.compile(r"[0-9]{1,5}").fullmatch
 
 ini_argument = click.argument("ini", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
 def app_settings(ini: Path) -> dict[str, str]:
     """The keys of `[app:main]`. Raises ConfigurationError where it is missing, unreadable or another application's."""
-    loader = plaster.get_loader(str(ini), protocols=["wsgi"])
-    try:
-        if "app:main" not in loader.get_sections():
-            raise ConfigurationError(f"{ini} has no section [app:main].")
-        settings = dict(loader.get_settings("app:main"))
-    except (configparser.Error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise ConfigurationError(f"{ini} cannot be read as an INI: {reason}.") from error
+    settings = _section(ini, "app:main")
     use = settings.pop("use", "")
     if use.partition("#")[0] != RIGHT_NAME:
         why = " (the name mlserve belongs to another project)" if use.partition("#")[0] == "egg:mlserve" else ""
         raise ConfigurationError(f"[app:main] of {ini} says use = {use}{why}: write use = {RIGHT_NAME}.")
     return settings
+
+
+def refuse_server(ini: Path) -> None:
+    """Refuse a `[server:main]` that pserve could not serve with. Raises ConfigurationError naming the key."""
+    settings = _section(ini, "server:main")
+    host, port = settings.get("host"), settings.get("port")
+    if host is not None and not _HOST(host):
+        raise ConfigurationError(
+            f"host of [server:main] in {ini} is {host!r}: write a name or an address, such as 127.0.0.1."
+        )
+    if port is not None and not (_PORT(port) and int(port) < 2**16):
+        raise ConfigurationError(
+            f"port of [server:main] in {ini} is {port!r}: write a whole number from 0 to 65535, such as 6543."
+        )
+
+
+def _section(ini: Path, name: str) -> dict[str, str]:
+    try:
+        loader = plaster.get_loader(str(ini), protocols=["wsgi"])
+        if name not in loader.get_sections():
+            raise ConfigurationError(f"{ini} has no section [{name}].")
+        return dict(loader.get_settings(name))
+    except plaster.PlasterError as error:
+        raise ConfigurationError(f"{ini} is not an INI: give a file that ends in .ini.") from error
+    except (configparser.Error, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigurationError(f"{ini} cannot be read as an INI: {reason}.") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import msgspec
 
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
-from mlserve.db.engine import open_database
+from mlserve.db.wiring import opened_by_operator
 from mlserve.predictions import store
 from mlserve.predictions.schemas import describe_prediction
 
@@ -33,16 +33,8 @@ def predictions(
     ini: Path, model: str, limit: int, since: datetime | None, until: datetime | None, form: str, **filters: Any
 ) -> None:
     """List the kept predictions of MODEL, newest first (`json`: one object a line, inputs included)."""
-    with built(ini) as application:
-        settings = application.settings
-        database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
-        try:
-            with database.read() as connection:
-                rows = store.list_predictions(
-                    connection, model, since=_utc(since), until=_utc(until), limit=limit, **filters
-                )
-        finally:
-            database.close()
+    with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
+        rows = store.list_predictions(connection, model, since=_utc(since), until=_utc(until), limit=limit, **filters)
     PRINTERS[form]([describe_prediction(row) for row in rows])
 
 

@@ -11,22 +11,24 @@ from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
 from mlserve.predictions.wiring import RESOURCES
+from mlserve.registry.resources import OneModelResource
 
 
 @click.command()
 @ini_argument
 def routes(ini: Path) -> None:
-    """List each declared model's resources (`proutes` lists the application's routes)."""
+    """List each declared model's resources, its own address first (`proutes` lists the application's routes)."""
     rows = []
     with built(ini) as application:
         for name, path in application.settings.models.items():
-            family = application.family_for(path.suffix, f"mlserve.models.{name}").name
+            family = application.family_for(path.suffix.lower(), f"mlserve.models.{name}").name
             for route, suffix, resource in _resources(application, family):
                 rows.append((name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route))
     print_table(("model", "verbs", "path", "resource"), rows)
 
 
 def _resources(application: Application, family: str) -> Iterator[tuple[str, str, type[Resource]]]:
+    yield "model", "", OneModelResource
     for (owner, name), resource in sorted(application.model_resources.items()):
         if owner == family:
             yield f"{family}.{name}", f"/{name}", resource

@@ -14,62 +14,91 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mlserve.db.failures import as_unavailable
+from mlserve.db.breaker import Breaker
+from mlserve.db.failures import LOCKED, UNUSABLE, as_unavailable, unavailable
+from mlserve.db.postgresql import NoAnswer, postgresql_engine
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
+
+_QUESTION = text("SELECT 1")
 
 
 class Database:
     """The engine behind `read()` and `write()`, each a transaction that commits when its block ends without an error.
 
-    Both raise DatabaseUnavailable for what is wrong with the database; an error about the data keeps its own type.
+    Both raise DatabaseUnavailable for what is wrong with the database; an error about the data keeps its own type. Once
+    the database is lost they fail at once for a while, so that no more threads wait for it.
     """
 
     def __init__(self, engine: Engine, timeout: float) -> None:
         self.engine = engine
         self.dialect: str = engine.dialect.name
         self._timeout = timeout
+        self._breaker = Breaker()
         # SQLite lets waiting writers poll; threads of one process queue here instead, and are served without a pause.
         self._gate = threading.Lock() if self.dialect == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        self._breaker.check(self._ask)
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        self._breaker.check(self._ask)
         with self._turn(), self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     def ping(self) -> None:
         """Raises DatabaseUnavailable unless the database answers."""
         with self.read() as connection:
-            connection.execute(text("SELECT 1"))
+            connection.execute(_QUESTION)
 
     def close(self) -> None:
         self.engine.dispose()
 
+    def _ask(self) -> None:
+        with self._transaction("BEGIN") as connection:
+            connection.execute(_QUESTION)
+
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
-        with _translated(self.engine), self.engine.begin() as connection:
+        with self._translated(connecting=True):
+            opened = self.engine.connect()
+        with self._translated(), opened as connection, connection.begin():
             if self.dialect == "sqlite":
                 # Straight to the driver, because the connection's own events cost more than the insert that follows.
                 connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
             yield connection
+        self._breaker.succeeded()
+
+    @contextmanager
+    def _translated(self, connecting: bool = False) -> Iterator[None]:
+        dbapi = self.engine.dialect.loaded_dbapi
+        try:
+            yield
+        except (dbapi.OperationalError, DBAPIError, PoolTimeout) as error:
+            failure = unavailable(error) if isinstance(error, dbapi.OperationalError) else as_unavailable(error)
+            if failure is None:
+                raise
+            silent = isinstance(getattr(error, "orig", error), NoAnswer)
+            self._breaker.failed(failure, error, lost=silent or (connecting and str(failure) == UNUSABLE))
+            raise failure from error
 
     def _turn(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._gate is None else _held(self._gate, self._timeout)
 
 
-def open_database(url: str, timeout: float = 5.0) -> Database:
+def open_database(url: str, timeout: float = 5.0, *, bounded: bool = True) -> Database:
     """The database at an SQLAlchemy URL; no connection is made yet.
 
-    `timeout` (seconds) bounds the wait for a connection and for other writers' locks. Raises ConfigurationError.
+    `timeout` (seconds) bounds the wait for a connection and for other writers' locks. PostgreSQL's statements may take
+    twice as long and a second more, unless `bounded` is false: for an operator's work. Raises ConfigurationError.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(parsed, timeout), timeout)
-    return Database(_postgresql_engine(parsed, timeout), timeout)
+    return Database(postgresql_engine(parsed, timeout, bounded=bounded), timeout)
 
 
 def parse_url(url: str) -> URL:
@@ -94,9 +123,10 @@ def parse_url(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL, timeout: float) -> Engine:
+    module = _sqlite_module()
     engine = create_engine(
         url,
-        module=_sqlite_module(),
+        module=module,
         hide_parameters=True,  # Error texts reach logs and answers; what callers sent does not belong there.
         pool_timeout=timeout,
         pool_size=5,
@@ -112,7 +142,7 @@ def _sqlite_engine(url: URL, timeout: float) -> Engine:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             except OSError as error:
-                raise DatabaseUnavailable(f"The database file cannot be made: {error}.") from error
+                raise module.OperationalError(f"the database file cannot be made: {error}") from error
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
@@ -135,42 +165,10 @@ def _sqlite_module() -> ModuleType:
     return module  # type: ignore[no-any-return]
 
 
-def _postgresql_engine(url: URL, timeout: float) -> Engine:
-    options = f"-c timezone=UTC -c lock_timeout={math.ceil(timeout * 1000)}"
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": max(2, math.ceil(timeout)), "options": options},
-        json_deserializer=_unchanged,
-        hide_parameters=True,
-        pool_timeout=timeout,
-        pool_size=5,
-        max_overflow=10,
-    )
-
-
-def _unchanged(text: bytes) -> bytes:
-    """Leaves a JSON column's text to `JsonText`, which may want it as it is."""
-    return text
-
-
-@contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
-    dbapi = engine.dialect.loaded_dbapi
-    try:
-        yield
-    except dbapi.OperationalError as error:
-        raise DatabaseUnavailable(f"The database cannot be used: {error}.", retry_after=1) from error
-    except (DBAPIError, PoolTimeout) as error:
-        unavailable = as_unavailable(error)
-        if unavailable is None:
-            raise
-        raise unavailable from error
-
-
 @contextmanager
 def _held(gate: threading.Lock, timeout: float) -> Iterator[None]:
     if not gate.acquire(timeout=timeout):
-        raise DatabaseUnavailable("The database cannot be used: other writers of this process hold it.", retry_after=1)
+        raise DatabaseUnavailable(LOCKED, retry_after=1)
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ def upgrade(
     A location is `package:folder`. Whoever comes second waits up to `patience` seconds for the first. Raises
     DatabaseUnavailable, or ConfigurationError when the database was made by a newer version.
     """
-    database = open_database(url)
+    database = open_database(url, bounded=False)
     try:
         with _alone(url, database, lock_path, patience), database.write() as connection:
             if database.dialect == "postgresql":
@@ -113,7 +113,7 @@ def _file_lock(path: Path, patience: float) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise DatabaseUnavailable(f"The database's folder cannot be written: {error}.") from error
+        raise DatabaseUnavailable("The database's folder cannot be written.") from error
     try:
         _wait(lambda: _try_flock(descriptor), patience)
         yield

@@ -1,6 +1,7 @@
 """Start of the database: SQLite is brought up to date by whoever starts first, PostgreSQL by its operator."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ from pyramid.config import Configurator
 from mlserve.application import Application
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
+from mlserve.db.failures import reason_of
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 from mlserve.observability.health import Degraded
 
@@ -33,7 +35,8 @@ def _open(application: Application) -> None:
     application.at_stop(database.close)
     if database.dialect == "sqlite":
         try:
-            migrate.upgrade(url, application.migrations)
+            with told_to_operator():
+                migrate.upgrade(url, application.migrations)
         except DatabaseUnavailable as error:
             raise ConfigurationError(f"mlserve.database.url is {url!r}, which cannot be opened: {error}") from error
         return
@@ -47,13 +50,35 @@ def examine_database(application: Application) -> None:
 
     Raises ConfigurationError, DatabaseUnavailable.
     """
-    settings = application.settings
-    database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"])
-    try:
+    with opened_by_operator(application) as database:
         if database.dialect != "sqlite":
             _refuse_old_tables(application, database)
+
+
+@contextmanager
+def opened_by_operator(application: Application) -> Iterator[Database]:
+    """The database of an application that is not started, for an operator: with the reason when it cannot be used.
+
+    Raises DatabaseUnavailable.
+    """
+    settings = application.settings
+    database = open_database(settings["mlserve.database.url"], settings["mlserve.database.timeout"], bounded=False)
+    try:
+        with told_to_operator():
+            yield database
     finally:
         database.close()
+
+
+@contextmanager
+def told_to_operator() -> Iterator[None]:
+    """Adds the reason to what a caller is told of the database. Raises DatabaseUnavailable."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        if error.__cause__ is None:
+            raise
+        raise DatabaseUnavailable(f"{error.detail.rstrip('.')}: {reason_of(error)}.") from error
 
 
 def _refuse_old_tables(application: Application, database: Database) -> None:

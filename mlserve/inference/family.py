@@ -22,7 +22,7 @@ class Predictor(Protocol):
     engine: str
 
     def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Answer the whole Batch: one array for each output, its first axis `batch.n` long."""
+        """Answer the whole Batch: one array (batch.n, *shape) for each output of the signature, and no other."""
 
     def info(self) -> dict[str, Any]:
         """Describe the predictor in JSON values, for people."""
@@ -39,7 +39,10 @@ class ModelFamily(Protocol):
     runs_code: bool  # True: loading an artefact can run code that the artefact brings
 
     def inspect(self, path: Path) -> Signature:
-        """Read the signature out of an artefact. Raises BundleError or SignatureError."""
+        """Read the signature out of an artefact, and never run code of it: it may not be trusted yet.
+
+        Raises BundleError or SignatureError.
+        """
 
     def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> Predictor:
         """Load an artefact that answers `signature`. Raises BundleError or SignatureError."""

@@ -1,11 +1,12 @@
 """The models that this process can answer for, swapped atomically under the readers' feet."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlserve.errors import ModelNotReady, ModelUnknown
-from mlserve.inference.loaded import LoadedVersion
+from mlserve.inference.loaded import PATIENCE, LoadedVersion
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ class LiveModels:
     def __iter__(self) -> Iterator[LiveModel]:
         return iter(sorted(self._models.values(), key=lambda model: model.name))
 
-    def close(self) -> None:
-        """Close every predictor; the models stay known but answer no more."""
+    def close(self, patience: float = PATIENCE) -> None:
+        """Forget the models and close every version, waiting `patience` seconds in all for running predictions."""
         with self._writing:
             models, self._models = self._models, {}
+        end = time.monotonic() + patience
         for model in models.values():
             if model.champion is not None:
-                model.champion.predictor.close()
+                model.champion.close(max(0.0, end - time.monotonic()))

@@ -1,7 +1,8 @@
 """A version that is loaded: its predictor with everything derived from its signature, built once."""
 
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy as np
 
 from mlserve.errors import MlserveError, PredictionFailed
 from mlserve.inference.family import ModelFamily, Predictor
+from mlserve.inference.users import Users
 from mlserve.signature import Batch, Decoder, OutputEncoder, Signature, StoredInputs
+
+log = logging.getLogger("mlserve.inference")
+
+# How long a closing version waits for the predictions that run in it.
+PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,10 @@ class Lineage:
 
 @dataclass(frozen=True, eq=False)
 class LoadedVersion:
-    """Immutable, shared by all threads of the process."""
+    """Immutable, shared by all threads of the process.
+
+    Whoever calls the predictor other than by `predict` does so `with loaded.users:`: it is not closed meanwhile.
+    """
 
     lineage: Lineage
     signature: Signature
@@ -49,11 +59,15 @@ class LoadedVersion:
     stored_inputs: StoredInputs
     output_encoder: OutputEncoder
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    users: Users = field(default_factory=Users)
 
     def predict(self, batch: Batch) -> dict[str, np.ndarray]:
-        """Answer the Batch; whatever the family raises becomes PredictionFailed, with the cause for the log."""
+        """Answer the Batch; whatever the family raises becomes PredictionFailed, with the cause for the log.
+
+        Raises ModelNotReady once the version is closed.
+        """
         try:
-            with self.turn:
+            with self.users, self.turn:
                 return self.predictor.predict(batch)
         except MlserveError:
             raise
@@ -62,6 +76,20 @@ class LoadedVersion:
             raise PredictionFailed(
                 f"The {self.lineage.family} predictor of {name} failed on a valid request."
             ) from cause
+
+    def close(self, patience: float = PATIENCE) -> None:
+        """Let no prediction begin any more, wait `patience` seconds for those that run, and close the predictor.
+
+        A predictor that still runs then stays open: to free its memory under it would kill the process.
+        """
+        if not self.users.refuse_new():
+            return
+        left = self.users.wait(patience)
+        if not left:
+            self.predictor.close()
+            return
+        fields = {"model": self.lineage.model, "version": self.lineage.version, "predictions": left}
+        log.warning("predictor_left_open", extra={"fields": fields})
 
 
 def load_version(
@@ -73,18 +101,27 @@ def load_version(
     manifest: Mapping[str, Any],
     settings: Mapping[str, Any],
     limits: Limits,
+    count_fallback: Callable[[], None] | None = None,
 ) -> LoadedVersion:
-    """Load `artefact` off the hot path; `identity` holds the model, version, digest and plugin of the lineage."""
-    predictor = family.load(artefact, signature, settings)
+    """Load `artefact` off the hot path; `identity` holds the model, version, digest and plugin of the lineage.
+
+    `count_fallback` is called for each request that only the slow decoder accepts. Raises BundleError or
+    SignatureError, and leaves no predictor open then.
+    """
+    decoder = Decoder(
+        signature, max_instances=limits.instances, max_problems=limits.problems, count_fallback=count_fallback
+    )
+    stored_inputs, output_encoder = StoredInputs(signature), OutputEncoder(signature)
     library = ", ".join(f"{name} {version}" for name, version in sorted(family.libraries().items()))
+    predictor = family.load(artefact, signature, settings)  # Last: what fails before it has nothing to close.
     lineage = Lineage(family=family.name, engine=predictor.engine, library=library, **identity)
     return LoadedVersion(
         lineage=lineage,
         signature=signature,
         manifest=manifest,
         predictor=predictor,
-        decoder=Decoder(signature, max_instances=limits.instances, max_problems=limits.problems),
-        stored_inputs=StoredInputs(signature),
-        output_encoder=OutputEncoder(signature),
+        decoder=decoder,
+        stored_inputs=stored_inputs,
+        output_encoder=output_encoder,
         turn=threading.Lock() if predictor.concurrency == "serial" else nullcontext(),
     )

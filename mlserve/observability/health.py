@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mlserve.errors import MlserveError
+
 log = logging.getLogger("mlserve.health")
+
+# How long `stop` waits in all for checks that run.
+PATIENCE = 2.0
 
 # Returns what to show; raises Degraded, or anything else, when it is not well.
 Check = Callable[[], dict[str, Any]]
@@ -23,6 +28,7 @@ class Result:
     state: State
     detail: dict[str, Any]
     at: float  # time.monotonic()
+    reason: str = ""  # for the log only: the text of an exception may tell of hosts and paths
 
 
 class HealthMonitor:
@@ -37,29 +43,45 @@ class HealthMonitor:
         self._checks: dict[str, Check] = {}
         self._results: dict[str, Result] = {}
         self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def add(self, name: str, check: Check) -> None:
         self._checks[name] = check
 
     def start(self) -> None:
-        for name, check in self._checks.items():
-            threading.Thread(target=self._watch, args=(name, check), name=f"health-{name}", daemon=True).start()
+        # An event of its own for each start: a check that outlived the last one must not go on.
+        self._stop, self._results = threading.Event(), {}
+        self._threads = [
+            threading.Thread(target=self._watch, args=(name, check, self._stop), name=f"health-{name}", daemon=True)
+            for name, check in self._checks.items()
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def stop(self) -> None:
+    def stop(self, patience: float = PATIENCE) -> None:
+        """End the checks; one that hangs is waited for no longer than `patience` seconds, and then left behind."""
         self._stop.set()
+        end = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
-    def _watch(self, name: str, check: Check) -> None:
-        self._run(name, check)
-        while not self._stop.wait(self.interval):
-            self._run(name, check)
+    def _watch(self, name: str, check: Check, stop: threading.Event) -> None:
+        while True:
+            result = _result_of(check)
+            if stop.is_set():
+                return
+            self._keep(name, result)
+            if stop.wait(self.interval):
+                return
 
-    def _run(self, name: str, check: Check) -> None:
+    def _keep(self, name: str, result: Result) -> None:
         before = self._results.get(name)
-        result = _result_of(check)
         self._results[name] = result
         if before is None or before.state != result.state:
             level = logging.INFO if result.state == "ok" else logging.WARNING
-            log.log(level, "health_changed", extra={"fields": {"check": name, "state": result.state, **result.detail}})
+            reason = {"reason": result.reason} if result.reason else {}
+            fields = {"check": name, "state": result.state, **result.detail, **reason}
+            log.log(level, "health_changed", extra={"fields": fields})
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Name → state, age in seconds and detail of each check."""
@@ -79,6 +101,9 @@ def _result_of(check: Check) -> Result:
         return Result("ok", check(), time.monotonic())
     except Degraded as degraded:
         return Result("degraded", degraded.args[0] if degraded.args else {}, time.monotonic())
+    except MlserveError as error:
+        return Result("failed", {"reason": error.detail}, time.monotonic())
     except Exception as error:
-        detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {"reason": str(error)}
-        return Result("failed", detail, time.monotonic())
+        if error.args and isinstance(error.args[0], dict):
+            return Result("failed", error.args[0], time.monotonic())
+        return Result("failed", {"error": type(error).__name__}, time.monotonic(), reason=str(error))

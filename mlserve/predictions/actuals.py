@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from mlserve.db.insert import insert_into
 from mlserve.predictions.tables import actuals
 
 
@@ -51,7 +51,7 @@ def put(
         "request_id": request_id,
         "created_at": created_at,
     }
-    insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(actuals)
+    insert = insert_into(actuals, connection.dialect.name)
     while True:
         columns = [*fixed, "revision"]
         source = select(*(_typed(name, value) for name, value in fixed.items()), _next_revision(prediction_id))

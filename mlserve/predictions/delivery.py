@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mlserve.db.engine import Database
-from mlserve.db.failures import is_data_error
+from mlserve.db.failures import first_line, is_data_error
+from mlserve.observability.counters import Counters
 from mlserve.predictions.inserts import insert_new
-from mlserve.predictions.log import Counts
 from mlserve.predictions.record import PredictionRecord, decode, glimpse, values
 from mlserve.predictions.spool.frame import HEADER_SIZE
 from mlserve.predictions.spool.positions import Place, lock_place, move_place, now
@@ -36,7 +36,7 @@ class Parcel:
 class Delivery:
     """Ships stretches of segments. What the database refuses for its content is set aside and stops nothing else."""
 
-    def __init__(self, folder: Path, database: Database, batch: int, counters: Counts) -> None:
+    def __init__(self, folder: Path, database: Database, batch: int, counters: Counters) -> None:
         self._folder = folder
         self._database = database
         self._batch = batch
@@ -97,7 +97,7 @@ class Delivery:
             if connection.invalidated:
                 raise
             # The inserts that follow tell which record is refused.
-            log.info("copy_refused", extra={"fields": {"records": len(parcels), "reason": _first_line(error)}})
+            log.info("copy_refused", extra={"fields": {"records": len(parcels), "reason": first_line(error)}})
             return False
         return True
 
@@ -110,7 +110,7 @@ class Delivery:
             if not is_data_error(error):
                 raise
             if len(parcels) == 1:
-                self._set_aside(segment, parcels[0].position, parcels[0].payload, _first_line(error))
+                self._set_aside(segment, parcels[0].position, parcels[0].payload, first_line(error))
                 return 1
             middle = len(parcels) // 2
             first = self._insert_or_halve(connection, segment, parcels[:middle])
@@ -145,7 +145,3 @@ def _why_unreadable(payload: bytes, error: Exception) -> str:
     if found > known:
         return f"format {found} is newer than this version of mlserve knows ({known})"
     return f"not a record of format {found}: {error}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]

@@ -9,6 +9,7 @@ from mlserve.db.engine import Database
 from mlserve.db.failures import is_data_error
 from mlserve.db.insert import CompiledInsert
 from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
+from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
 from mlserve.predictions import lookup, store
 from mlserve.predictions.inserts import insert_new
@@ -18,12 +19,6 @@ from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
 
 log = logging.getLogger("mlserve.log")
-
-
-class Counts(Protocol):
-    """Where drops are counted."""
-
-    def add(self, name: str, n: int = 1) -> None: ...
 
 
 class PredictionLog(Protocol):
@@ -58,13 +53,12 @@ class SqlLog:
     """
 
     def __init__(
-        self, database: Database, *, folder: Path | None = None, answer_unkept: bool = False, counters: Counts
+        self, database: Database, *, folder: Path | None = None, answer_unkept: bool = False, counters: Counters
     ) -> None:
         self._database = database
         self._folder = folder
         self._answer_unkept = answer_unkept
         self._counters = counters
-        self._gauge = SpoolGauge(folder, database) if folder else None
         self._insert = insert_new(database, ["id"])
         self._insert_keyed = insert_new(database, ["caller", "model", "idempotency_key"])
 
@@ -77,7 +71,9 @@ class SqlLog:
                 # after all, the id is there and nothing happens.
                 self._store(record)
         except (DatabaseUnavailable, LogUnavailable):
-            drop(self._answer_unkept, self._counters)
+            if not self._answer_unkept:
+                raise
+            self._counters.add("log_drops")
 
     def keep_once(self, record: PredictionRecord) -> PredictionRecord:
         key = record.idempotency_key
@@ -100,7 +96,7 @@ class SqlLog:
         return lookup.known(self._database, self._folder, ids)
 
     def state(self) -> dict[str, Any]:
-        return {"way": "sql"} | (self._gauge.read().as_dict() if self._gauge else {})
+        return {"way": "sql"}
 
     def close(self) -> None:
         """Nothing to close: the database belongs to the application."""
@@ -122,7 +118,8 @@ class SqlLog:
 class SpoolLog:
     """Way `process`: one record appended to this worker's spool segment; the shipper brings it into SQL.
 
-    A record with an idempotency key goes into SQL, as with way `sql`.
+    A record with an idempotency key goes into SQL, as with way `sql`. `gauge` is for a process that ships nothing
+    itself: then the backlog is shown here.
     """
 
     def __init__(
@@ -132,19 +129,23 @@ class SpoolLog:
         folder: Path,
         *,
         answer_unkept: bool = False,
-        counters: Counts,
+        counters: Counters,
+        gauge: SpoolGauge | None = None,
     ) -> None:
         self._append = writer.append
         self._writer = writer
         self._sql = SqlLog(database, folder=folder, answer_unkept=False, counters=counters)
         self._answer_unkept = answer_unkept
         self._counters = counters
+        self._gauge = gauge
 
     def keep(self, record: PredictionRecord) -> None:
         try:
             self._append(encode(record))
         except LogUnavailable:
-            drop(self._answer_unkept, self._counters)
+            if not self._answer_unkept:
+                raise
+            self._counters.add("log_drops")
 
     def keep_once(self, record: PredictionRecord) -> PredictionRecord:
         return self._sql.keep_once(record)
@@ -156,7 +157,7 @@ class SpoolLog:
         return self._sql.known(ids)
 
     def state(self) -> dict[str, Any]:
-        state = self._sql.state() | {"way": "process"}
+        state = {"way": "process"} | (self._gauge.read().as_dict() if self._gauge else {})
         try:
             self._writer.check()
         except LogUnavailable as error:
@@ -185,21 +186,15 @@ def open_log(
     *,
     segment_size: int = 64 * 1024 * 1024,
     answer_unkept: bool = False,
-    counters: Counts,
+    counters: Counters,
+    gauge: SpoolGauge | None = None,
 ) -> PredictionLog:
     """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
     if way != "process":
         kind = NullLog if way == "off" else SqlLog
         return kind(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
     writer = SpoolWriter(folder, segment_size)
-    return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters)
-
-
-def drop(answer_unkept: bool, counters: Counts) -> None:
-    """To be called while handling the failure: counts it where the operator wants answers anyway, else raises it."""
-    if not answer_unkept:
-        raise
-    counters.add("log_drops")
+    return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
 
 
 def _same_body(kept: PredictionRecord, record: PredictionRecord) -> PredictionRecord:

@@ -87,11 +87,6 @@ def values(record: PredictionRecord) -> list[Any]:
     return found
 
 
-def row(record: PredictionRecord) -> dict[str, Any]:
-    """The same by name."""
-    return dict(zip(ROW_COLUMNS, values(record), strict=True))
-
-
 def from_row(values: dict[str, Any]) -> PredictionRecord:
     """The record that a row of table `predictions` holds; columns that a record does not have are left aside."""
     fields = {name: values[name] for name in COLUMNS}

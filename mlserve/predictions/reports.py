@@ -1,6 +1,6 @@
 """Reads what callers report as actuals, checked against the outputs of the version that answered."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from mlserve.inference.loaded import Limits
 from mlserve.predictions.store import Known
 from mlserve.signature import Decoder, Field, OutputField, Signature
 from mlserve.signature.faults import got, pointer
+
+REFUSAL = "The actuals do not fit the prediction."
 
 KnownOf = Callable[[Collection[str]], Mapping[str, Known]]
 
@@ -34,27 +36,26 @@ class ReportReader:
 
     def read(self, prediction: Known, body: Mapping[str, Any]) -> dict[str, list[Any]]:
         """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
-        _refuse_others(body)
-        values = body.get("actuals")
-        if not isinstance(values, dict) or not values:
-            expected = "an object: output → list of a value or null per instance"
-            raise _invalid(Problem("required", expected, pointer="/actuals"))
-        try:
-            batch = self._decoder(prediction).decode(None, msgspec.json.encode(values))
-        except Invalid as error:
-            problems = [_moved(problem) for problem in error.problems]
-            raise Invalid(error.detail, problems=problems, more=error.more) from None
-        if batch.n != prediction.n:
-            expected = f"{prediction.n} values, one per instance"
-            raise _invalid(Problem("length", expected, str(batch.n), "/actuals"))
+        values = _actuals_of(body, dict, "an object: output → array of a value or null per instance")
+        decoder = self._decoder(prediction)
+        problems = _misshapen(values, decoder.signature.names, prediction.n)
+        wrong = {problem.field for problem in problems}
+        sound = {name: column for name, column in values.items() if name not in wrong}
+        more, batch = False, None
+        if sound:
+            try:
+                batch = decoder.decode(None, msgspec.json.encode(sound))
+            except Invalid as error:
+                problems += [_moved(problem) for problem in error.problems]
+                more = error.more
+        if problems or batch is None:
+            limit = self._limits.problems
+            raise Invalid(REFUSAL, problems=problems[:limit], more=more or len(problems) > limit)
         return {name: batch.values(name) for name in values}
 
     def read_bulk(self, model: str, body: Mapping[str, Any], known: KnownOf) -> list[BulkItem]:
         """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
-        _refuse_others(body)
-        items = body.get("actuals")
-        if not isinstance(items, list) or not items:
-            raise _invalid(Problem("required", "a list of objects with id and actuals", pointer="/actuals"))
+        items = _actuals_of(body, list, "an array of objects with id and actuals")
         limit = self._limits.instances
         if len(items) > limit:
             raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
@@ -109,10 +110,37 @@ def _moved(problem: Problem) -> Problem:
     return replace(problem, pointer=problem.pointer.replace("/columns", "/actuals", 1))
 
 
-def _refuse_others(body: Mapping[str, Any]) -> None:
-    for name in body:
-        if name != "actuals":
-            raise _invalid(Problem("unknown_field", "actuals", got(name), pointer((name,)), field=name))
+def _actuals_of(body: Mapping[str, Any], kind: type, expected: str) -> Any:
+    """The value of `actuals`, which is all that the body holds, and is not empty. Raises Invalid."""
+    problems = [
+        Problem("unknown_field", "actuals", got(name), pointer((name,)), field=name)
+        for name in body
+        if name != "actuals"
+    ]
+    if "actuals" not in body:
+        problems.append(Problem("required", expected, pointer="/actuals"))
+    elif not isinstance(body["actuals"], kind):
+        problems.append(Problem("type", expected, got(body["actuals"]), "/actuals"))
+    elif not body["actuals"]:
+        problems.append(Problem("empty", expected, got(body["actuals"]), "/actuals"))
+    if problems:
+        raise Invalid(REFUSAL, problems=problems)
+    return body["actuals"]
+
+
+def _misshapen(values: Mapping[str, Any], outputs: Sequence[str], n: int) -> list[Problem]:
+    """The reports that are of no output, or are no array of a value for each instance."""
+    problems = []
+    array = f"an array of {n} {'value' if n == 1 else 'values'}, one per instance"
+    for name, column in values.items():
+        place = pointer(("actuals", name))
+        if name not in outputs:
+            problems.append(Problem("unknown_field", f"one of {', '.join(outputs)}", got(name), place, field=name))
+        elif not isinstance(column, list):
+            problems.append(Problem("type", array, got(column), place, field=name))
+        elif len(column) != n:
+            problems.append(Problem("length", array, got(column), place, field=name))
+    return problems
 
 
 def _refusal(error: MlserveError, room: int) -> dict[str, Any]:
@@ -122,4 +150,4 @@ def _refusal(error: MlserveError, room: int) -> dict[str, Any]:
 
 
 def _invalid(problem: Problem) -> Invalid:
-    return Invalid("The actuals do not fit the prediction.", problems=[problem])
+    return Invalid(REFUSAL, problems=[problem])

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,10 +42,9 @@ class Answered(NamedTuple):
 class PredictionService:
     """`request.serving`."""
 
-    def __init__(self, log: PredictionLog, limits: Limits, count: Callable[[str], None], worker: str) -> None:
+    def __init__(self, log: PredictionLog, limits: Limits, worker: str) -> None:
         self.log = log
         self.limits = limits
-        self._count = count
         self._worker = worker
         self._new_id = PredictionIds()
 
@@ -68,7 +66,7 @@ class PredictionService:
     def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int | None = None) -> Answered:
         """Predict and keep a Batch that is already decoded; `started` is `time.perf_counter_ns()` of its arrival."""
         started = time.perf_counter_ns() if started is None else started
-        outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch))
+        outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch), batch.n)
         record = self._record(loaded, batch, asked, msgspec.Raw(outputs), warnings, started)
         if asked.idempotency_key is not None:
             kept = self.log.keep_once(record)
@@ -78,16 +76,11 @@ class PredictionService:
 
     def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes = b"") -> Batch:
         """Check the instances against the version's own signature. Raises Invalid, TooLarge, Unreadable."""
-        decoder = loaded.decoder
-        before = decoder.fallbacks
         try:
-            batch = decoder.decode(_raw(envelope.instances), _raw(envelope.columns))
+            return loaded.decoder.decode(_raw(envelope.instances), _raw(envelope.columns))
         except (Invalid, Unreadable):
             refuse_depth(body, self.limits.depth)
             raise
-        if decoder.fallbacks != before:
-            self._count("decoder_fallbacks")
-        return batch
 
     def _record(
         self,

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlserve.db.engine import Database
+from mlserve.db.failures import reason_of
+from mlserve.errors import MlserveError
+from mlserve.observability.counters import Counters
 from mlserve.predictions.delivery import Delivery
-from mlserve.predictions.log import Counts
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.host_lock import HostLock
@@ -36,7 +38,7 @@ class Shipper:
         interval: float = 0.2,
         batch: int = 1000,
         keep: float = 3600.0,
-        counters: Counts,
+        counters: Counters,
     ) -> None:
         self._folder = folder
         self._database = database
@@ -116,8 +118,9 @@ class Shipper:
             self._has_moved = self.run_once() > 0
         except Exception as error:
             if self._last_error is None:
-                log.warning("shipping_failed", extra={"fields": {"reason": str(error)}}, exc_info=error)
-            self._last_error = str(error)
+                log.warning("shipping_failed", extra={"fields": {"reason": reason_of(error)}}, exc_info=error)
+            # Health is public: the kind of the failure is shown there, its words are in the log only.
+            self._last_error = error.code if isinstance(error, MlserveError) else type(error).__name__
             return False
         if self._last_error is not None:
             log.info("shipping_resumed")

@@ -15,6 +15,7 @@ from mlserve.predictions.reports import ReportReader
 from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
+from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.registry.signatures import signature_of
 
 # Resources that each model has, whatever its family, under `/api/v1/models/{model}`.
@@ -54,9 +55,10 @@ def _start(application: Application) -> None:
         segment_size=settings["mlserve.spool.segment_size"],
         answer_unkept=settings["mlserve.log.unwritable"] == "answer",
         counters=application.counters,
+        gauge=None if settings["mlserve.shipper.enabled"] else SpoolGauge(folder, application.database),
     )
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    application.serving = PredictionService(log, application.limits, application.counters.add, worker)
+    application.serving = PredictionService(log, application.limits, worker)
     application.reports = ReportReader(application.limits, partial(signature_of, application))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest, pack, read_metrics, read_sidecar
@@ -23,8 +24,9 @@ def load_declared(application: Application) -> None:
     snapshot = Snapshot(application.var / "registry.json")
     for name, path in application.settings.models.items():
         with _named(name, path):
-            family = application.family_for(path.suffix, f"mlserve.models.{name}")
+            family = application.family_for(path.suffix.lower(), f"mlserve.models.{name}")
             manifest = package(family, path, store)
+            _require_trust(application, family, name, path, manifest)
             number = _register(application, snapshot, name, manifest)
             _load(application, family, store, manifest, {"model": name, "version": number})
     snapshot.write()
@@ -32,10 +34,12 @@ def load_declared(application: Application) -> None:
 
 def examine(application: Application, name: str, path: Path) -> None:
     """Load a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
-    with _named(name, path):
-        family = application.family_for(path.suffix, f"mlserve.models.{name}")
+    with _named(name, path), TemporaryDirectory() as folder:
+        family = application.family_for(path.suffix.lower(), f"mlserve.models.{name}")
         signature = inspect(family, path)
         read_metrics(path)
+        if family.runs_code:  # The digest that a start would have is that of the packed bundle.
+            _require_trust(application, family, name, path, package(family, path, BundleStore(Path(folder))))
         loaded = load_version(
             family,
             path,
@@ -45,7 +49,7 @@ def examine(application: Application, name: str, path: Path) -> None:
             settings=application.settings.section(f"mlserve.{family.name}"),
             limits=application.limits,
         )
-        loaded.predictor.close()
+        loaded.close()
 
 
 def confirm(application: Application) -> dict[str, int | None]:
@@ -75,6 +79,15 @@ def inspect(family: ModelFamily, artefact: Path) -> Signature:
     signature = family.inspect(artefact)
     sidecar = read_sidecar(artefact)
     return signature if sidecar is None else complete(signature, sidecar)
+
+
+def _require_trust(application: Application, family: ModelFamily, name: str, path: Path, manifest: Manifest) -> None:
+    """Code of an artefact runs only where the operator has listed its digest. Raises ConfigurationError."""
+    if family.runs_code and manifest.digest not in application.settings["mlserve.trust.digests"]:
+        raise ConfigurationError(
+            f"mlserve.models.{name} = {path} is not loaded: loading a {path.suffix} file runs code that it brings; if "
+            f"you trust where it comes from, add its digest {manifest.digest} to mlserve.trust.digests."
+        )
 
 
 @contextmanager
@@ -117,6 +130,7 @@ def _load(
         manifest=manifest.to_json(),
         settings=application.settings.section(f"mlserve.{family.name}"),
         limits=application.limits,
+        count_fallback=lambda: application.counters.add("decoder_fallbacks"),
     )
     application.live.put(LiveModel(name, family.name, loaded))
     fields = {**identity, "digest": manifest.digest, "family": family.name, "engine": loaded.lineage.engine}

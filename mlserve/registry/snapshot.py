@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from mlserve.errors import ConfigurationError
+
 FORMAT = 1
 
 
@@ -35,18 +37,35 @@ class Snapshot:
         self._changed = True
 
     def write(self) -> None:
-        """Replace the file atomically, if there is anything new to say: it was checked against the database."""
+        """Replace the file atomically, if there is anything new to say: it was checked against the database.
+
+        Raises ConfigurationError when it cannot be written.
+        """
         if not self._changed:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         content = Content(FORMAT, now, self._numbers)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            _replace(self.path, msgspec.json.format(msgspec.json.encode(content)))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path} cannot be written ({error.strerror}): let mlserve.var be a folder that mlserve may write "
+                "to, with room in it."
+            ) from error
+
+
+def _replace(path: Path, text: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(content)))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(self.path)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path) -> Content:

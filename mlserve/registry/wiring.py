@@ -19,8 +19,9 @@ def includeme(config: Configurator) -> None:
     add_resource(config, "models", "/api/v1/models", ModelsResource, factory=ApiContext)
     add_resource(config, "model", "/api/v1/models/{model}", OneModelResource, factory=ModelContext)
     application.health.add("models", partial(_check_models, application))
-    application.at_start(partial(load_declared, application))
+    # Before the first model is loaded, so that a start which fails at the second closes the first.
     application.at_start(lambda: application.at_stop(application.live.close))
+    application.at_start(partial(load_declared, application))
 
 
 def _check_models(application: Application) -> dict[str, Any]:

@@ -68,6 +68,12 @@ CORE: Final[tuple[Setting, ...]] = (
         example="%(here)s/models/flight-delay.ubj",
     ),
     Setting(
+        "mlserve.trust.digests",
+        "list",
+        "",
+        "The digests of the bundles whose own code may run when they are loaded; only some formats bring code.",
+    ),
+    Setting(
         "mlserve.var",
         "path",
         "var",

@@ -47,7 +47,8 @@ def refuse_unknown(
     """Raise ConfigurationError about the likeliest mistake among the unclaimed keys and variables.
 
     `table` are the claimed settings by key, `renamed` old keys and their new ones, `plugins` the installed plugins
-    and whether each is enabled.
+    and whether each is enabled. The section of a key, `mlserve.<section>.*`, is the name of a family; which families
+    a plugin that is off would bring is not known, so it is recognised by a section of the plugin's own name.
     """
     sentences = [_sentence(unknown, table, renamed, plugins) for unknown in _unknown(raw, variables, table)]
     sentences += [(_MISSPELT, sentence) for sentence in _strayed(raw, variables, table)]

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -20,16 +20,23 @@ from mlserve.signature.walk import Walk
 class Decoder:
     """Decodes requests for one version; built once when the version is loaded, shared by all threads.
 
-    `fallbacks` counts the requests that the fast decoder refused and the Colander schema accepted.
+    `count_fallback` is called for each request that the fast decoder refused and the Colander schema accepted.
     Raises SignatureError when the signature cannot be served.
     """
 
-    def __init__(self, signature: Signature, *, max_instances: int, max_problems: int) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        *,
+        max_instances: int,
+        max_problems: int,
+        count_fallback: Callable[[], None] | None = None,
+    ) -> None:
         signature.require_categories()
         self.signature = signature
         self.max_instances = max_instances
         self.max_problems = max_problems
-        self.fallbacks = 0
+        self._count_fallback = count_fallback
         self.schema = row_schema(signature, max_problems)
         self._fast = FastDecoder(signature, max_instances)
 
@@ -96,7 +103,8 @@ class Decoder:
             walk.problems.add(Fault("overflow", "numbers within the range of doubles", "more"), (), None, None)
         if walk.problems.listed:
             raise walk.problems.invalid()
-        self.fallbacks += 1
+        if self._count_fallback is not None:
+            self._count_fallback()
 
     def _refuse_too_many(self, count: int) -> None:
         if count > self.max_instances:

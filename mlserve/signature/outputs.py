@@ -25,24 +25,22 @@ class OutputEncoder:
 
     def __init__(self, signature: Signature) -> None:
         self._writers = {field.name: _writer(field) for field in signature.outputs}
-        self._templates: dict[tuple[str, ...], ArrayTemplate] = {}
+        self._template = ArrayTemplate([(name, writer.keys) for name, writer in self._writers.items()])
 
-    def encode(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[bytes, Warnings]:
-        """The JSON text of n objects, and the warnings; `outputs` are arrays (n, *shape) of some or all outputs.
+    def encode(self, outputs: Mapping[str, NDArray[Any]], n: int) -> tuple[bytes, Warnings]:
+        """The JSON text of `n` objects, and the warnings; `outputs` are arrays (n, *shape) of all outputs.
 
         Labels come as texts, or as whole numbers that count the output's categories from 0.
-        Raises PredictionFailed when an array is not what the signature says.
+        Raises PredictionFailed when the arrays are not what the signature and the Batch of `n` instances ask for.
         """
-        names = tuple(name for name in self._writers if name in outputs)
-        if not names or len(names) != len(outputs):
-            raise PredictionFailed(f"The predictor answered the outputs {sorted(outputs)}, the signature names others.")
-        n = len(outputs[names[0]])
-        template = self._template(names)
-        texts: Texts = [b""] * (n * template.width)
+        if outputs.keys() != self._writers.keys():
+            found, wanted = sorted(outputs), sorted(self._writers)
+            raise PredictionFailed(f"The predictor answered the outputs {found}, and the signature names {wanted}.")
+        width = self._template.width
+        texts: Texts = [b""] * (n * width)
         warnings: Warnings = []
         slot = 0
-        for name in names:
-            writer = self._writers[name]
+        for name, writer in self._writers.items():
             array = np.asarray(outputs[name])
             if array.shape != (n, *writer.field.shape):
                 raise PredictionFailed(
@@ -51,16 +49,9 @@ class OutputEncoder:
             written = writer.texts(array, warnings)
             count = writer.count
             for offset in range(count):
-                texts[slot + offset :: template.width] = written[offset::count]
+                texts[slot + offset :: width] = written[offset::count]
             slot += count
-        return template.fill(texts), warnings
-
-    def _template(self, names: tuple[str, ...]) -> ArrayTemplate:
-        template = self._templates.get(names)
-        if template is None:
-            template = ArrayTemplate([(name, self._writers[name].keys) for name in names])
-            self._templates[names] = template
-        return template
+        return self._template.fill(texts) if width else self._template.empty(n), warnings
 
 
 class _Writer:

@@ -148,9 +148,9 @@ class Server:
         self.process.kill()
         self.process.wait(PATIENCE)
 
-    def terminate(self) -> None:
-        """SIGTERM; `ended` waits for the end."""
-        self.process.send_signal(signal.SIGTERM)
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end in order; `ended` waits for the end."""
+        self.process.send_signal(number)
 
     def ended(self) -> int:
         """The exit status, once the process is gone and all its output is here."""

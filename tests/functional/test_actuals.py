@@ -42,11 +42,13 @@ def test_a_correction_is_a_new_revision_and_the_history_stays(app: Served, made:
 @pytest.mark.parametrize(
     ("values", "pointer", "code"),
     [
-        ({"value": [1.5]}, "/actuals", "length"),
+        ({"value": [1.5]}, "/actuals/value", "length"),
+        ({"value": 318}, "/actuals/value", "type"),
         ({"value": [1.5, "x"]}, "/actuals/value/1", "type"),
         ({"worth": [1.5, 2.5]}, "/actuals/worth", "unknown_field"),
-        ({}, "/actuals", "required"),
-        ([1], "/actuals", "required"),
+        ({"worth": [1.5, 2.5], "value": [1, "x"]}, "/actuals/value/1", "type"),
+        ({}, "/actuals", "empty"),
+        ([1], "/actuals", "type"),
     ],
 )
 def test_what_does_not_fit_the_outputs_is_refused_with_a_pointer(

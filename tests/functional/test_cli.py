@@ -112,6 +112,7 @@ def test_routes_lists_each_model_s_resources_with_their_verbs(tmp_path: Path) ->
     assert found["line", "linear.predictions"] == (["GET", "POST"], "/api/v1/models/line/predictions")
     assert found["line", "linear.review"] == (["GET", "PUT"], "/api/v1/models/line/review")
     assert found["flights", "xgboost.importance"] == (["GET"], "/api/v1/models/flights/importance")
+    assert found["line", "model"] == (["GET"], "/api/v1/models/line")
     assert found["flights", "prediction_actuals"] == (["GET", "PUT"], "/api/v1/models/flights/predictions/{id}/actuals")
     assert not (tmp_path / "var").exists()
 

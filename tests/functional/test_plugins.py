@@ -65,8 +65,44 @@ def test_two_plugins_claiming_one_family_are_refused_with_both_places(
     assert "test_plugins.py" in sentence
 
 
+def test_the_lineage_names_the_plugin_whatever_its_package_and_family_are_called(
+    tmp_path: Path, plugin: Callable[..., str]
+) -> None:
+    import mlserve_linear
+
+    def includeme(config):
+        config.include(mlserve_linear.includeme)  # Another package's, and a family of another name.
+
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    settings["mlserve.plugins"] = plugin("mlserve_outer", includeme)
+    with serving(settings) as app:
+        assert app.application.families_by_plugin() == {"mlserve_outer unpackaged": ["linear"]}
+        kept = app.get(app.predict("line", [[1, 2]]).headers["Content-Location"]).json
+        assert kept["lineage"]["plugin"] == "mlserve_outer unpackaged"
+        assert app.application.including is None
+
+
+@pytest.mark.parametrize("second", ["xgboost mlserve_xgboost", "mlserve_xgboost xgboost"])
+def test_one_module_under_two_names_is_refused(tmp_path: Path, second: str) -> None:
+    first, other = second.split()
+    assert f"names {first!r} twice, the second time as {other!r}" in refusal(with_plugins(tmp_path, *second.split()))
+
+
+def test_a_plugin_that_fails_in_includeme_is_named_in_one_sentence(tmp_path: Path, plugin: Callable[..., str]) -> None:
+    def fails(config):
+        raise KeyError("what it\nlooked for")
+
+    sentence = refusal(with_plugins(tmp_path, plugin("mlserve_broken", fails)))
+    assert sentence.startswith(
+        "mlserve cannot start: mlserve.plugins names 'mlserve_broken', whose includeme fails: Key"
+    )
+    assert "test_plugins.py, line " in sentence
+    assert "\n" not in sentence
+
+
 @pytest.mark.parametrize(
-    ("api", "says"), [(None, "MLSERVE_API"), ((2, 0), "built for plugin contract 2.0"), ((1, 9), "1.9")]
+    ("api", "says"),
+    [(None, "MLSERVE_API"), (1, "MLSERVE_API = 1"), ((2, 0), "built for plugin contract 2.0"), ((1, 9), "1.9")],
 )
 def test_a_plugin_for_another_contract_is_refused(
     tmp_path: Path, plugin: Callable[..., str], api: object, says: str

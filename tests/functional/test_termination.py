@@ -1,6 +1,7 @@
 """SIGTERM: what is being answered is answered, what was answered is shipped, what is left is there at the restart."""
 
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
@@ -36,7 +37,8 @@ def predict(address: tuple[str, int], model: str, instances: Any) -> Answer:
         client.close()
 
 
-def test_what_is_being_answered_is_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_being_answered_is_answered(tmp_path: Path, number: signal.Signals) -> None:
     gate = tmp_path / "gate"
     gate.mkdir()
     model = tmp_path / "slow.gated"
@@ -47,7 +49,7 @@ def test_what_is_being_answered_is_answered(tmp_path: Path) -> None:
         address = server.address
         asked = [pool.submit(predict, address, "slow", [{"x": number}]) for number in (1, 2)]
         until(lambda: len(list(gate.glob("entered-*"))) == 2)
-        server.terminate()
+        server.terminate(number)
         until(lambda: not answers(address))
         (gate / "open").touch()
         told = [future.result() for future in asked]

@@ -1,5 +1,7 @@
 """What one application owns, and the order in which it starts and stops."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -32,12 +34,16 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
         ("", True, "/anything", True),
         ("", False, "/api/v1/models", True),
         ("", False, "/health/live", True),
-        ("", False, "/apis", False),
+        ("", False, "/api/v1", False),
+        ("", False, "/api/v2/theirs", False),
+        ("", False, "/api/theirs", False),
+        ("", False, "/health/", False),
+        ("", False, "/health/live/theirs", False),
         ("", False, "/", False),
         ("ml", False, "/ml/api/v1/models", True),
         ("ml", False, "/ml/health/ready", True),
         ("ml", False, "/api/v1/models", False),
-        ("ml", False, "/mlx/api/", False),
+        ("ml", False, "/mlx/api/v1/models", False),
     ],
 )
 def test_it_answers_for_its_own_part_of_the_addresses(
@@ -52,6 +58,7 @@ def test_a_file_finds_the_one_family_that_reads_it(tmp_path: Path) -> None:
         made.family_for(".linear", "the.key")
     made.add_family(LinearFamily(), "plugin 1")
     assert made.family_for(".linear", "the.key").name == "linear"
+    assert made.family_for(".LINEAR", "the.key").name == "linear"
     with pytest.raises(ConfigurationError, match=r"the\.key is a \.onnx file.*linear reads \.linear"):
         made.family_for(".onnx", "the.key")
     with pytest.raises(ConfigurationError, match="a file without a suffix"):
@@ -74,6 +81,69 @@ def test_it_starts_in_order_once_and_stops_in_reverse_once(tmp_path: Path) -> No
     made.stop()
     assert not made.started
     assert done == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_requests_start_it_only_where_nobody_else_does(tmp_path: Path) -> None:
+    alone, inside = application(tmp_path, alone=True), application(tmp_path)
+    for made in (alone, inside):
+        made.start_if_due()
+    assert (alone.started, inside.started) == (False, True)
+    inside.stop()
+    inside.start_if_due()
+    assert not inside.started, "what was stopped on purpose stays stopped"
+
+
+def test_requests_that_come_together_start_it_once_and_wait_for_it(tmp_path: Path) -> None:
+    made, done, together = application(tmp_path), list[bool](), threading.Barrier(8)
+    starts: list[int] = []
+
+    def start() -> None:
+        starts.append(1)
+        together.wait(10)  # Every other request is on its way by now.
+
+    def request() -> None:
+        together.wait(10)
+        made.start_if_due()
+        done.append(made.started)
+
+    made.at_start(start)
+    first = threading.Thread(target=made.start_if_due)
+    first.start()
+    requests = [threading.Thread(target=request) for _ in range(7)]
+    for thread in requests:
+        thread.start()
+    for thread in (first, *requests):
+        thread.join(20)
+    assert (len(starts), done) == (1, [True] * 7)
+    made.stop()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_forked_child_starts_its_own_and_leaves_the_parent_s_alone(tmp_path: Path, *, alone: bool) -> None:
+    code = f"""
+import os, pathlib
+from mlserve.application import Application
+from mlserve.settings import read_settings
+folder = pathlib.Path({str(tmp_path)!r})
+made = Application(read_settings({{}}, {{}}, folder), alone={alone})
+say = lambda word: os.write(1, f"{{word}} {{'parent' if os.getpid() == parent else 'child'}}\\n".encode())
+parent = os.getpid()
+made.at_start(lambda: (say("start"), made.at_stop(lambda: say("stop"))))
+made.start()
+if child := os.fork():
+    os.waitpid(child, 0)
+    assert made.started
+else:
+    assert not made.started
+    made.stop()
+    made.start_if_due()
+    made.start_if_due()
+    assert made.started
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["start parent", "start child", "stop child", "stop parent"]
 
 
 def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:

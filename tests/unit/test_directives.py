@@ -9,11 +9,12 @@ from mlserve_linear import LinearFamily, LinearPredictions
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 
-from mlserve.directives import DIRECTIVES, plugin_of
+from mlserve.bundles import manifest
+from mlserve.directives import _FAMILY_NAME, CORE_CHECKS, DIRECTIVES, plugin_of
 from mlserve.errors import ConfigurationError
 from mlserve.settings import Setting
 from mlserve.startup import build
-from tests.factories import settings_of
+from tests.factories import serving, settings_of
 
 
 class ToyFamily(LinearFamily):
@@ -40,6 +41,9 @@ def claim_setting(config: Configurator) -> None:
 
 
 CLAIMS: dict[str, Callable[[Configurator], None]] = {
+    "add_setting": lambda config: config.add_setting(
+        Setting("mlserve.toy.size", "int", 3, f"How large, {id(config)}.")
+    ),
     "add_model_family": lambda config: config.add_model_family("toy", ToyFamily),
     "add_model_resource": lambda config: config.add_model_resource("predictions", ToyPredictions),
     "add_migrations": lambda config: config.add_migrations("mlserve_linear:migrations"),
@@ -67,6 +71,10 @@ def test_what_a_plugin_brought_can_be_looked_up(config: Configurator, directive:
     assert config.introspector.get(category, name) is not None
 
 
+def test_every_directive_can_be_claimed_twice_here() -> None:
+    assert set(CLAIMS) == set(DIRECTIVES)
+
+
 @pytest.mark.parametrize("directive", CLAIMS)
 def test_a_second_claim_of_a_name_names_both_places(config: Configurator, directive: str) -> None:
     def one(inner: Configurator) -> None:
@@ -75,8 +83,12 @@ def test_a_second_claim_of_a_name_names_both_places(config: Configurator, direct
     def other(inner: Configurator) -> None:
         CLAIMS[directive](inner)
 
-    config.include(one)
-    config.include(other)
+    refuse_together(config, one, other)
+
+
+def refuse_together(config: Configurator, *plugins: Callable[[Configurator], None]) -> None:
+    for plugin in plugins:
+        config.include(plugin)
     with pytest.raises(ConfigurationConflictError) as conflict:
         config.commit()
     assert str(conflict.value).count("test_directives.py") >= 2
@@ -85,8 +97,74 @@ def test_a_second_claim_of_a_name_names_both_places(config: Configurator, direct
 def test_a_setting_is_read_at_once_and_claimed_once(config: Configurator) -> None:
     claim_setting(config)
     assert config.registry.mlserve.settings["mlserve.toy.size"] == 3
-    with pytest.raises(ConfigurationError, match=r"mlserve\.toy\.size is claimed twice"):
-        claim_setting(config)
+    config.commit()
+    CLAIMS["add_setting"](config)
+    with pytest.raises(ConfigurationExecutionError, match=r"mlserve\.toy\.size is claimed twice"):
+        config.commit()
+
+
+def test_one_key_in_two_spellings_is_one_claim(config: Configurator) -> None:
+    def one(inner: Configurator) -> None:
+        inner.add_setting(Setting("mlserve.toy.a-b", "int", 3, "One."))
+
+    def other(inner: Configurator) -> None:
+        inner.add_setting(Setting("mlserve.toy.a_b", "int", 3, "Other."))
+
+    refuse_together(config, one, other)
+
+
+def test_what_the_core_has_is_not_given_away(config: Configurator) -> None:
+    with pytest.raises(ConfigurationError, match=r"adds the setting mlserve\.var, which the core has"):
+        config.add_setting(Setting("mlserve.var", "str", "", "Mine."))
+    for name in CORE_CHECKS:
+        with pytest.raises(ConfigurationError, match=f"adds the health check '{name}', which the core has"):
+            config.add_health_check(name, check)
+
+
+@pytest.mark.parametrize("way", ["sql", "process"])
+def test_the_core_s_checks_are_the_ones_that_are_refused(tmp_path: Path, way: str) -> None:
+    with serving(settings_of(tmp_path, models={}, log__way=way)) as app:
+        assert set(app.application.health.report()) == {*CORE_CHECKS, "linear"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("actuals", "actuals"),
+        ("{anything}", "actuals"),
+        ("predictions/{key}", "prediction"),
+        ("{rest:.*}", "prediction"),
+        ("predictions/{id}/actuals", "prediction_actuals"),
+    ],
+)
+def test_a_resource_hides_none_of_the_core_s(config: Configurator, name: str, hidden: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"would hide the core's '{hidden}'"):
+        config.add_model_resource(name, ToyPredictions)
+
+
+def test_addresses_that_differ_by_a_placeholder_s_name_are_one_claim(config: Configurator) -> None:
+    def one(inner: Configurator) -> None:
+        inner.add_model_resource("trees/{id}", ToyPredictions)
+
+    def other(inner: Configurator) -> None:
+        inner.add_model_resource("trees/{tree}", ToyPredictions)
+
+    refuse_together(config, one, other)
+
+
+def test_nothing_is_changed_before_the_commit(config: Configurator) -> None:
+    application = config.registry.mlserve
+    before = (dict(application.model_resources), list(application.migrations), dict(application.families))
+    for directive in ("add_model_family", "add_model_resource", "add_migrations"):
+        CLAIMS[directive](config)
+    assert (application.model_resources, application.migrations, application.families) == before
+
+
+@pytest.mark.parametrize("name", ["", "Toy", "a.b", "7up", "a" * 64, "toy\n"])
+def test_a_family_has_a_name_that_a_bundle_can_hold(config: Configurator, name: str) -> None:
+    assert _FAMILY_NAME == manifest._FAMILY
+    with pytest.raises(ConfigurationError, match="a family's name has at most 63 characters"):
+        config.add_model_family(name, ToyFamily)
 
 
 def test_a_family_belongs_to_the_plugin_that_brought_it(config: Configurator) -> None:
@@ -114,4 +192,5 @@ def test_a_health_check_runs_with_the_others(config: Configurator) -> None:
 
 def test_migrations_are_run_in_the_order_of_their_plugins(config: Configurator) -> None:
     config.add_migrations("toys:migrations")
+    config.commit()
     assert config.registry.mlserve.migrations == ["mlserve_linear:migrations", "toys:migrations"]

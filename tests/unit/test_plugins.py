@@ -59,6 +59,27 @@ def test_another_contract_is_refused_with_both_versions(module: Any, api: tuple[
         find("mlserve_foreign")
 
 
+@pytest.mark.parametrize("api", [(1,), 1, "1.0", (1, 0, 0), (1, None), (True, 0)])
+def test_what_is_no_version_is_refused(module: Any, api: object) -> None:
+    module("mlserve_vague", includeme=includeme, MLSERVE_API=api)
+    with pytest.raises(
+        ConfigurationError, match=r"says MLSERVE_API = .*: it must be two whole numbers, such as \(1, 0"
+    ):
+        find("mlserve_vague")
+
+
+def test_a_plugin_that_fails_at_import_is_named_with_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mlserve_failing.py").write_text("\n1 / 0\n")
+    (tmp_path / "mlserve_garbled.py").write_text("def\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"^mlserve.plugins names 'mlserve_failing', whose import fails") as no:
+        find("mlserve_failing")
+    assert str(no.value).endswith(f"ZeroDivisionError: division by zero ({tmp_path}/mlserve_failing.py, line 2).")
+    assert isinstance(no.value.__cause__, ZeroDivisionError)
+    with pytest.raises(ConfigurationError, match="'mlserve_garbled', whose import fails: SyntaxError"):
+        find("mlserve_garbled")
+
+
 def test_what_is_no_plugin_is_refused_by_name(module: Any) -> None:
     module("mlserve_bare", MLSERVE_API=(1, 0))
     with pytest.raises(ConfigurationError, match=r"'mlserve_bare', which is no plugin.*installed plugins: .*xgboost"):

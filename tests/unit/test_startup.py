@@ -12,7 +12,7 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutio
 
 from mlserve import main
 from mlserve.errors import ConfigurationError
-from mlserve.startup import LOOKING, build, looks_only, one_sentence
+from mlserve.startup import LOOKING, application_settings, build, looks_only, one_sentence
 from mlserve.types import ATTRIBUTES, Request
 from tests.factories import linear_model, settings_of
 
@@ -39,14 +39,25 @@ def test_the_environment_overrides_the_ini(tmp_path: Path, monkeypatch: pytest.M
     assert build({"mlserve.limits.instances": "9"}, here=str(tmp_path)).registry.mlserve.limits.instances == 7
 
 
-def test_inside_another_application_it_starts_with_that_one(tmp_path: Path) -> None:
-    config = Configurator(settings=settings_of(tmp_path, models={"line": linear_model(tmp_path)}))
-    config.include("mlserve", route_prefix="ml")
-    application = config.registry.mlserve
-    assert (application.alone, application.route_prefix, application.started) == (False, "ml", False)
-    config.make_wsgi_app()
-    assert application.started
-    application.stop()
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (False, "false"), (3, "3"), (2.5, "2.5"), (Path("/a"), "/a"), ("x", "x")]
+)
+def test_a_configurator_may_give_other_values_than_text(value: object, text: str) -> None:
+    read = application_settings({"mlserve.some.key": value, "their.key": [1], "their.text": "t"})
+    assert read == {"mlserve.some.key": text, "their.text": "t"}
+
+
+@pytest.mark.parametrize("value", [None, ["xgboost"], b"x"])
+def test_a_value_that_has_no_text_is_refused_by_name(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=rf"mlserve\.plugins is .*, of the type {type(value).__name__}: write"):
+        application_settings({"mlserve.plugins": value})
+
+
+def test_numbers_and_paths_of_an_embedder_are_taken(tmp_path: Path) -> None:
+    config = Configurator(settings={"mlserve.limits.instances": 7, "mlserve.var": tmp_path / "kept"})
+    config.include("mlserve")
+    settings = config.registry.mlserve.settings
+    assert (settings["mlserve.limits.instances"], settings["mlserve.var"]) == (7, tmp_path / "kept")
 
 
 def test_a_request_has_the_same_attributes_in_both_kinds() -> None:

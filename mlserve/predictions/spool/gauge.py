@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from time import time
 from typing import Any
 
@@ -34,17 +35,22 @@ class Backlog:
 
 
 class SpoolGauge:
-    """Measures the spool of a folder. Each call reads only what was written since the call before."""
+    """Measures the spool of a folder, for any thread. Each call reads only what was written since the call before."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         self._folder = folder
         self._database = database
+        self._lock = Lock()
         # For display only, while the database is down; the shipper itself believes nothing but SQL.
         self._places: dict[str, Place] | None = None
         # By segment: a position, and how many records stand before it.
         self._counted: dict[str, tuple[int, int]] = {}
 
     def read(self) -> Backlog:
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> Backlog:
         segments = reader.segments(self._folder)
         try:
             if segments:

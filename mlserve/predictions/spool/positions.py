@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from mlserve.db.chunks import in_chunks
+from mlserve.db.insert import insert_into
 from mlserve.predictions.tables import spool_positions
-
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,8 @@ class Place:
 def places(connection: Connection, names: Sequence[str]) -> dict[str, Place]:
     """The places in these segments; segments that nothing is shipped of are absent."""
     found: dict[str, Place] = {}
-    for start in range(0, len(names), _CHUNK):
-        query = select(spool_positions).where(spool_positions.c.segment.in_(names[start : start + _CHUNK]))
+    for chunk in in_chunks(names):
+        query = select(spool_positions).where(spool_positions.c.segment.in_(chunk))
         for row in connection.execute(query):
             found[row.segment] = Place(row.position, row.records, row.set_aside, row.finished_at)
     return found
@@ -42,8 +40,8 @@ def lock_place(connection: Connection, name: str) -> Place:
     query = select(spool_positions).where(spool_positions.c.segment == name).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(spool_positions).values(segment=name, position=0, records=0, set_aside=0)
+        insert = insert_into(spool_positions, connection.dialect.name)
+        new = insert.values(segment=name, position=0, records=0, set_aside=0)
         connection.execute(new.on_conflict_do_nothing())
         row = connection.execute(query).one()
     return Place(row.position, row.records, row.set_aside, row.finished_at)

@@ -1,11 +1,13 @@
 """Records that the database will never take: kept in files of their own, so that they do not block the rest."""
 
 import os
+from datetime import datetime
+from math import inf
 from pathlib import Path
 
 import msgspec
 
-from mlserve.predictions.ids import is_id
+from mlserve.predictions.ids import is_id, timestamp_of
 from mlserve.predictions.record import glimpse
 
 FOLDER = "set-aside"
@@ -39,15 +41,23 @@ def set_aside(folder: Path, segment: str, position: int, payload: bytes, reason:
     return name
 
 
-def read_set_aside(folder: Path, name: str) -> tuple[SetAside, bytes]:
-    """Why a record was set aside, and its payload. Raises FileNotFoundError."""
-    header, _, payload = (folder / FOLDER / f"{name}.record").read_bytes().partition(b"\n")
-    return msgspec.json.decode(header, type=SetAside), payload
-
-
 def set_aside_names(folder: Path) -> list[str]:
     """The names of all records that were set aside, oldest first where they have an id."""
     return sorted(path.stem for path in (folder / FOLDER).glob("*.record"))
+
+
+def made_before(folder: Path, moment: datetime) -> list[Path]:
+    """The files of the records that were made before that time: by their id, or else by when they were set aside."""
+    return [path for path in (folder / FOLDER).glob("*.record") if _made(path) < moment.timestamp()]
+
+
+def _made(path: Path) -> float:
+    if is_id(path.stem):
+        return timestamp_of(path.stem) / 1e6
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return inf
 
 
 def _name(payload: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from mlserve.errors import LogUnavailable
 from mlserve.predictions.ids import PredictionIds
 from mlserve.predictions.spool.frame import frame
+
+log = logging.getLogger("mlserve.log")
 
 # Bytes that a trial writes: about a record.
 _TRIAL = 4096
@@ -29,6 +32,7 @@ class SpoolWriter:
         self._owner = 0
         self._size = 0
         self._proven = False  # The last attempt to write went well.
+        self._failing = False  # The last attempt did not, which the log knows.
 
     def append(self, payload: bytes) -> None:
         """The payload survives the end of this process once this returns.
@@ -41,7 +45,8 @@ class SpoolWriter:
                 self._append(data)
             except OSError as error:
                 raise self._failure(error) from error
-            self._proven = True
+            if not self._proven:
+                self._succeeded()
 
     def check(self) -> None:
         """Raises LogUnavailable if the spool cannot be written.
@@ -56,15 +61,23 @@ class SpoolWriter:
                 self._try_out()
             except OSError as error:
                 raise self._failure(error) from error
-            self._proven = True
+            self._succeeded()
 
     def close(self) -> None:
         with self._lock:
             self._let_go()
 
     def _failure(self, error: OSError) -> LogUnavailable:
-        self._proven = False
-        return LogUnavailable(f"The spool {self._folder} cannot be written: {error.strerror}.")
+        if not self._failing:
+            fields = {"folder": str(self._folder), "reason": str(error.strerror)}
+            log.error("spool_failed", extra={"fields": fields})
+        self._proven, self._failing = False, True
+        return LogUnavailable("The spool cannot be written; the server's log says why.")
+
+    def _succeeded(self) -> None:
+        if self._failing:
+            log.info("spool_back")
+        self._proven, self._failing = True, False
 
     def _try_out(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -23,9 +23,11 @@ class XGBoostImportance(ModelResource):
         loaded = self.context.model.loaded()
         predictor: XGBoostPredictor = loaded.predictor
         lineage = loaded.lineage
+        with loaded.users:
+            importance = predictor.importance()
         return {
             "model": lineage.model,
             "version": lineage.version,
             "digest": lineage.digest,
-            "importance": predictor.importance(),
+            "importance": importance,
         }

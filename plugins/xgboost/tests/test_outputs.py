@@ -68,7 +68,7 @@ def test_every_objective_of_the_zoo_answers_json(zoo, family, load):
         animal = zoo(name)
         signature = family.inspect(animal.path)
         answer = load(animal.path).predict(Batch.from_rows(signature, animal.rows()[:2]))
-        text, warnings = OutputEncoder(signature).encode(answer)
+        text, warnings = OutputEncoder(signature).encode(answer, 2)
         assert text.startswith(b'[{"')
         assert warnings == []
 
@@ -131,7 +131,7 @@ def test_softmax_gives_its_own_class_a_name(zoo, family, load):
     signature = signature_with(family, animal.path, label)
     answer = load(animal.path, signature).predict(Batch.from_rows(signature, animal.rows()[:1]))
     names = [label.categories[int(animal.expected(MATRIX[:1])[0, 0])]]
-    text, _ = OutputEncoder(signature).encode(answer)
+    text, _ = OutputEncoder(signature).encode(answer, 1)
     assert text.decode() == f'[{{"label":"{names[0]}"}}]'
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pyramid.config import Configurator
 from mlserve import errors
 from mlserve.api.problems import CODE_OF, INTERNAL, STATUS_OF
 from mlserve.errors import MlserveError, Problem
-from tests.factories import Served, serving, settings_of
+from tests.factories import Served, linear_model, serving, settings_of
 
 DOMAIN = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MlserveError)]
 # The statuses of the contract that something here can cause; keys, aliases and rates bring 401, 403, 412, 428 and 429.
@@ -88,6 +89,15 @@ def test_pyramid_s_own_failures_have_the_same_shape(app: Served, status: int) ->
     answer = app.get(f"/api/v1/raise/{status}", status=status)
     assert answer.content_type == "application/problem+json"
     assert answer.json["code"] == CODE_OF[status]
+
+
+def test_a_404_of_ours_says_what_is_missing_and_pyramid_s_own_says_no_internals(tmp_path: Path) -> None:
+    with serving(settings_of(tmp_path, models={"line": linear_model(tmp_path)})) as app:
+        missing = app.get("/api/v1/models/line/nothing", status=404).json
+        assert missing["detail"] == "Model line, of family linear, has no such resource."
+        assert missing["code"] == "not_found"
+        detail = app.get("/nowhere", status=404).json["detail"]
+        assert detail == "There is nothing at this address; /api/v1/models lists the models."
 
 
 def test_other_statuses_have_a_code_too_and_a_redirect_stays_one(app: Served) -> None:

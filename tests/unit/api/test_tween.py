@@ -18,7 +18,7 @@ def answer(path: str, *, owned: bool = True, **environ: str) -> tuple[Any, list[
         seen.append(request_id.current())
         return Response(b"", 204)
 
-    registry = SimpleNamespace(mlserve=SimpleNamespace(owns=lambda path: owned))
+    registry = SimpleNamespace(mlserve=SimpleNamespace(owns=lambda path: owned, start_if_due=lambda: None))
     request = SimpleNamespace(environ={"PATH_INFO": path, "REQUEST_METHOD": "GET", **environ})
     return request_tween(handler, registry)(request), seen
 

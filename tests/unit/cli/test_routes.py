@@ -13,7 +13,7 @@ def test_each_resource_shown_is_a_route_of_that_pattern(tmp_path: Path) -> None:
     config = build(settings_of(tmp_path, models={}), here=None)
     patterns = {route.name: route.pattern for route in config.registry.getUtility(IRoutesMapper).get_routes()}
     shown = list(_resources(config.registry.mlserve, "linear"))
-    assert [name for name, _, _ in shown][:2] == ["linear.predictions", "linear.review"]
+    assert [name for name, _, _ in shown][:3] == ["model", "linear.predictions", "linear.review"]
     for name, suffix, resource in shown:
         assert patterns[name] == f"/api/v1/models/{{model}}{suffix}"
         assert _verbs(resource).split() == [verb for verb in ("GET", "POST", "PUT") if hasattr(resource, verb.lower())]

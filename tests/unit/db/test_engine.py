@@ -1,5 +1,6 @@
 """Transactions commit or roll back as a whole; trouble with the database is one clear error."""
 
+import re
 import stat
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from mlserve.db.engine import Database, open_database
+from mlserve.db.failures import OTHER_TABLES, UNUSABLE, reason_of
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 
 
@@ -72,36 +74,40 @@ def test_a_database_that_is_not_there_is_unavailable(url: str) -> None:
             pass
     with pytest.raises(DatabaseUnavailable) as caught:
         database.ping()
-    assert "\n" not in str(caught.value)
+    assert str(caught.value) == "The database cannot be used."
     database.close()
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("not a database at all" * 100)
     database = open_database(f"sqlite:///{tmp_path}/text.db")
-    with pytest.raises(DatabaseUnavailable, match="not a database"):
+    with pytest.raises(DatabaseUnavailable) as caught:
         database.ping()
+    assert (str(caught.value), reason_of(caught.value)) == (UNUSABLE, "file is not a database")
     database.close()
 
 
 def test_a_read_only_database_can_be_read_and_says_why_it_takes_nothing(counter: Database) -> None:
     read_only = "PRAGMA query_only = ON" if counter.dialect == "sqlite" else "SET TRANSACTION READ ONLY"
-    with pytest.raises(DatabaseUnavailable, match=r"read-?only"), counter.write() as connection:
+    with pytest.raises(DatabaseUnavailable) as caught, counter.write() as connection:
         connection.execute(text(read_only))
         assert connection.execute(text("SELECT value FROM counter")).scalar_one() == 0
         connection.execute(text("UPDATE counter SET value = 7"))
+    assert str(caught.value) == UNUSABLE
+    assert re.search("read-?only", reason_of(caught.value))
     assert value(counter) == 0
 
 
 def test_a_table_that_is_not_there_yet_names_the_remedy(tmp_path: Path, database: Database) -> None:
-    with pytest.raises(DatabaseUnavailable, match="nothing_like_it"), database.read() as connection:
+    with pytest.raises(DatabaseUnavailable) as caught, database.read() as connection:
         connection.execute(text("SELECT * FROM nothing_like_it"))
+    assert (str(caught.value), "nothing_like_it" in reason_of(caught.value)) == (OTHER_TABLES, True)
 
 
 def test_all_connections_in_use_is_unavailable(database_url: str) -> None:
     database = open_database(database_url, timeout=0.05)
     busy = [database.engine.connect() for _ in range(15)]
-    with pytest.raises(DatabaseUnavailable, match="connections are in use"):
+    with pytest.raises(DatabaseUnavailable, match="connections are all in use"):
         database.ping()
     for connection in busy:
         connection.close()

@@ -11,8 +11,8 @@ from mlserve.inference import LiveModel, LiveModels
 
 
 def loaded() -> Any:
-    closed: list[bool] = []
-    return SimpleNamespace(predictor=SimpleNamespace(close=lambda: closed.append(True)), closed=closed)
+    closed: list[float] = []
+    return SimpleNamespace(close=closed.append, closed=closed)
 
 
 def test_a_model_answers_with_the_version_that_is_loaded() -> None:
@@ -63,11 +63,13 @@ def test_many_writers_lose_nothing() -> None:
     assert len(list(live)) == 200
 
 
-def test_closing_closes_every_predictor_once_and_forgets_the_models() -> None:
-    live, version = LiveModels(), loaded()
-    live.put(LiveModel("a", "linear", version))
+def test_closing_closes_every_version_once_within_one_limit_and_forgets_the_models() -> None:
+    live, first, second = LiveModels(), loaded(), loaded()
+    live.put(LiveModel("a", "linear", first))
     live.put(LiveModel("b", "linear", reason="broken"))
-    live.close()
-    live.close()
-    assert version.closed == [True]
+    live.put(LiveModel("c", "linear", second))
+    live.close(5)
+    live.close(5)
+    assert len(first.closed) == len(second.closed) == 1
+    assert 5 >= first.closed[0] >= second.closed[0] >= 0
     assert list(live) == []

@@ -1,15 +1,17 @@
 """A loaded version: what is derived once, and what a failing predictor becomes."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlserve.errors import NotSupported, PredictionFailed, TooLarge
+from mlserve.errors import ModelNotReady, NotSupported, PredictionFailed, SignatureError, TooLarge
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.signature import Batch, Field, OutputField, Signature
+from tests.factories import until
 
 SIGNATURE = Signature((Field("x", "float64"),), (OutputField("value", "float64"),))
 LIMITS = Limits(body=1024, instances=2, problems=3, depth=8)
@@ -39,10 +41,10 @@ class Predictor:
 class Family:
     name, formats, runs_code = "double", (".double",), False
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
 
-    def load(self, path: Path, signature: Signature, settings: Any) -> Predictor:
+    def load(self, path: Path, signature: Signature, settings: Any) -> Any:
         assert settings == {"threads": 1}
         return self.predictor
 
@@ -50,16 +52,37 @@ class Family:
         return {"b": "2", "a": "1.0"}
 
 
-def load(predictor: Predictor) -> LoadedVersion:
+class Gated:
+    """Predictions wait at a gate; `predict` on a closed predictor is what must never be."""
+
+    concurrency, engine = "parallel", "exact"
+
+    def __init__(self) -> None:
+        self.entered, self.gate = threading.Semaphore(0), threading.Event()
+        self.closed = 0
+
+    def predict(self, batch: Batch, outputs: Any = None) -> dict[str, np.ndarray]:
+        assert not self.closed
+        self.entered.release()
+        self.gate.wait(20)
+        assert not self.closed
+        return {"value": batch.column("x")[0]}
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def load(predictor: Any, signature: Signature | None = None, count_fallback: Any = None) -> LoadedVersion:
     identity = {"model": "m", "version": 3, "digest": "d", "plugin": "p 1"}
     return load_version(
-        Family(predictor),  # type: ignore[arg-type]
+        Family(predictor),
         Path("m.double"),
         identity=identity,
-        signature=SIGNATURE,
+        signature=signature or SIGNATURE,
         manifest={},
         settings={"threads": 1},
         limits=LIMITS,
+        count_fallback=count_fallback,
     )
 
 
@@ -77,7 +100,7 @@ def test_what_is_derived_from_the_signature_holds_the_limits() -> None:
     with pytest.raises(TooLarge):
         version.decoder.decode(b"[[1],[2],[3]]", None)
     assert version.stored_inputs.encode(BATCH) == b'[{"x":1.5}]'
-    assert version.output_encoder.encode(version.predict(BATCH)) == (b'[{"value":3.0}]', [])
+    assert version.output_encoder.encode(version.predict(BATCH), 1) == (b'[{"value":3.0}]', [])
 
 
 def test_a_failure_of_the_family_keeps_its_cause_for_the_log() -> None:
@@ -103,3 +126,73 @@ def test_a_serial_predictor_is_called_from_one_thread_at_a_time(concurrency: str
     for thread in threads:
         thread.join()
     assert predictor.most_at_once == most
+
+
+def test_closing_waits_for_the_predictions_that_run_and_lets_no_more_begin() -> None:
+    predictor = Gated()
+    version = load(predictor)
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(version.predict, BATCH) for _ in range(2)]
+        for _ in answers:
+            assert predictor.entered.acquire(timeout=20)
+        closing = pool.submit(version.close, 20)
+        until(lambda: _refused(version))
+        assert not predictor.closed
+        predictor.gate.set()
+        assert [answer.result()["value"].tolist() for answer in answers] == [[1.5], [1.5]]
+        closing.result()
+    assert predictor.closed == 1
+    version.close()
+    assert predictor.closed == 1
+
+
+def test_a_predictor_that_is_still_running_at_the_limit_is_left_open_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    predictor = Gated()
+    version = load(predictor)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(version.predict, BATCH)
+        assert predictor.entered.acquire(timeout=20)
+        version.close(patience=0.01)
+        assert _refused(version)
+        predictor.gate.set()
+        assert answer.result()["value"].tolist() == [1.5]
+    assert predictor.closed == 0
+    (record,) = [record for record in caplog.records if record.msg == "predictor_left_open"]
+    assert record.__dict__["fields"] == {"model": "m", "version": 3, "predictions": 1}
+
+
+def test_a_failed_prediction_does_not_hold_up_the_closing() -> None:
+    version = load(Predictor("serial", ZeroDivisionError()))
+    closed: list[bool] = []
+    version.predictor.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    with pytest.raises(PredictionFailed):
+        version.predict(BATCH)
+    version.close(0)
+    assert closed == [True]
+
+
+def test_a_signature_that_cannot_be_served_is_refused_before_a_predictor_is_open() -> None:
+    signature = Signature((Field("x", "int32", minimum=1.2, maximum=1.8),), SIGNATURE.outputs)
+    with pytest.raises(SignatureError, match="'x'"):
+        load(None, signature)  # Whoever loads None fails with another error.
+
+
+def test_what_only_the_slow_decoder_accepts_is_counted() -> None:
+    signature = Signature((Field("note", "string"),), SIGNATURE.outputs)
+    counted: list[None] = []
+    version = load(Predictor("serial"), signature, lambda: counted.append(None))
+    version.decoder.decode(b'[["x"]]', None)
+    assert not counted
+    version.decoder.decode(rb'[["\\u0000"]]', None)
+    assert len(counted) == 1
+
+
+def _refused(version: LoadedVersion) -> bool:
+    """Whether the version, whose predictions would wait at the gate, lets nobody in any more."""
+    try:
+        with version.users:
+            return False
+    except ModelNotReady:
+        with pytest.raises(ModelNotReady, match="closed"):
+            version.predict(BATCH)
+        return True

@@ -8,8 +8,9 @@ import msgspec
 from mlserve.db.engine import Database
 from mlserve.observability.counters import Counters
 from mlserve.predictions.ids import PredictionIds, timestamp_of
-from mlserve.predictions.record import PredictionRecord, encode
+from mlserve.predictions.record import ROW_COLUMNS, PredictionRecord, encode, values
 from mlserve.predictions.shipper import Shipper
+from mlserve.predictions.spool.set_aside import FOLDER, SetAside
 from mlserve.predictions.spool.writer import SpoolWriter
 
 new_id = PredictionIds()
@@ -40,6 +41,17 @@ def record(**changed: Any) -> PredictionRecord:
         "worker": "w-1",
     }
     return PredictionRecord(id=prediction_id, **(fields | changed))
+
+
+def row(record: PredictionRecord) -> dict[str, Any]:
+    """The record's row of table `predictions`, by name."""
+    return dict(zip(ROW_COLUMNS, values(record), strict=True))
+
+
+def read_set_aside(folder: Path, name: str) -> tuple[SetAside, bytes]:
+    """Why a record was set aside, and its payload."""
+    header, _, payload = (folder / FOLDER / f"{name}.record").read_bytes().partition(b"\n")
+    return msgspec.json.decode(header, type=SetAside), payload
 
 
 def spool(folder: Path, records: list[PredictionRecord], segment_size: int = 1 << 20) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, text
 
 from mlserve.db.engine import Database, open_database
+from mlserve.db.failures import reason_of
 from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
 from mlserve.observability.counters import Counters
 from mlserve.predictions.log import NullLog, PredictionLog, SpoolLog, SqlLog, open_log
@@ -188,14 +189,7 @@ def test_without_the_database_a_spool_keeps_on_and_only_reading_fails(tmp_path: 
     for failing in (lambda: log.find(one.id), lambda: log.known([one.id]), lambda: log.keep_once(keyed())):
         with pytest.raises(DatabaseUnavailable):
             failing()
-    assert log.state() | {"lag_seconds": 0} == {
-        "way": "process",
-        "backlog_records": 1,
-        "backlog_bytes": len(encode(one)) + 8,
-        "lag_seconds": 0,
-        "set_aside": 0,
-        "known": False,
-    }
+    assert log.state() == {"way": "process"}
     log.close()
 
 
@@ -228,9 +222,10 @@ def test_a_full_disk_under_sqlite_is_refused_and_nothing_is_claimed(tmp_path: Pa
         connection.execute("PRAGMA max_page_count = 1")
 
     log = SqlLog(database, counters=Counters())
-    with pytest.raises(DatabaseUnavailable, match="full"):
+    with pytest.raises(DatabaseUnavailable, match="cannot be used") as caught:
         for _ in range(1000):
             log.keep(one := record())
+    assert "full" in reason_of(caught.value)
     assert log.find(one.id) is None
 
 
@@ -263,7 +258,7 @@ def test_a_lock_that_is_held_for_too_long_is_a_clean_error(database: Database, d
         connection.execute(text("DELETE FROM predictions"))
         if database.dialect == "postgresql":
             connection.execute(text("LOCK TABLE predictions"))
-        with pytest.raises(DatabaseUnavailable, match="lock"):
+        with pytest.raises(DatabaseUnavailable, match="is locked by other writers"):
             log.keep(record())
     log.keep(record())
     short.close()

@@ -6,9 +6,9 @@ from sqlalchemy import insert
 
 from mlserve.db.engine import Database
 from mlserve.predictions import store
-from mlserve.predictions.record import COLUMNS, HEAD, PredictionRecord, decode, encode, glimpse, payload_head, row
+from mlserve.predictions.record import COLUMNS, HEAD, PredictionRecord, decode, encode, glimpse, payload_head
 from mlserve.predictions.tables import predictions
-from tests.unit.predictions.factories import record
+from tests.unit.predictions.factories import record, row
 
 FULL = {
     "arm": "canary",

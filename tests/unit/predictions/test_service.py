@@ -1,19 +1,22 @@
 """Decode, predict, keep: in that order, and nothing kept of what is refused."""
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
-from mlserve_linear.family import LinearFamily
+from mlserve_linear.family import LinearFamily, LinearPredictor
 
 from mlserve.errors import Invalid, LogUnavailable, PredictionFailed, TooLarge, Unreadable
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
-from mlserve.observability.counters import Counters
 from mlserve.predictions.log import NullLog
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.service import Asked, PredictionService, answer_json
+from mlserve.signature import Batch
 from tests.factories import linear_model
 from tests.unit.predictions.factories import record
 
@@ -44,13 +47,8 @@ def log() -> ListLog:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Counters()
-
-
-@pytest.fixture
-def service(log: ListLog, counters: Counters) -> PredictionService:
-    return PredictionService(log, LIMITS, counters.add, "host:1")
+def service(log: ListLog) -> PredictionService:
+    return PredictionService(log, LIMITS, "host:1")
 
 
 def load(folder: Path, **coefficients: float) -> LoadedVersion:
@@ -124,9 +122,9 @@ def test_problems_of_envelope_and_instances_come_together_up_to_the_limit(
     assert refused.value.more is True
 
 
-def test_a_failing_predictor_and_a_full_disk_answer_nothing(tmp_path: Path, counters: Counters) -> None:
+def test_a_failing_predictor_and_a_full_disk_answer_nothing(tmp_path: Path) -> None:
     log = ListLog(full=True)
-    service = PredictionService(log, LIMITS, counters.add, "w")
+    service = PredictionService(log, LIMITS, "w")
     with pytest.raises(LogUnavailable):
         service.answer(load(tmp_path), b'{"instances":[[1,2]]}', Asked())
     with pytest.raises(PredictionFailed):
@@ -145,14 +143,18 @@ def test_with_a_key_the_stored_answer_counts_and_the_body_is_known_by_its_digest
     assert {kept.body_digest for kept in log.once} == {hashlib.sha256(body).hexdigest()}
 
 
-def test_a_request_that_only_the_schema_accepts_is_counted(
-    service: PredictionService, line: LoadedVersion, counters: Counters
+def test_an_answer_of_fewer_instances_than_were_asked_is_refused_and_not_kept(
+    service: PredictionService, log: ListLog, line: LoadedVersion
 ) -> None:
-    service.answer(line, b'{"instances":[[1,2]]}', Asked())
-    assert "decoder_fallbacks" not in counters.read()
-    before = line.decoder.fallbacks
-    service.answer(line, b'{"instances":[{"x":1,"y":2,"x":3}, {"y":1,"x":18446744073709551617}]}', Asked())
-    assert counters.read().get("decoder_fallbacks", 0) == line.decoder.fallbacks - before
+    class Short(LinearPredictor):
+        def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+            return {"value": np.zeros(1)}
+
+    short = replace(line, predictor=Short({"intercept": 0.0, "coefficients": {}}, 3))
+    service.answer(short, b'{"instances":[[1,2]]}', Asked())
+    with pytest.raises(PredictionFailed, match=r"\(1,\) for output 'value', not \(2,\)"):
+        service.answer(short, b'{"instances":[[1,2],[3,4]]}', Asked())
+    assert [kept.n for kept in log.kept] == [1]
 
 
 @pytest.mark.parametrize(

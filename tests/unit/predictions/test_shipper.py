@@ -22,10 +22,10 @@ from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
 from mlserve.predictions.spool.host_lock import HostLock
 from mlserve.predictions.spool.positions import Place, places
-from mlserve.predictions.spool.set_aside import read_set_aside, set_aside_names
+from mlserve.predictions.spool.set_aside import set_aside_names
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.tables import predictions, spool_positions
-from tests.unit.predictions.factories import new_id, record, shipper, spool
+from tests.unit.predictions.factories import new_id, read_set_aside, record, shipper, spool
 
 
 def stored_ids(database: Database) -> list[str]:

@@ -5,13 +5,27 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Column, Connection, Integer, Text, insert, select, table, text
 
 from mlserve.db.engine import Database
+from mlserve.db.types import JsonText, UtcTime, UuidText
 from mlserve.predictions import actuals, store
-from mlserve.predictions.record import PredictionRecord, created_at, row
+from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.predictions.tables import predictions
-from tests.unit.predictions.factories import new_id, record
+from tests.unit.predictions.factories import new_id, record, row
+
+prediction_instances = table(
+    "prediction_instances",
+    Column("prediction_id", UuidText),
+    Column("instance", Integer),
+    Column("model", Text),
+    Column("version", Integer),
+    Column("created_at", UtcTime),
+    Column("input", JsonText),
+    Column("output", JsonText),
+    Column("actual_revision", Integer),
+    Column("actual", JsonText),
+)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -24,6 +38,13 @@ def at(seconds: float, **changed: Any) -> PredictionRecord:
 def keep(database: Database, *records: PredictionRecord) -> None:
     with database.write() as connection:
         connection.execute(insert(predictions), [row(one) for one in records])
+
+
+def instances(connection: Connection, prediction_id: str) -> list[dict[str, Any]]:
+    """The view's rows of one prediction, in the order of its instances."""
+    c = prediction_instances.c
+    query = select(prediction_instances).where(c.prediction_id == prediction_id).order_by(c.instance)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def listed(database: Database, model: str = "flight-delay", **wanted: Any) -> list[str]:
@@ -94,7 +115,7 @@ def test_the_view_has_one_row_an_instance_with_its_own_actual(database: Database
         actuals.put(connection, one.id, one.model, {"p": [0, 0, 0]})
         actuals.put(connection, one.id, one.model, {"p": [1, None, 0.5], "label": ["late", None, {"x": [1]}]})
     with database.read() as connection:
-        rows = store.instances(connection, one.id)
+        rows = instances(connection, one.id)
     assert [row["instance"] for row in rows] == [0, 1, 2]
     assert [row["input"] for row in rows] == [{"a": number, "b": 0.0, "c": None} for number in range(3)]
     assert [row["output"] for row in rows] == [{"p": 0.0}, {"p": 0.125}, {"p": 0.25}]
@@ -122,25 +143,8 @@ def test_the_view_shows_outputs_whose_inputs_are_in_a_block(database: Database) 
     with database.write() as connection:
         connection.execute(insert(predictions), row(one) | {"inputs": None, "inputs_block": b"x", "encoding": "arrow"})
     with database.read() as connection:
-        rows = store.instances(connection, one.id)
+        rows = instances(connection, one.id)
     assert [(row["input"], row["output"]) for row in rows] == [(None, {"p": 0.0}), (None, {"p": 0.125})]
-
-
-def test_purging_removes_what_is_older_with_its_actuals_and_nothing_else(database: Database) -> None:
-    old = [at(number, model=f"m-{number % 3}") for number in range(25)]
-    young = [at(number, model=f"m-{number % 3}") for number in range(100, 106)]
-    keep(database, *old, *young)
-    with database.write() as connection:
-        for one in (old[0], young[0]):
-            actuals.put(connection, one.id, one.model, {"p": [1]})
-    border = START + timedelta(seconds=100)
-    assert store.count_older(database, border) == 25
-    assert store.purge(database, border, batch=4) == 25
-    assert store.purge(database, border) == store.count_older(database, border) == 0
-    with database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(predictions)) == 6
-        assert actuals.current(connection, old[0].id) is None
-        assert actuals.current(connection, young[0].id) is not None
 
 
 def test_a_large_batch_can_be_read_through_the_view(database: Database) -> None:
@@ -149,5 +153,5 @@ def test_a_large_batch_can_be_read_through_the_view(database: Database) -> None:
     with database.write() as connection:
         actuals.put(connection, one.id, one.model, {"p": list(range(2000))})
     with database.read() as connection:
-        rows = store.instances(connection, one.id)
+        rows = instances(connection, one.id)
     assert [row["actual"]["p"] for row in rows] == [row["input"]["a"] for row in rows] == list(range(2000))

@@ -97,6 +97,15 @@ def test_whatever_is_wrong_with_an_artefact_names_its_key(tmp_path: Path) -> Non
     made.database.close()
 
 
+def test_a_suffix_in_capitals_finds_its_family(tmp_path: Path) -> None:
+    path = linear_model(tmp_path).rename(tmp_path / "LINE.LINEAR")
+    made = application(tmp_path, line=path)
+    examine(made, "line", path)
+    load_declared(made)
+    assert made.live.get("line").family == "linear"
+    made.database.close()
+
+
 def test_examining_loads_and_closes_and_keeps_nothing(tmp_path: Path) -> None:
     path = linear_model(tmp_path)
     made = application(tmp_path, line=path)

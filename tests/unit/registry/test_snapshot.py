@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlserve.errors import ConfigurationError
 from mlserve.registry.snapshot import Snapshot
 
 
@@ -35,6 +36,16 @@ def test_a_snapshot_without_news_keeps_the_time_at_which_it_was_right(tmp_path: 
     snapshot.write()
     assert Snapshot(path).number("line", "d") == 4
     assert Snapshot(path).written_at != "2026-01-01T00:00:00Z"
+
+
+def test_a_snapshot_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    path.mkdir()
+    snapshot = Snapshot(path)
+    snapshot.add("line", "d", 1)
+    with pytest.raises(ConfigurationError, match=r"registry\.json cannot be written \(Is a directory\).*mlserve\.var"):
+        snapshot.write()
+    assert [file.name for file in tmp_path.iterdir()] == ["registry.json"]
 
 
 @pytest.mark.parametrize(

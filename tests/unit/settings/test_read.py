@@ -22,6 +22,7 @@ def test_the_defaults_are_typed() -> None:
 
     assert {name: settings[name] for name in settings} == {
         "mlserve.plugins": (),
+        "mlserve.trust.digests": (),
         "mlserve.var": HERE / "var",
         "mlserve.database.url": "sqlite:////etc/mlserve/var/mlserve.db",
         "mlserve.database.timeout": 5.0,

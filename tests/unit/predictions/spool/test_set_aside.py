@@ -4,8 +4,8 @@ import stat
 from pathlib import Path
 
 from mlserve.predictions.record import encode
-from mlserve.predictions.spool.set_aside import SetAside, read_set_aside, set_aside, set_aside_names
-from tests.unit.predictions.factories import new_id, record
+from mlserve.predictions.spool.set_aside import SetAside, set_aside, set_aside_names
+from tests.unit.predictions.factories import new_id, read_set_aside, record
 
 
 def test_a_record_is_kept_whole_under_its_id_with_the_reason(tmp_path: Path) -> None:

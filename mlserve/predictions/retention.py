@@ -1,0 +1,98 @@
+"""What is older than a border goes: predictions with their actuals, actuals of no prediction, records set aside."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select
+
+from mlserve.db.chunks import in_chunks
+from mlserve.db.engine import Database
+from mlserve.predictions.spool.set_aside import made_before
+from mlserve.predictions.tables import actuals, predictions
+
+# Before the smallest id.
+_NIL = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Old:
+    """How many there are, or were: `actuals` counts reports whose prediction is gone or was never kept."""
+
+    predictions: int
+    actuals: int
+    set_aside: int
+
+
+def count(database: Database, spool: Path, older_than: datetime) -> Old:
+    """What was made before that time. Raises DatabaseUnavailable."""
+    c = predictions.c
+    with database.read() as connection:
+        query = select(func.count()).select_from(predictions)
+        old = sum(
+            connection.execute(query.where(c.model == model, c.created_at < older_than)).scalar_one()
+            for model in _models(connection)
+        )
+        alone = connection.execute(select(func.count()).select_from(actuals).where(_alone(older_than))).scalar_one()
+    return Old(old, alone, len(made_before(spool, older_than)))
+
+
+def purge(database: Database, spool: Path, older_than: datetime, batch: int = 1000) -> Old:
+    """Deletes what was made before that time; how much.
+
+    A transaction for each `batch`, so that no lock is long and work done is kept. Raises DatabaseUnavailable, OSError.
+    """
+    old = 0
+    while deleted := _purge_batch(database, older_than, batch):
+        old += deleted
+    alone = _purge_alone(database, older_than, batch)
+    aside = made_before(spool, older_than)
+    for path in aside:
+        path.unlink(missing_ok=True)
+    return Old(old, alone, len(aside))
+
+
+def _purge_batch(database: Database, older_than: datetime, batch: int) -> int:
+    c = predictions.c
+    with database.write() as connection:
+        for model in _models(connection):
+            query = select(c.id).where(c.model == model, c.created_at < older_than).order_by(c.created_at, c.id)
+            ids = connection.scalars(query.limit(batch)).all()
+            for chunk in in_chunks(ids):
+                connection.execute(delete(actuals).where(actuals.c.prediction_id.in_(chunk)))
+                connection.execute(delete(predictions).where(c.id.in_(chunk)))
+            if ids:
+                return len(ids)
+    return 0
+
+
+def _purge_alone(database: Database, older_than: datetime, batch: int) -> int:
+    c = actuals.c
+    total, last = 0, _NIL
+    while True:
+        with database.write() as connection:
+            query = select(c.prediction_id).distinct().where(_alone(older_than), c.prediction_id > last)
+            ids = connection.scalars(query.order_by(c.prediction_id).limit(batch)).all()
+            for chunk in in_chunks(ids):
+                # Asked once more, because the shipper may have brought the prediction meanwhile.
+                total += connection.execute(
+                    delete(actuals).where(c.prediction_id.in_(chunk), _alone(older_than))
+                ).rowcount
+        if not ids:
+            return total
+        last = ids[-1]
+
+
+def _alone(older_than: datetime) -> ColumnElement[bool]:
+    known = select(predictions.c.id).where(predictions.c.id == actuals.c.prediction_id)
+    return (actuals.c.created_at < older_than) & ~known.exists()
+
+
+def _models(connection: Connection) -> list[str]:
+    """The names of all models that have predictions: one step through the index a model, not a walk over all rows."""
+    names: list[str] = []
+    name = connection.scalar(select(func.min(predictions.c.model)))
+    while name is not None:
+        names.append(name)
+        name = connection.scalar(select(func.min(predictions.c.model)).where(predictions.c.model > name))
+    return names
