@@ -3,28 +3,45 @@
 import csv
 import sys
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from sqlalchemy import Connection
 
+from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
 from mlserve.db.wiring import opened_by_operator
+from mlserve.errors import ModelUnknown
 from mlserve.predictions import store
 from mlserve.predictions.schemas import describe_prediction
+from mlserve.registry import service
 
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
-DATES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+class Time(click.ParamType):
+    """Every time that mlserve itself prints, and its date alone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # An offset may lead out of the years 1 to 9999.
+            self.fail(f"{value!r} is not a time such as 2026-11-22T18:30:00Z or 2026-11-22.", param, ctx)
 
 
 @click.command()
 @ini_argument
 @click.argument("model")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--since", type=DATES, help="UTC where no offset is written.")
-@click.option("--until", type=DATES)
+@click.option("--since", type=Time(), help="Such as 2026-11-22T18:30:00Z; UTC where no offset is written.")
+@click.option("--until", type=Time())
 @click.option("--version", type=click.IntRange(1, 2**31 - 1))
 @click.option("--caller")
 @click.option("--reference")
@@ -32,14 +49,25 @@ DATES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 def predictions(
     ini: Path, model: str, limit: int, since: datetime | None, until: datetime | None, form: str, **filters: Any
 ) -> None:
-    """List the kept predictions of MODEL, newest first (`json`: one object a line, inputs included)."""
+    """List the kept predictions of MODEL, newest first.
+
+    `--format json` prints one object a line, inputs included.
+    """
     with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
-        rows = store.list_predictions(connection, model, since=_utc(since), until=_utc(until), limit=limit, **filters)
+        rows = store.list_predictions(connection, model, since=since, until=until, limit=limit, **filters)
+        if not rows:
+            _refuse_unknown(application, connection, model)
+            click.echo("No predictions.", err=True)
     PRINTERS[form]([describe_prediction(row) for row in rows])
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+def _refuse_unknown(application: Application, connection: Connection, model: str) -> None:
+    """Raise ModelUnknown for a model that is neither declared nor registered."""
+    names = {*application.settings.model_names, *(row["name"] for row in service.models(connection))}
+    if model not in names:
+        near = get_close_matches(model, names, 1)
+        hint = f": did you mean {near[0]}?" if near else "."
+        raise ModelUnknown(f"There is no model {model!r} here{hint}")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from mlserve.errors import ModelNotReady, ModelUnknown
 from mlserve.inference.loaded import PATIENCE, LoadedVersion
@@ -44,7 +45,9 @@ class LiveModels:
         """The model of that name. Raises ModelUnknown."""
         model = self._models.get(name)
         if model is None:
-            raise ModelUnknown(f"There is no model {name!r} here.")
+            near = get_close_matches(name, self._models, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise ModelUnknown(f"There is no model {name!r} here{hint}")
         return model
 
     def family_of(self, name: str) -> str | None:

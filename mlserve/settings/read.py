@@ -9,10 +9,12 @@ from typing import Any
 from mlserve.errors import ConfigurationError
 from mlserve.settings.table import CORE, MODEL_PATTERN, MODELS, RENAMED, Setting, variable_of
 from mlserve.settings.unknown import refuse_unknown
-from mlserve.settings.values import parse, shown
+from mlserve.settings.values import parse, shown, slip
 
 _MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _VARIABLE_PREFIX = "MLSERVE__"
+# What lies beside a model file and is none.
+_NO_MODELS = (".ini", ".py", ".csv", ".signature.json", ".metrics.json")
 
 
 class Settings:
@@ -75,6 +77,11 @@ class Settings:
                 raise ConfigurationError(self._no_file(MODELS + name, path))
         return dict(self._models)
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The declared models, without looking for their files."""
+        return tuple(self._models)
+
     def where(self, key: str) -> str:
         """The key as an error sentence names it: with the variable, if that is where its value came from."""
         variable = variable_of(key)
@@ -113,7 +120,9 @@ class Settings:
             return parse(setting, text.replace("%(here)s", str(self.here)), self.here)
         except ValueError as error:
             found = shown(setting, text) if text.strip() else "empty"
-            raise ConfigurationError(f"{self.where(key)} is {found}: write {error}.") from error
+            raise ConfigurationError(
+                f"{self.where(key)} is {found}: write {error} {slip(text)}".rstrip() + "."
+            ) from error
 
     def _bad_name(self, key: str) -> str:
         name = key.removeprefix(MODELS)
@@ -130,10 +139,18 @@ class Settings:
         if not path.parent.is_dir():
             near = f"(there is no folder {str(path.parent)!r})"
         else:
-            names = get_close_matches(path.name, [p.name for p in path.parent.iterdir() if p.is_file()], 1)
-            near = f"(did you mean {str(path.parent / names[0])!r}?)" if names else ""
+            found = _nearest_file(path)
+            near = f"(did you mean {str(found)!r}?)" if found else slip(path.name)
         sentence = f"{self.where(key)} is {str(path)!r}, which does not exist: write the path of a model file"
         return f"{sentence} {near}".rstrip() + "."
+
+
+def _nearest_file(path: Path) -> Path | None:
+    """The file beside it that was most likely meant, of the same suffix if there is one."""
+    names = [file.name for file in path.parent.iterdir() if file.is_file() and not file.name.endswith(_NO_MODELS)]
+    same = [name for name in names if Path(name).suffix == path.suffix]
+    near = get_close_matches(path.name, same, 1) or get_close_matches(path.name, names, 1)
+    return path.parent / near[0] if near else None
 
 
 def read_settings(raw: Mapping[str, str], environ: Mapping[str, str], here: Path | None) -> Settings:

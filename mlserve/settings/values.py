@@ -28,6 +28,7 @@ _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]+)", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _URL = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://(.*)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):(.*)@|(?<=password=)[^&]*")
+_COMMENT = re.compile(r"\s[;#]").search
 _DRIVERS: Final = {"sqlite": ("+pysqlite",), "postgresql": ("+psycopg",)}
 
 
@@ -39,6 +40,8 @@ def parse(setting: Setting, text: str, here: Path) -> Any:
     """
     text = text.strip()
     if setting.type == "list":
+        if slip(text):
+            raise ValueError("words separated by spaces, commas or lines")
         return tuple(word for word in re.split(r"[\s,]+", text) if word)
     if not text:
         if setting.default_text:
@@ -59,6 +62,13 @@ def shown(setting: Setting, text: str) -> str:
         text = _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[2] is not None else "***", text)
     text = text.strip()
     return repr(text if len(text) <= 200 else text[:200] + "…")
+
+
+def slip(text: str) -> str:
+    """What an INI does not have although other formats do: a remark in brackets where the text shows it, else ""."""
+    if _COMMENT(text):
+        return "(a comment stands on a line of its own)"
+    return "(without quotes)" if text.strip()[:1] in ('"', "'") else ""
 
 
 def in_words(setting: Setting, value: float) -> str:

@@ -73,3 +73,12 @@ def test_closing_closes_every_version_once_within_one_limit_and_forgets_the_mode
     assert len(first.closed) == len(second.closed) == 1
     assert 5 >= first.closed[0] >= second.closed[0] >= 0
     assert list(live) == []
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
+    live = LiveModels()
+    live.put(LiveModel("flight-delay", "linear"))
+    with pytest.raises(ModelUnknown, match="did you mean 'flight-delay'"):
+        live.get("flight-dely")
+    with pytest.raises(ModelUnknown, match=r"here\.$"):
+        live.get("weather")
