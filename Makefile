@@ -9,7 +9,8 @@ PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist=loadfile
 
 DEMO_FOLDER := examples/flight_delay
 DEMO := $(DEMO_FOLDER)/flight-delay.ubj
-URL := http://127.0.0.1:6543
+PORT := $(shell sed -n 's/^port *= *\([0-9]*\).*/\1/p' development.ini)
+URL := http://127.0.0.1:$(PORT)
 DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_week":3,"hour":18,"minute":30,"distance":719,"temp":84.0,"humid":61.0}
 
 # What an installation depends on: after a change of these files the next target installs again.
@@ -22,6 +23,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
 
 serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is missing, serve it on 127.0.0.1:6543
+	@$(BIN)/python -c 'import socket, sys; sys.exit("port $(PORT) is in use: stop the other server, or change port in development.ini" if socket.socket().connect_ex(("127.0.0.1", $(PORT))) == 0 else 0)'
 	@echo
 	@echo "Serving on $(URL) (Ctrl-C stops). In another terminal:"
 	@echo

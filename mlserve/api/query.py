@@ -28,12 +28,17 @@ def read_query(environ: dict[str, Any], schema: colander.SchemaNode) -> dict[str
         values: dict[str, Any] = schema.deserialize({name: text for name, text in given.items() if name in schema})
     except colander.Invalid as error:
         problems += [
-            Problem("invalid", str(message), got(given.get(name, "")), field=name)
+            Problem("invalid", _expected(str(message)), got(given.get(name, "")), field=name)
             for name, message in error.asdict().items()
         ]
     if problems:
         raise Unreadable("The query string has a problem.", problems=problems)
     return values
+
+
+def _expected(message: str) -> str:
+    """Colander's message, with an example of a time in place of "Invalid date"."""
+    return "an RFC 3339 time such as 2026-11-22T18:30:00Z" if message == colander.DateTime.err_template else message
 
 
 def _misnamed(pairs: list[tuple[str, str]], schema: colander.SchemaNode) -> Iterator[Problem]:

@@ -1,29 +1,45 @@
 """The command `mlserve`: one verb a module, each verb works on an INI file."""
 
-# ruff: noqa: E402 - The filter must stand before the first import of Pyramid.
-
 import warnings
-
-# Pyramid and Cornice import pkg_resources; whoever runs a command can do nothing about that.
-warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+from importlib import import_module
 
 import click
 
 from mlserve import __version__
-from mlserve.cli.check import check
-from mlserve.cli.db import db
-from mlserve.cli.models import models
-from mlserve.cli.plugins import plugins
-from mlserve.cli.predict import predict
-from mlserve.cli.predictions import predictions
-from mlserve.cli.routes import routes
+
+# Pyramid and Cornice import pkg_resources; whoever runs a command can do nothing about that. The verbs import them.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+
+# The first sentence of each verb's help: the list of the verbs imports none of them.
+VERBS = {
+    "check": "Check an INI without serving.",
+    "plugins": "List the installed and the enabled plugins.",
+    "routes": "List each declared model's resources, its own address first.",
+    "models": "List the registered models with their versions.",
+    "predict": "Answer a file of instances, and keep the predictions.",
+    "predictions": "List the kept predictions of MODEL, newest first.",
+    "db": "Upgrade the tables, show their revision, purge predictions.",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Verbs(click.Group):
+    """Imports a verb's module when that verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        verb: click.Command = getattr(import_module(f"mlserve.cli.{cmd_name}"), cmd_name)
+        return verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="pyramid-mlserve")
 def main() -> None:
     """Package and serve machine-learning models; keep every prediction."""
-
-
-for verb in (check, plugins, routes, models, predict, predictions, db):
-    main.add_command(verb)

@@ -15,13 +15,13 @@ from mlserve.settings.values import parse
 
 @click.group()
 def db() -> None:
-    """Upgrade the database's tables, show their revision, purge old predictions."""
+    """Upgrade the tables, show their revision, purge predictions."""
 
 
 @db.command()
 @ini_argument
 def upgrade(ini: Path) -> None:
-    """Bring the tables of the core and of the enabled plugins to this version."""
+    """Bring the tables to this version: the core's and the plugins'."""
     with built(ini) as application, told_to_operator():
         heads = migrate.upgrade(application.settings["mlserve.database.url"], application.migrations)
     click.echo(f"The database is at {', '.join(heads)}.")
@@ -30,7 +30,10 @@ def upgrade(ini: Path) -> None:
 @db.command()
 @ini_argument
 def current(ini: Path) -> None:
-    """Show the revisions that the database has; exit status 1 when it lacks some."""
+    """Show the revisions that the database has.
+
+    The exit status is 1 when it lacks some.
+    """
     with built(ini) as application, opened_by_operator(application) as database:
         revisions = migrate.current(database)
         well = migrate.is_current(database, application.migrations)
@@ -43,7 +46,10 @@ def current(ini: Path) -> None:
 @click.option("--older-than", metavar="AGE", help="Such as 90d or 12h; default: mlserve.retention.age of the INI.")
 @click.option("--dry-run", is_flag=True, help="Only say how much is older.")
 def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
-    """Remove predictions with their actuals, actuals of none, and records set aside, that are older than an age."""
+    """Remove what is older than an age.
+
+    That is predictions with their actuals, actuals of none, and records set aside.
+    """
     with built(ini) as application:
         age = application.settings["mlserve.retention.age"] if older_than is None else _age(older_than)
         if age is None:

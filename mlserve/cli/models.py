@@ -13,7 +13,10 @@ from mlserve.registry import service
 @click.command()
 @ini_argument
 def models(ini: Path) -> None:
-    """List the registered models with their versions; a declared model is registered when a server first starts."""
+    """List the registered models with their versions.
+
+    A declared model is registered when a server first starts.
+    """
     rows = []
     with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
         for model in service.models(connection):

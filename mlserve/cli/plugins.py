@@ -13,7 +13,10 @@ from mlserve.plugins import installed
 @click.command()
 @ini_argument
 def plugins(ini: Path) -> None:
-    """List the installed and the enabled plugins with their versions and families."""
+    """List the installed and the enabled plugins.
+
+    With their distributions, versions and families.
+    """
     with built(ini) as application:
         families = application.families_by_plugin()
         rows = [

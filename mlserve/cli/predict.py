@@ -24,12 +24,14 @@ from mlserve.predictions.service import Asked, PredictionService
 @click.option("--to", "target", type=click.Choice(["json", "csv"]), default="json", show_default=True)
 @click.option("--reference", help="Kept with each prediction.")
 def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str, reference: str | None) -> None:
-    """Answer the instances of FILE (or of standard input) with MODEL, and keep the predictions.
+    """Answer a file of instances, and keep the predictions.
 
-    JSON is one object, an array of objects, the body of a request, or one object a line; CSV has a header line.
+    MODEL answers FILE, or standard input. JSON is one object, an array of objects, the body of a request, or one
+    object a line; CSV has a header line.
     """
     name = str(getattr(file, "name", ""))
-    source = source or ("csv" if name.lower().endswith(".csv") else "json")
+    if source is None and name.lower().endswith(".csv"):
+        source = "csv"
     answered = 0
     with started(ini) as application:
         loaded = application.live.get(model).loaded()
@@ -47,13 +49,23 @@ def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str
             raise click.ClickException("\n".join([str(error), *map(_line, error.problems), *before])) from None
 
 
-def _read(file: TextIO, source: str, loaded: LoadedVersion, limits: Limits) -> Instances:
+def _read(file: TextIO, source: str | None, loaded: LoadedVersion, limits: Limits) -> Instances:
     if source == "csv":
         return read_csv(file, loaded.decoder, limits)
     text = file.read()
     if not text.strip():
         raise Unreadable("The file is empty.")
-    return read_json(text, loaded.decoder, limits)
+    try:
+        return read_json(text, loaded.decoder, limits)
+    except Unreadable as error:
+        if source is None and _looks_like_csv(text):
+            raise Unreadable(f"{error} (CSV? say --from csv)") from error
+        raise
+
+
+def _looks_like_csv(text: str) -> bool:
+    first = text.lstrip().partition("\n")[0]
+    return "," in first and first[0] not in "[{"
 
 
 class _Writer:

@@ -54,7 +54,7 @@ def predictions(
     `--format json` prints one object a line, inputs included.
     """
     with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
-        rows = store.list_predictions(connection, model, since=since, until=until, limit=limit, **filters)
+        rows = list(store.walk_predictions(connection, model, since=since, until=until, limit=limit, **filters))
         if not rows:
             _refuse_unknown(application, connection, model)
             click.echo("No predictions.", err=True)

@@ -17,7 +17,10 @@ from mlserve.registry.resources import OneModelResource
 @click.command()
 @ini_argument
 def routes(ini: Path) -> None:
-    """List each declared model's resources, its own address first (`proutes` lists the application's routes)."""
+    """List each declared model's resources, its own address first.
+
+    Pyramid's `proutes` lists the application's routes.
+    """
     rows = []
     with built(ini) as application:
         for name, path in application.settings.models.items():

@@ -63,27 +63,28 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
-        with self._translated(connecting=True):
-            opened = self.engine.connect()
-        with self._translated(), opened as connection, connection.begin():
-            if self.dialect == "sqlite":
-                # Straight to the driver, because the connection's own events cost more than the insert that follows.
-                connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
-            yield connection
-        self._breaker.succeeded()
-
-    @contextmanager
-    def _translated(self, connecting: bool = False) -> Iterator[None]:
-        dbapi = self.engine.dialect.loaded_dbapi
+        connected = False
         try:
-            yield
-        except (dbapi.OperationalError, DBAPIError, PoolTimeout) as error:
-            failure = unavailable(error) if isinstance(error, dbapi.OperationalError) else as_unavailable(error)
+            with self.engine.begin() as connection:
+                connected = True
+                if self.dialect == "sqlite":
+                    # Straight to the driver, because the connection's own events cost more than the insert that follows
+                    connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
+                yield connection
+        except (self.engine.dialect.loaded_dbapi.OperationalError, DBAPIError, PoolTimeout) as error:
+            failure = self._failure(error, connected)
             if failure is None:
                 raise
-            silent = isinstance(getattr(error, "orig", error), NoAnswer)
-            self._breaker.failed(failure, error, lost=silent or (connecting and str(failure) == UNUSABLE))
             raise failure from error
+        self._breaker.succeeded()
+
+    def _failure(self, error: Exception, connected: bool) -> DatabaseUnavailable | None:
+        driver = self.engine.dialect.loaded_dbapi
+        failure = unavailable(error) if isinstance(error, driver.OperationalError) else as_unavailable(error)
+        if failure is not None:
+            silent = isinstance(getattr(error, "orig", error), NoAnswer)
+            self._breaker.failed(failure, error, lost=silent or (not connected and str(failure) == UNUSABLE))
+        return failure
 
     def _turn(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._gate is None else _held(self._gate, self._timeout)

@@ -31,7 +31,6 @@ _LOCK_TIMEOUT = "55P03"
 _SCHEMA_STATES = ("42P01", "42703", "42501")
 # SQLite's result codes, in the lowest byte: busy, and locked within one process.
 _SQLITE_LOCKED = (5, 6)
-_SQLITE_NO_TABLE = "no such table"
 
 
 def is_data_error(error: BaseException) -> bool:
@@ -64,7 +63,7 @@ def as_unavailable(error: BaseException) -> DatabaseUnavailable | None:
 def unavailable(error: BaseException | None) -> DatabaseUnavailable:
     """What a caller is told about a driver's error."""
     state = _sqlstate(error)
-    if state in _SCHEMA_STATES or str(error).startswith(_SQLITE_NO_TABLE):
+    if state in _SCHEMA_STATES:
         return DatabaseUnavailable(OTHER_TABLES)
     locked = state == _LOCK_TIMEOUT or getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_LOCKED
     return DatabaseUnavailable(LOCKED if locked else UNUSABLE, retry_after=1)

@@ -50,6 +50,8 @@ def read_any(body: bytes, max_depth: int) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
+        if not body.strip():
+            raise Unreadable("The body is empty.") from error
         raise Unreadable(f"The body is not JSON: {error}.") from error
     except UnicodeDecodeError as error:
         raise Unreadable(f"The body is not UTF-8 at byte {error.start} of a text in it.") from error
@@ -84,7 +86,14 @@ def _read_slowly(body: bytes, max_depth: int, max_problems: int) -> tuple[Envelo
         else:
             problems.append(_wrong(name, "type", word, given))
     envelope = Envelope(**readable)
-    return envelope, problems + _problems_of(envelope, max_problems)
+    problems += _problems_of(envelope, max_problems)
+    if value and value.keys().isdisjoint(FIELDS):
+        raise Invalid(
+            'Put the fields into {"instances": [ … ]}.',
+            problems=problems[:max_problems],
+            more=len(problems) > max_problems,
+        )
+    return envelope, problems
 
 
 def _problems_of(envelope: Envelope, max_problems: int) -> list[Problem]:

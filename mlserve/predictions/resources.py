@@ -14,7 +14,7 @@ from mlserve.errors import Invalid, PredictionUnknown, Problem, Unreadable
 from mlserve.predictions import actuals, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
-from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
+from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.signature.faults import got
@@ -42,14 +42,13 @@ class PredictionsResource(ModelResource):
         query = read_query(self.request.environ, PredictionsQuery)
         cursor = query.pop("cursor")
         limit = query.pop("limit")
+        model = self.context.model.name
         with self.request.mlserve.database.read() as connection:
-            rows = store.list_predictions(
-                connection, self.context.model.name, before_id=cursor, limit=limit + 1, **query
-            )
-        page = rows[:limit]
+            found = store.walk_predictions(connection, model, before_id=cursor, limit=limit + 1, **query)
+            page, more = first_page(found, limit, self.request.serving.limits.body)
         return {
-            "predictions": [describe_prediction(row) for row in page],
-            "next": page[-1].id if len(rows) > limit else None,
+            "predictions": [describe_prediction(record) for record in page],
+            "next": page[-1].id if more else None,
         }
 
 

@@ -1,5 +1,6 @@
 """The JSON forms of predictions and actuals, and the query that lists them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,18 @@ PredictionsQuery = colander.SchemaNode(
         validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
     ),
 )
+
+
+def first_page(found: Iterator[PredictionRecord], limit: int, size: int) -> tuple[list[PredictionRecord], bool]:
+    """At most `limit` predictions, fewer where their inputs and outputs pass `size` bytes; whether there are more."""
+    page: list[PredictionRecord] = []
+    taken = 0
+    for record in found:
+        if page and (len(page) == limit or taken >= size):
+            return page, True
+        page.append(record)
+        taken += memoryview(record.inputs).nbytes + memoryview(record.outputs).nbytes
+    return page, False
 
 
 def describe_prediction(record: PredictionRecord) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Queries over the prediction log in SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,9 @@ from mlserve.db.chunks import in_chunks
 from mlserve.predictions.ids import is_id, timestamp_of
 from mlserve.predictions.record import PredictionRecord, from_row
 from mlserve.predictions.tables import predictions
+
+# How many predictions of a list are in memory at once.
+_FETCH = 20
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -49,7 +52,7 @@ def known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
     return found
 
 
-def list_predictions(
+def walk_predictions(
     connection: Connection,
     model: str,
     *,
@@ -60,8 +63,8 @@ def list_predictions(
     reference: str | None = None,
     limit: int = 50,
     before_id: str | None = None,
-) -> list[PredictionRecord]:
-    """A model's predictions, newest first; `since` is included, `until` is not.
+) -> Iterator[PredictionRecord]:
+    """A model's predictions, newest first, a few at a time: their inputs may be large. `until` is not included.
 
     `before_id` continues behind the last id of the page before, even if that prediction was purged meanwhile. Raises
     ValueError for a `before_id` that is no id.
@@ -76,7 +79,9 @@ def list_predictions(
         query = query.where(c.created_at < until)
     if before_id is not None:
         query = _behind(connection, query, before_id)
-    return [from_row(dict(row)) for row in connection.execute(query).mappings()]
+    with connection.execute(query, execution_options={"yield_per": _FETCH}) as result:
+        for row in result.mappings():
+            yield from_row(dict(row))
 
 
 def _behind(connection: Connection, query: Select[Any], before_id: str) -> Select[Any]:

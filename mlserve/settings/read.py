@@ -12,7 +12,6 @@ from mlserve.settings.unknown import refuse_unknown
 from mlserve.settings.values import parse, shown, slip
 
 _MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_VARIABLE_PREFIX = "MLSERVE__"
 # What lies beside a model file and is none.
 _NO_MODELS = (".ini", ".py", ".csv", ".signature.json", ".metrics.json")
 
@@ -114,8 +113,7 @@ class Settings:
         return models
 
     def _parsed(self, setting: Setting, key: str) -> Any:
-        variable = variable_of(key)
-        text = self._variables.get(variable, self._raw.get(key, setting.default_text))
+        text = self._written(key, setting.default_text)
         try:
             return parse(setting, text.replace("%(here)s", str(self.here)), self.here)
         except ValueError as error:
@@ -123,6 +121,9 @@ class Settings:
             raise ConfigurationError(
                 f"{self.where(key)} is {found}: write {error} {slip(text)}".rstrip() + "."
             ) from error
+
+    def _written(self, key: str, default: str = "") -> str:
+        return self._variables.get(variable_of(key), self._raw.get(key, default))
 
     def _bad_name(self, key: str) -> str:
         name = key.removeprefix(MODELS)
@@ -136,11 +137,13 @@ class Settings:
     def _no_file(self, key: str, path: Path) -> str:
         if path.is_dir():
             return f"{self.where(key)} is {str(path)!r}, which is a folder: write the path of a model file in it."
-        if not path.parent.is_dir():
+        if remark := slip(self._written(key)):
+            near = remark
+        elif not path.parent.is_dir():
             near = f"(there is no folder {str(path.parent)!r})"
         else:
             found = _nearest_file(path)
-            near = f"(did you mean {str(found)!r}?)" if found else slip(path.name)
+            near = f"(did you mean {str(found)!r}?)" if found else ""
         sentence = f"{self.where(key)} is {str(path)!r}, which does not exist: write the path of a model file"
         return f"{sentence} {near}".rstrip() + "."
 

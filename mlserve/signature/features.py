@@ -108,18 +108,19 @@ class NumberFeature(Feature):
         assert found is not None  # Only number fields come here.
         self.range = found
         self.whole = field.type in INTEGERS
-        self.expected = "a whole number" if self.whole else "a number"
+        self.kind = "a whole number" if self.whole else "a number"
+        self.expected = self._ranged()
 
     def fault(self, value: Any) -> Fault | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return Fault("type", self._ranged(), got(value))
+            return Fault("type", self.expected, got(value))
         if not self.range.type_low <= self._as_compared(value) <= self.range.type_high:
             limits = f"{_number(self.range.type_low)} to {_number(self.range.type_high)}"
-            return Fault("overflow", f"{self.expected} that fits {self.field.type} ({limits})", got(value))
+            return Fault("overflow", f"{self.kind} that fits {self.field.type} ({limits})", got(value))
         if self.whole and isinstance(value, float) and not value.is_integer():
-            return Fault("type", self._ranged(), got(value))
+            return Fault("type", self.expected, got(value))
         if not self.range.low <= self._as_compared(value) <= self.range.high:
-            return Fault("range", self._ranged(), got(value))
+            return Fault("range", self.expected, got(value))
         return None
 
     def convert(self, value: Any) -> Any:
@@ -135,10 +136,10 @@ class NumberFeature(Feature):
     def _ranged(self) -> str:
         low, high = self.field.minimum, self.field.maximum
         if low is not None and high is not None:
-            return f"{self.expected} from {_number(low)} to {_number(high)}"
+            return f"{self.kind} from {_number(low)} to {_number(high)}"
         if low is not None:
-            return f"{self.expected} not below {_number(low)}"
-        return self.expected if high is None else f"{self.expected} not above {_number(high)}"
+            return f"{self.kind} not below {_number(low)}"
+        return self.kind if high is None else f"{self.kind} not above {_number(high)}"
 
 
 class TextFeature(Feature):

@@ -40,7 +40,8 @@ class Walk:
                 self._add(Fault("empty", "at least one instance", got(items)), ("instances",))
             else:
                 # The first instance says which of the two forms this body has; mixing them is an error.
-                read = self._positional if isinstance(items[0], list) else self._object
+                forms = {list: self._positional, dict: self._object}
+                read = forms.get(type(items[0]), self._either)
                 rows.extend(read(index, item) for index, item in enumerate(items))
         except LimitReached:
             pass
@@ -62,6 +63,14 @@ class Walk:
         except LimitReached:
             pass
         return result
+
+    def _either(self, index: int, item: object) -> Row:
+        """Where the first instance is in neither form, each is told of both."""
+        if isinstance(item, dict | list):
+            return self._object(index, item)
+        fault = Fault("type", "an object or an array of the model's fields", got(item))
+        self._add(fault, ("instances", index), index)
+        return ()
 
     def _object(self, index: int, item: object) -> Row:
         if isinstance(item, dict) and (row := self.good_row(item)) is not None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -11,7 +12,7 @@ import pytest
 
 from mlserve.cli import main
 from tests.docs.pages import ROOT, Block, blocks, pages, text_of
-from tests.docs.transcript import Transcript, steps
+from tests.docs.transcript import CLOSE, Transcript, steps
 from tests.docs.workplace import Workplace
 
 # These pages speak of a clone in which `make serve` runs; the others build all that they need.
@@ -50,6 +51,7 @@ def test_the_pages_that_a_newcomer_meets_first_have_commands() -> None:
         ('$ curl -s http://127.0.0.1:6543/health/live\n{"status": "no"}', "the page says 'no'"),
         ('$ curl -s http://127.0.0.1:6543/health/live\n{"status": "ok", "more": 1}', "the page has the keys"),
         ("$ echo 1.50 of 2\n1.60 of 2", "the page says   1.60 of 2"),
+        ("$ echo ab12cd34ef56ab12\n0123456789abcdef", "the page says   0123456789abcdef"),
         ("$ echo one; echo two\none", "the command     two"),
         ("$ echo one\none\ntwo", "the page says   two"),
     ],
@@ -68,8 +70,8 @@ def test_what_differs_from_run_to_run_is_recognised(tmp_path: Path, workplace: W
     page = tmp_path / "page.md"
     page.write_text(
         "```console\n"
-        "$ echo 01a2055f-0000-7f45-8895-e65cf5d5843d 2020-01-01 00:00:00Z 0.5001 ab12cd34ef56ab12 and more\n"
-        "01a2055f-ff9d-7f45-8895-e65cf5d5843d 2026-11-22 22:28:27Z 0.5 0123456789abcdef and …\n"
+        "$ echo 01a2055f-0000-7f45-8895-e65cf5d5843d 2020-01-01 00:00:00Z 0.5001 and more\n"
+        "01a2055f-ff9d-7f45-8895-e65cf5d5843d 2026-11-22 22:28:27Z 0.5 and …\n"
         "$ echo 01a2055f-ff9d-7f45-8895-e65cf5d5843d\n"
         "01a2055f-ff9d-7f45-8895-e65cf5d5843d\n"
         "```\n",
@@ -98,6 +100,31 @@ def test_the_application_of_the_embedding_page_serves(workplace: Workplace) -> N
         assert json.load(answer)["resources"]["predictions"] == "/ml/api/v1/models/flight-delay/predictions"
     with urlopen(f"http://127.0.0.1:{workplace.port}/", timeout=30) as answer:
         assert answer.read() == b"my own page"
+    with pytest.raises(ConnectionRefusedError):  # It listens on 127.0.0.1 only.
+        socket.create_connection(("127.0.0.2", workplace.port), timeout=5)
+    assert workplace.stop() == 0
+
+
+FRUIT = """
+import numpy, xgboost
+sizes = numpy.random.default_rng(1).normal(size=(600, 2)).astype("float32")
+data = xgboost.DMatrix(sizes, numpy.digitize(sizes.sum(axis=1), [-1, 1]))
+xgboost.train({"objective": "multi:softprob", "num_class": 3, "max_depth": 3}, data, 20).save_model("x.ubj")
+"""
+
+
+def test_the_class_names_of_the_xgboost_page_give_its_answer(workplace: Workplace) -> None:
+    said = [block.text for block in blocks("plugins/xgboost/README.md", "json") if "banana" in block.text]
+    workplace.save(Block("python", "fruit.py", FRUIT))
+    workplace.save(Block("json", "x.ubj.signature.json", said[0]))
+    server = "[server:main]\nuse = egg:waitress#main\n"
+    model = "[app:main]\nuse = egg:pyramid-mlserve\nmlserve.plugins = xgboost\nmlserve.models.x = %(here)s/x.ubj\n"
+    workplace.save(Block("ini", "x.ini", model + server))
+    printed = workplace.shell("python fruit.py && echo '[[0.5, 1.25]]' | mlserve predict x.ini x")
+    answer = json.loads(printed)
+    expected = json.loads(said[1])
+    assert answer["label"] == expected["label"]
+    assert answer["probability"] == pytest.approx(expected["probability"], rel=CLOSE)
 
 
 @pytest.mark.parametrize("page", pages())
@@ -110,7 +137,8 @@ def test_every_mlserve_command_of_a_page_exists(page: str) -> None:
         command: click.Command = main
         for word in found[1].split():
             assert isinstance(command, click.Group), line
-            assert word in command.commands, line
-            command = command.commands[word]
+            next_one = command.get_command(click.Context(command), word)
+            assert next_one is not None, line
+            command = next_one
         options = {name for option in command.params for name in option.opts}
         assert set(re.findall(r"--[a-z-]+", found[2])) <= options, line

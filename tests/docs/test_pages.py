@@ -18,8 +18,8 @@ from tests.docs.pages import ROOT, anchors, blocks, links, pages, prose, text_of
 PAGES = pages()
 IN_DOCS = [page for page in PAGES if page.startswith("docs/")]
 SETTINGS = {setting.name for setting in CORE} | {"mlserve.xgboost.threads"}
-# Not names of ours but of the pages' own examples: the plugin of a page, placeholders, a file, a misspelt key.
-OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db$|plugin$|models\.|[A-Z]+\b)")
+# Not names of ours but of the pages' own examples: the plugin of a page, placeholders, two files, a misspelt key.
+OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db(\.migrate\.lock)?$|plugin$|models\.|[A-Z]+\b)")
 _LOGGER = re.compile(r"getLogger\(\"([\w.]+)\"\)")
 LOGGERS = {name for path in (ROOT / "mlserve").rglob("*.py") for name in _LOGGER.findall(path.read_text("utf-8"))}
 _DOTTED = re.compile(r"(?<![\w./])mlserve(?:\.[A-Za-z_]\w*)+")

@@ -91,7 +91,10 @@ def test_every_code_of_an_error_is_documented_and_no_other() -> None:
 
 def commands(group: click.Group, prefix: str = "mlserve") -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             found |= commands(command, f"{prefix} {name}")
         else:

@@ -23,11 +23,13 @@ class Workplace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = 0
+        self._log = folder / "server.log"
         self._server: subprocess.Popen[bytes] | None = None
         (folder / ".venv").symlink_to(sys.prefix)
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVE__")}
         self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+        self._environ["PYTHONUNBUFFERED"] = "1"  # What a server prints is read while it runs.
 
     def save(self, block: Block) -> None:
         path = self.folder / block.file
@@ -58,13 +60,17 @@ class Workplace:
     def start(self, *arguments: str, live: str = "/health/live") -> None:
         """Start a server in Python that listens on `port`, and wait until it answers at its address `live`."""
         command = [sys.executable, *arguments]
-        with (self.folder / "server.log").open("ab") as log:
+        with self._log.open("wb") as log:
             self._server = subprocess.Popen(command, cwd=self.folder, env=self._environ, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while not self._answers(live):
-            assert self._server.poll() is None, (self.folder / "server.log").read_text()
+            assert self._server.poll() is None, self.said()
             assert time.monotonic() < deadline, "the server did not answer in time"
             time.sleep(0.05)
+
+    def said(self) -> str:
+        """What the server that was started last has printed, on either stream."""
+        return self._log.read_text(encoding="utf-8")
 
     def shell(self, command: str) -> str:
         """What the command prints, on either stream."""
@@ -87,11 +93,13 @@ class Workplace:
             connection.close()
         return "".join("|".join("" if value is None else str(value) for value in row) + "\n" for row in rows)
 
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.terminate()
-            self._server.wait(30)
-            self._server = None
+    def stop(self) -> int | None:
+        """End the server, if there is one, as an operator does; the answer is its exit status."""
+        server, self._server = self._server, None
+        if server is None:
+            return None
+        server.terminate()
+        return server.wait(30)
 
     def _answers(self, path: str) -> bool:
         try:

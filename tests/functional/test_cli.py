@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,13 +20,15 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Connection, func, select, update
 
-from mlserve.cli import main
+from mlserve.cli import VERBS, main
+from mlserve.cli.db import db
 from mlserve.db.engine import open_database
 from mlserve.predictions.tables import predictions
 from tests.factories import linear_model
 from tests.functional.hostile import flights_model
 
-PACKAGES = Path(__file__).parents[1] / "packages"
+ROOT = Path(__file__).parents[2]
+PACKAGES = ROOT / "tests" / "packages"
 
 
 def write_ini(folder: Path, **settings: str) -> Path:
@@ -86,11 +90,88 @@ def saved(folder: Path, name: str, text: str) -> Path:
 
 
 def test_every_verb_has_a_help_that_says_what_it_does() -> None:
-    verbs = [*main.commands.items(), *((f"db {name}", verb) for name, verb in main.commands["db"].commands.items())]
+    verbs = [(name, verb_named(name)) for name in VERBS]
+    verbs += [(f"db {name}", verb) for name, verb in db.commands.items()]
     assert len(verbs) == 10
     for name, verb in verbs:
-        assert isinstance(verb, click.Command)
         assert str(verb.help).partition("\n")[0] in " ".join(run(name, "--help").output.split())
+
+
+def verb_named(name: str) -> click.Command:
+    verb = main.get_command(click.Context(main), name)
+    assert verb is not None
+    return verb
+
+
+def test_the_lists_of_verbs_cut_nothing_short() -> None:
+    assert {name: str(verb_named(name).help).partition("\n")[0] for name in VERBS} == VERBS
+    for name in ("", "db"):
+        assert "..." not in run(name, "--help").output.partition("Commands:")[2]
+    assert run("chek", status=2).stderr.endswith("No such command 'chek'.\n")
+
+
+def test_the_list_of_verbs_imports_none_of_them() -> None:
+    code = (
+        "import sys; from mlserve.cli import main; main(['--help'], standalone_mode=False); "
+        "assert not {'pyramid', 'sqlalchemy', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("verb", [name for name in VERBS if name != "db"] + [f"db {name}" for name in db.commands])
+def test_a_file_that_is_no_ini_is_told_in_one_sentence(tmp_path: Path, verb: str) -> None:
+    page = saved(tmp_path, "README.md", "# Title\n")
+    arguments = ["line"] if verb in ("predict", "predictions") else ["--older-than", "1d"] if verb == "db purge" else []
+    said = run(verb, page, *arguments, status=1).output
+    assert said == f"mlserve cannot start: {page} is not an INI: give a file that ends in .ini.\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "says"),
+    [
+        ("", "server.ini has no section [server:main]."),
+        ("[server:main]\nport = 65 43\n", "port of [server:main] in {ini} is '65 43': write a whole number from 0 to"),
+        ("[server:main]\nport = 65536\n", "port of [server:main] in {ini} is '65536'"),
+        ("[server:main]\nport =\n", "port of [server:main] in {ini} is ''"),
+        (
+            "[server:main]\nhost = http://x\n",
+            "host of [server:main] in {ini} is 'http://x': write a name or an address",
+        ),
+        ("[server:main]\nhost =\n", "host of [server:main] in {ini} is ''"),
+    ],
+)
+def test_check_looks_at_the_section_of_the_server(ini: Path, server: str, says: str) -> None:
+    ini.write_text(ini.read_text() + server)
+    done = run("check", ini, status=1)
+    assert says.format(ini=ini) in done.output
+    assert done.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "*", "a-b.example"])
+def test_check_says_when_no_model_is_declared(tmp_path: Path, host: str) -> None:
+    ini = saved(
+        tmp_path,
+        "server.ini",
+        f"[app:main]\nuse = egg:pyramid-mlserve\n[server:main]\nhost = {host}\nport = 6543\n",
+    )
+    assert run("check", ini).stdout == (
+        f"{ini} is well: plugins none; no model is declared: add mlserve.models.NAME = path.\n"
+    )
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_serve_says_when_the_port_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        made = [".venv/.installed", "examples/flight_delay/flight-delay.ubj"]
+        command = ["make", "serve", f"BIN={Path(sys.executable).parent}", f"PORT={port}"]
+        done = subprocess.run(
+            [*command, *(f"--assume-old={name}" for name in made)],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert f"port {port} is in use: stop the other server, or change port in development.ini\n" in done.stderr
+    assert "Serving" not in done.stdout
 
 
 def test_an_ini_that_is_not_there_is_named() -> None:
@@ -242,6 +323,13 @@ def test_predict_of_bytes_that_are_no_text_and_of_an_unknown_model(shared: Path)
     assert unknown == "Error: There is no model 'nope' here.\n"
 
 
+def test_predict_of_csv_that_is_not_called_csv_says_how(tmp_path: Path, shared: Path) -> None:
+    rows = saved(tmp_path, "rows.txt", "x,y\n1,2\n")
+    assert "(CSV? say --from csv)" in run("predict", shared, "line", rows, status=1).stderr
+    assert "CSV?" not in run("predict", shared, "line", rows, "--from", "json", status=1).stderr
+    assert "CSV?" not in run("predict", shared, "line", saved(tmp_path, "a.txt", '[{"x": 1,'), status=1).stderr
+
+
 def test_predict_through_the_spool_is_in_sql_when_it_ends(tmp_path: Path) -> None:
     ini = write_ini(tmp_path, log__way="process")
     (answer,) = objects(run("predict", ini, "line", stdin="[[1, 2]]"))
@@ -294,12 +382,45 @@ def test_predictions_come_as_table_json_and_csv(archive: Path, filled: list[dict
         (["--since", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"], [0, 1]),
         (["--until", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"], [2]),
         (["--since", "0999-01-01"], [0, 1, 2]),
+        (["--until", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M:%SZ}"], [2]),
+        (["--since", "1999-01-01T12:30+02:00"], [0, 1, 2]),
     ],
 )
 def test_predictions_are_filtered(
     archive: Path, filled: list[dict[str, Any]], filters: list[Any], found: list[int]
 ) -> None:
     assert [record["id"] for record in kept(archive, "line", *filters)] == [filled[place]["id"] for place in found]
+
+
+def test_a_time_that_the_list_itself_prints_is_a_filter(archive: Path, filled: list[dict[str, Any]]) -> None:
+    newest = run("predictions", archive, "line", "--format", "csv", "--limit", 1).stdout.splitlines()[1].split(",")[1]
+    assert newest.endswith("Z")
+    assert [record["id"] for record in kept(archive, "line", "--since", newest)] == [filled[0]["id"]]
+    assert [record["id"] for record in kept(archive, "line", "--until", newest)] == [row["id"] for row in filled[1:]]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00:00+01:00"])
+def test_what_is_no_time_is_shown_one(shared: Path, option: str, text: str) -> None:
+    said = run("predictions", shared, "line", option, text, status=2).stderr
+    assert f"'{option}': '{text}' is not a time such as 2026-11-22T18:30:00Z or 2026-11-22." in " ".join(said.split())
+    assert f"{option} TIME" in run("predictions", "--help").stdout
+
+
+def test_a_model_that_has_made_no_predictions_is_told_from_one_that_is_not_there(ini: Path) -> None:
+    run("db upgrade", ini)
+    assert run("predictions", ini, "line").stderr == "No predictions.\n"
+    assert run("predictions", ini, "lime", status=1).stderr == (
+        "Error: There is no model 'lime' here: did you mean line?\n"
+    )
+    assert run("predictions", ini, "zzz", status=1).stderr == "Error: There is no model 'zzz' here.\n"
+
+
+def test_a_model_that_is_registered_only_still_has_its_predictions(ini: Path) -> None:
+    run("predict", ini, "line", stdin="[[1, 2]]")
+    ini.write_text(ini.read_text().replace("mlserve.models.line", "mlserve.models.other"))
+    assert len(kept(ini)) == 1
+    assert run("predictions", ini, "line", "--caller", "nobody").stderr == "No predictions.\n"
 
 
 @pytest.mark.parametrize("bad", [["--limit", 0], ["--since", "yesterday"], ["--version", 2**31], ["--format", "xml"]])

@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -13,11 +15,13 @@ from mlserve.registry.tables import versions
 from tests.conftest import new_postgres_database
 from tests.factories import linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
-from tests.functional.servers import PATIENCE, Answer, Server, served
+from tests.functional.servers import PATIENCE, Answer, Client, Server, served
 
 pytestmark = pytest.mark.slow
 
 PREDICTIONS = "/api/v1/models/line/predictions"
+# Seconds within which a question is answered though PostgreSQL says nothing: connecting takes up to two.
+HANGING = 8.0
 
 
 class Postgres:
@@ -38,6 +42,19 @@ class Postgres:
         process = psutil.Process(self._server.get_pid())
         process.send_signal(how)
         process.wait(PATIENCE)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """All of the server's processes are stopped, so that nobody says that it is away."""
+        server = psutil.Process(self._server.get_pid())
+        processes = [server, *server.children()]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def close(self) -> None:
         self.start()  # Whatever state a failed test has left it in.
@@ -111,8 +128,8 @@ def test_the_database_goes_and_comes_back(
             postgres.start()
             after = len(ledger.answered)
             ledger.wait(lambda known: len(known.answered) >= after + 100)
-        told = [answer.status for answer in ask_all(server, identity)]
         until(lambda: server.health()["checks"]["database"]["state"] == "ok")
+        told = [answer.status for answer in ask_all(server, identity)]
         assert told == [200] * len(told)
         # A commit that arrived while its connection broke may be there, though its answer was 503; and the two of ours.
         others = ledger.check(settings["mlserve.database.url"], tmp_path / "var" / "spool")
@@ -124,6 +141,31 @@ def test_the_database_goes_and_comes_back(
     else:
         assert all(is_unavailable(answer) for answer in ledger.refused)
         assert (ready.status, ready.json["checks"]["database"]["state"]) == (503, "failed")
+
+
+def test_a_database_that_hangs_stops_no_prediction(
+    tmp_path: Path, settings: dict[str, str], postgres: Postgres
+) -> None:
+    settings |= {"mlserve.log.way": "process", "mlserve.database.timeout": "200ms"}
+    ledger = Ledger()
+    with served(tmp_path / "server.ini", settings) as server, Load(server, ledger):
+        identity = server.call("POST", PREDICTIONS, {"instances": [{"x": 1, "y": 1}]}).json["id"]
+        until(lambda: server.call("GET", f"{PREDICTIONS}/{identity}").status == 200)
+        with postgres.hanging(), ThreadPoolExecutor(4) as pool:
+            # As many readers as the server has threads.
+            readers = [Client(server.address, patience=HANGING) for _ in range(4)]
+            asked = [pool.submit(reader.call, "GET", f"{PREDICTIONS}/{identity}") for reader in readers]
+            assert all(is_unavailable(answer.result()) for answer in asked)
+            before = len(ledger.answered)
+            ledger.wait(lambda known: len(known.answered) >= before + 200)
+            assert all(is_unavailable(answer) for answer in ask_all(server, identity))
+            assert server.heard("database_failed")["reason"]
+            for reader in readers:
+                reader.close()
+        assert server.heard("database_back")
+        until(lambda: server.call("GET", f"{PREDICTIONS}/{identity}").status == 200)
+        assert not ledger.refused
+    assert not ledger.broken
 
 
 def test_a_host_that_served_before_starts_without_it(
@@ -154,7 +196,7 @@ def test_a_host_that_never_served_stops_with_one_sentence(
     postgres.stop()
     with Server(tmp_path / "server.ini", settings) as server:
         assert server.launch().ended() == 1
-        said = [line for line in server.lines if line.strip()]
+        said = [line for line in server.lines if line.strip() and "database_failed" not in line]
     postgres.start()
     assert len(said) == 1
     assert said[0].startswith("mlserve cannot start: The database of mlserve.database.url cannot be reached")

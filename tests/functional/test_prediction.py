@@ -75,3 +75,18 @@ def test_models_are_listed_and_described_with_their_signature(app: Served) -> No
     assert described["state"] == "ready"
     assert set(described["provenance"]) == {"artefact", "created_at"}
     assert set(described["resources"]) == {"predictions", "review"}
+
+
+def test_a_list_comes_in_pages_by_number_and_by_size(tmp_path: Path) -> None:
+    models = {"line": linear_model(tmp_path)}
+    with serving(settings_of(tmp_path, models=models, limits__body="1KiB")) as served:
+        ids = [served.predict("line", [[n, 0]] * 30).json["id"] for n in range(5)]
+        url, seen, pages = "/api/v1/models/line/predictions", [], 0
+        cursor = ""
+        while cursor is not None:
+            page = served.get(f"{url}?limit=4" + (f"&cursor={cursor}" if cursor else "")).json
+            seen += [prediction["id"] for prediction in page["predictions"]]
+            cursor, pages = page["next"], pages + 1
+        assert seen == ids[::-1]
+        assert pages == 3
+        assert len(served.get(url + "?limit=1").json["predictions"]) == 1

@@ -67,7 +67,7 @@ def failure(read: Any) -> MlserveError:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "not JSON"),
+        ("", "empty"),
         ("{", "not JSON"),
         ('{"x": 1}\n\n{', "Line 3"),
         ("[[[[[[[[[1]]]]]]]]]", "levels deep"),

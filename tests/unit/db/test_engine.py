@@ -101,7 +101,8 @@ def test_a_read_only_database_can_be_read_and_says_why_it_takes_nothing(counter:
 def test_a_table_that_is_not_there_yet_names_the_remedy(tmp_path: Path, database: Database) -> None:
     with pytest.raises(DatabaseUnavailable) as caught, database.read() as connection:
         connection.execute(text("SELECT * FROM nothing_like_it"))
-    assert (str(caught.value), "nothing_like_it" in reason_of(caught.value)) == (OTHER_TABLES, True)
+    assert str(caught.value) == (UNUSABLE if database.dialect == "sqlite" else OTHER_TABLES)
+    assert "nothing_like_it" in reason_of(caught.value)
 
 
 def test_all_connections_in_use_is_unavailable(database_url: str) -> None:

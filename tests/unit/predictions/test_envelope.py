@@ -34,7 +34,7 @@ def test_instances_and_columns_stay_raw_json() -> None:
         (b'{"instances":[],"reference":7}', [("/reference", "type")]),
         (b'{"instances":[],"parameters":[]}', [("/parameters", "type")]),
         (b'{"instances":[],"parameters":{"a/b~c":1}}', [("/parameters/a~1b~0c", "unknown_field")]),
-        (b'{"instance":[],"a/b":1}', [("/instance", "unknown_field"), ("/a~1b", "unknown_field"), ("", "required")]),
+        (b'{"x":1,"a/b":1,"reference":"a"}', [("/x", "unknown_field"), ("/a~1b", "unknown_field"), ("", "required")]),
         (b'{"instances":[],"reference":"\\u0000"}', [("/reference", "nul")]),
         (b'{"instances":[],"reference":"%s"}' % (b"a" * (REFERENCE_LENGTH + 1)), [("/reference", "length")]),
         (b'{"instances":[],"reference":"%s"}' % ("é" * REFERENCE_LENGTH).encode(), []),
@@ -59,6 +59,24 @@ def test_what_is_not_json_is_unreadable(body: bytes) -> None:
         read_envelope(body, DEPTH)
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_a_body_without_anything_is_called_empty(body: bytes) -> None:
+    with pytest.raises(Unreadable, match=r"^The body is empty\.$"):
+        read_envelope(body, DEPTH)
+
+
+def test_fields_without_instances_around_them_are_told_where_to_go() -> None:
+    with pytest.raises(Invalid) as refused:
+        read_envelope(b'{"carrier":"UA","month":7}', DEPTH)
+    assert refused.value.detail == 'Put the fields into {"instances": [ … ]}.'
+    assert [problem.pointer for problem in refused.value.problems] == ["/carrier", "/month", ""]
+    assert not refused.value.more
+    with pytest.raises(Invalid) as refused:
+        read_envelope(b'{"a":1,"b":2,"c":3}', DEPTH, 2)
+    assert [problem.pointer for problem in refused.value.problems] == ["/a", "/b"]
+    assert refused.value.more
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"a"', b"null"])
 def test_what_is_no_object_is_invalid(body: bytes) -> None:
     with pytest.raises(Invalid) as refused:
@@ -68,7 +86,7 @@ def test_what_is_no_object_is_invalid(body: bytes) -> None:
 
 def test_of_many_unknown_names_one_more_than_the_limit_is_enough() -> None:
     names = b",".join(b'"k%d":1' % n for n in range(500))
-    assert len(read_envelope(b"{" + names + b"}", DEPTH, 10)[1]) == 12  # with the missing instances
+    assert len(read_envelope(b'{"reference":"a",' + names + b"}", DEPTH, 10)[1]) == 12  # with the missing instances
     assert len(read_envelope(b'{"columns":{},"parameters":{' + names + b"}}", DEPTH, 10)[1]) == 11
 
 

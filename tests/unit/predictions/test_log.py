@@ -18,6 +18,7 @@ from mlserve.observability.counters import Counters
 from mlserve.predictions.log import NullLog, PredictionLog, SpoolLog, SqlLog, open_log
 from mlserve.predictions.record import PredictionRecord, encode
 from mlserve.predictions.spool import reader
+from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.tables import predictions
 from tests.unit.predictions.factories import new_id, record, shipper
 
@@ -190,6 +191,15 @@ def test_without_the_database_a_spool_keeps_on_and_only_reading_fails(tmp_path: 
         with pytest.raises(DatabaseUnavailable):
             failing()
     assert log.state() == {"way": "process"}
+    log.close()
+
+
+def test_where_nothing_is_shipped_the_log_shows_what_waits(tmp_path: Path, database: Database) -> None:
+    gauge = SpoolGauge(tmp_path, database)
+    log = open_log("process", database, tmp_path, counters=Counters(), gauge=gauge)
+    log.keep(record())
+    state = log.state()
+    assert (state["way"], state["backlog_records"], state["known"]) == ("process", 1, True)
     log.close()
 
 

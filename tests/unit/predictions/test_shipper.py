@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
+from mlserve.db.failures import reason_of
 from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.counters import Counters
 from mlserve.predictions.record import encode
@@ -210,8 +211,9 @@ def test_missing_tables_are_no_reason_to_set_records_aside(
         connection.execute(text("DROP VIEW prediction_instances"))
         connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
     one = shipper(tmp_path, database)
-    with pytest.raises(DatabaseUnavailable, match="predictions"):
+    with pytest.raises(DatabaseUnavailable, match="^The database") as caught:
         one.run_once()
+    assert "predictions" in reason_of(caught.value)
     with database.write() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO predictions"))
     assert one.run_once() == 1
@@ -257,6 +259,20 @@ def test_of_two_shippers_one_works_and_the_other_takes_over(tmp_path: Path, data
     spool(tmp_path, [record()])
     assert second.run_once() == 1
     assert len(stored_ids(database)) == 3
+
+
+def test_its_state_names_the_kind_of_a_failure_and_the_log_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = open_database(f"sqlite:///{tmp_path}/file/mlserve.db")
+    one = shipper(tmp_path / "spool", nowhere)
+    spool(tmp_path / "spool", [record()])
+    assert not one._attempt()
+    assert one.state()["last_error"] == "database_unavailable"
+    (told,) = [found for found in caplog.records if found.getMessage() == "shipping_failed"]
+    assert "cannot be made" in vars(told)["fields"]["reason"]
+    nowhere.close()
 
 
 def test_stopping_drains_what_is_there(tmp_path: Path, database: Database) -> None:

@@ -49,7 +49,7 @@ def instances(connection: Connection, prediction_id: str) -> list[dict[str, Any]
 
 def listed(database: Database, model: str = "flight-delay", **wanted: Any) -> list[str]:
     with database.read() as connection:
-        return [one.id for one in store.list_predictions(connection, model, **wanted)]
+        return [one.id for one in store.walk_predictions(connection, model, **wanted)]
 
 
 def test_the_newest_come_first_and_other_models_not_at_all(database: Database) -> None:

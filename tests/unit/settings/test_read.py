@@ -51,6 +51,21 @@ def test_the_database_lies_in_var_unless_it_is_named() -> None:
     assert read_settings({"mlserve.database.url": url}, {}, HERE)["mlserve.database.url"] == url
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "remark"),
+    [
+        ("mlserve.plugins", "xgboost  ; note", "a comment stands on a line of its own"),
+        ("mlserve.plugins", "xgboost # note", "a comment stands on a line of its own"),
+        ("mlserve.plugins", '"xgboost"', "without quotes"),
+        ("mlserve.log.way", "'sql'", "without quotes"),
+        ("mlserve.limits.depth", "64 ; levels", "a comment stands on a line of its own"),
+    ],
+)
+def test_what_other_formats_have_and_an_ini_has_not_is_told(key: str, text: str, remark: str) -> None:
+    assert refusal({key: text}).startswith(f"{key} is {text!r}: write ")
+    assert refusal({key: text}).endswith(f" ({remark}).")
+
+
 def test_the_environment_overrides_the_ini() -> None:
     settings = read_settings({"mlserve.limits.body": "1MiB"}, {"MLSERVE__LIMITS__BODY": "2MiB", "PATH": "/bin"}, HERE)
 
@@ -156,6 +171,38 @@ class TestModels:
             f"mlserve.models.flight-delay is '{tmp_path}/flight-dalay.ubj', which does not exist: "
             f"write the path of a model file (did you mean '{tmp_path}/flight-delay.ubj'?)."
         )
+
+    @pytest.mark.parametrize(
+        ("there", "near"),
+        [
+            (["flights.ini", "flights.py", "flights.csv", "flights.ubj.signature.json"], None),
+            (["flights.json", "a-flight.ubj"], "a-flight.ubj"),
+            (["flights.json", "flights.ini"], "flights.json"),
+        ],
+    )
+    def test_only_what_may_be_a_model_is_offered(self, tmp_path: Path, there: list[str], near: str | None) -> None:
+        settings = read_settings({"mlserve.models.a": "flight.ubj"}, {}, tmp_path)
+        for name in there:
+            (tmp_path / name).touch()
+
+        with pytest.raises(ConfigurationError) as caught:
+            _ = settings.models
+
+        hint = f" (did you mean '{tmp_path}/{near}'?)." if near else "."
+        assert caught.value.detail.partition("write the path of a model file")[2] == hint
+
+    @pytest.mark.parametrize(
+        ("text", "remark"),
+        [("b.ubj  ; the best", "(a comment stands on a line of its own)"), ('"b.ubj"', "(without quotes)")],
+    )
+    def test_a_comment_or_quotes_in_a_path_are_told(self, tmp_path: Path, text: str, remark: str) -> None:
+        (tmp_path / "b.ubj").touch()
+        settings = read_settings({"mlserve.models.b": text}, {}, tmp_path)
+
+        with pytest.raises(ConfigurationError) as caught:
+            _ = settings.models
+
+        assert caught.value.detail.endswith(f"write the path of a model file {remark}.")
 
     def test_a_file_that_is_like_no_other(self, tmp_path: Path) -> None:
         settings = read_settings({}, {"MLSERVE__MODELS__A": "a.ubj"}, tmp_path)

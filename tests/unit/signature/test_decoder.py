@@ -136,6 +136,21 @@ def test_the_nearest_name_is_offered(decoder: Decoder) -> None:
     assert 'did you mean "carrier"' in problem.expected
 
 
+def test_instances_in_neither_form_are_told_of_both(decoder: Decoder) -> None:
+    expected = [problem.expected for problem in refusal(decoder, ["JFK", 2475]).problems]
+    assert expected == ["an object or an array of the model's fields"] * 2
+    told = {problem.pointer: problem.expected for problem in refusal(decoder, [5, {"age": 1}, []]).problems}
+    assert told["/instances/0"] == "an object or an array of the model's fields"
+    assert told["/instances/2"] == "an object of the model's fields"
+
+
+def test_null_is_told_the_range_as_another_type_is(decoder: Decoder) -> None:
+    problems = refusal(decoder, [{"age": None}, {"age": "7"}]).problems
+    by_code = {problem.code: problem.expected for problem in problems if problem.field == "age"}
+    assert by_code["null"] == by_code["type"]
+    assert "from 0 to 120" in by_code["null"]
+
+
 def test_positional_problems(decoder: Decoder) -> None:
     row = list(GOOD.values())
     error = refusal(decoder, [row, row[:-1], ["AA", "x", 1, None, None, False], GOOD])

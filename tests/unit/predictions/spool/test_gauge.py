@@ -1,5 +1,6 @@
 """The backlog is counted exactly, cheaply, and still shown while the database is down."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,23 @@ def test_the_backlog_grows_with_records_and_shrinks_with_shipping(tmp_path: Path
     writer.append(encode(record()))
     assert gauge.read().backlog_records == SpoolGauge(tmp_path, database).read().backlog_records == 1
     writer.close()
+
+
+def test_threads_that_read_at_once_see_the_same(tmp_path: Path, database: Database) -> None:
+    spool(tmp_path, [record() for _ in range(500)], segment_size=10_000)
+    gauge, ready = SpoolGauge(tmp_path, database), threading.Barrier(4)
+    seen: list[int] = []
+
+    def read() -> None:
+        ready.wait()
+        seen.extend(gauge.read().backlog_records for _ in range(5))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [500] * 20
 
 
 def test_the_lag_is_the_age_of_the_oldest_unshipped_record(tmp_path: Path, database: Database) -> None:

@@ -176,7 +176,7 @@ def test_a_full_disk_refuses_and_leaves_no_trail_of_files(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         for _ in range(10):
-            with pytest.raises(LogUnavailable, match="No space left on device"):
+            with pytest.raises(LogUnavailable, match=r"^The spool cannot be written; the server's log says why\.$"):
                 writer.append(b"refused")
     writer.append(b"after")
     assert contents(tmp_path) == [b"before", b"after"]
@@ -187,8 +187,25 @@ def test_a_full_disk_refuses_and_leaves_no_trail_of_files(tmp_path: Path, monkey
 def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("")
     writer = SpoolWriter(tmp_path / "spool", 1000)
-    with pytest.raises(LogUnavailable, match="cannot be written: "):
+    with pytest.raises(LogUnavailable, match="cannot be written") as caught:
         writer.append(b"x")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_log_is_told_once_why_it_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "spool"
+    folder.touch()
+    writer = SpoolWriter(folder, 1000)
+    with caplog.at_level("INFO", "mlserve.log"):
+        for attempt in (lambda: writer.append(b"x"), writer.check, writer.check):
+            with pytest.raises(LogUnavailable):
+                attempt()
+        folder.unlink()
+        for _ in range(2):
+            writer.append(b"x")
+    writer.close()
+    assert [record.getMessage() for record in caplog.records] == ["spool_failed", "spool_back"]
+    assert vars(caplog.records[0])["fields"] == {"folder": str(folder), "reason": "File exists"}
 
 
 def test_a_check_finds_a_spool_that_cannot_be_written_and_that_it_can_again(tmp_path: Path) -> None:
