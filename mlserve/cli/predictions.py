@@ -23,7 +23,7 @@ from mlserve.registry import service
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
 
 
-class Time(click.ParamType):
+class Time(click.ParamType[datetime]):
     """Every time that mlserve itself prints, and its date alone."""
 
     name = "time"

@@ -40,7 +40,7 @@ class Walk:
                 self._add(Fault("empty", "at least one instance", got(items)), ("instances",))
             else:
                 # The first instance says which of the two forms this body has; mixing them is an error.
-                forms = {list: self._positional, dict: self._object}
+                forms: dict[type, Callable[[int, object], Row]] = {list: self._positional, dict: self._object}
                 read = forms.get(type(items[0]), self._either)
                 rows.extend(read(index, item) for index, item in enumerate(items))
         except LimitReached:

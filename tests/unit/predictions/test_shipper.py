@@ -211,7 +211,7 @@ def test_missing_tables_are_no_reason_to_set_records_aside(
         connection.execute(text("DROP VIEW prediction_instances"))
         connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
     one = shipper(tmp_path, database)
-    with pytest.raises(DatabaseUnavailable, match="^The database") as caught:
+    with pytest.raises(DatabaseUnavailable, match=r"^The database") as caught:
         one.run_once()
     assert "predictions" in reason_of(caught.value)
     with database.write() as connection:
