@@ -23,25 +23,21 @@ from mlserve.registry import service
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
 
 
-class Time(click.ParamType[datetime]):
-    """Every time that mlserve itself prints, and its date alone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):  # An offset may lead out of the years 1 to 9999.
-            self.fail(f"{value!r} is not a time such as 2026-11-22T18:30:00Z or 2026-11-22.", param, ctx)
+def _time(text: str) -> datetime:
+    """Every time that mlserve itself prints, and a date alone; UTC where no offset is written."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # An offset may lead out of the years 1 to 9999.
+        raise click.BadParameter(f"{text!r} is not a time such as 2026-11-22T18:30:00Z or 2026-11-22.") from None
 
 
 @click.command()
 @ini_argument
 @click.argument("model")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--since", type=Time(), help="Such as 2026-11-22T18:30:00Z; UTC where no offset is written.")
-@click.option("--until", type=Time())
+@click.option("--since", type=_time, metavar="TIME", help="Such as 2026-11-22T18:30:00Z; UTC without an offset.")
+@click.option("--until", type=_time, metavar="TIME")
 @click.option("--version", type=click.IntRange(1, 2**31 - 1))
 @click.option("--caller")
 @click.option("--reference")
@@ -66,7 +62,7 @@ def _refuse_unknown(application: Application, connection: Connection, model: str
     names = {*application.settings.model_names, *(row["name"] for row in service.models(connection))}
     if model not in names:
         near = get_close_matches(model, names, 1)
-        hint = f": did you mean {near[0]}?" if near else "."
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ModelUnknown(f"There is no model {model!r} here{hint}")
 
 

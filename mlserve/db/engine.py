@@ -68,7 +68,7 @@ class Database:
             with self.engine.begin() as connection:
                 connected = True
                 if self.dialect == "sqlite":
-                    # Straight to the driver, because the connection's own events cost more than the insert that follows
+                    # Straight to the driver: the connection's own events cost more than the insert that follows.
                     connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
                 yield connection
         except (self.engine.dialect.loaded_dbapi.OperationalError, DBAPIError, PoolTimeout) as error:

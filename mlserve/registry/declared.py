@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest, pack, read_metrics, read_sidecar
+from mlserve.db.failures import reason_of
 from mlserve.errors import BundleError, ConfigurationError, DatabaseUnavailable, SignatureError
 from mlserve.inference import LiveModel, ModelFamily
 from mlserve.inference.loaded import load_version
@@ -108,7 +109,7 @@ def _register(application: Application, snapshot: Snapshot, name: str, manifest:
         known = snapshot.number(name, manifest.digest)
         if known is None:
             raise ConfigurationError(
-                f"The database of mlserve.database.url cannot be reached ({error}), and this host has never "
+                f"The database of mlserve.database.url cannot be reached ({reason_of(error)}), and this host has never "
                 f"served this bundle of model {name}: start the database."
             ) from error
         log.warning("registry_stale", extra={"fields": {"model": name, "version": known, "since": snapshot.written_at}})

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from mlserve.db.insert import insert_into
 from mlserve.registry.tables import models as models_table
 from mlserve.registry.tables import versions as versions_table
 
@@ -28,8 +28,8 @@ def register(connection: Connection, model: str, manifest: Packaged) -> int:
     Needs a write transaction. Of two processes that register at once, the second waits for the first.
     """
     now = datetime.now(UTC)
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(models_table).values(name=model, created_at=now).on_conflict_do_nothing())
+    new_model = insert_into(models_table, connection.dialect.name).values(name=model, created_at=now)
+    connection.execute(new_model.on_conflict_do_nothing())
     connection.execute(select(models_table.c.name).where(models_table.c.name == model).with_for_update())
     number = number_of(connection, model, manifest.digest)
     if number is not None:

@@ -411,7 +411,7 @@ def test_a_model_that_has_made_no_predictions_is_told_from_one_that_is_not_there
     run("db upgrade", ini)
     assert run("predictions", ini, "line").stderr == "No predictions.\n"
     assert run("predictions", ini, "lime", status=1).stderr == (
-        "Error: There is no model 'lime' here: did you mean line?\n"
+        "Error: There is no model 'lime' here; did you mean 'line'?\n"
     )
     assert run("predictions", ini, "zzz", status=1).stderr == "Error: There is no model 'zzz' here.\n"
 
