@@ -1,6 +1,7 @@
 """A version that is loaded: its predictor with everything derived from its signature, built once."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -29,6 +30,15 @@ class Limits:
     instances: int
     problems: int
     depth: int
+
+    def instances_of(self, signature: Signature) -> int:
+        """The most instances of one prediction of this model.
+
+        A value takes two bytes at least, so no body that spells all of them out has more. But fields that may be absent
+        take none: without this bound, 40 kB of empty objects could become gigabytes of missing values.
+        """
+        values = sum(math.prod(field.shape) for field in signature.inputs)
+        return max(1, min(self.instances, self.body // (2 * max(values, 1))))
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,10 @@ def load_version(
     SignatureError, and leaves no predictor open then.
     """
     decoder = Decoder(
-        signature, max_instances=limits.instances, max_problems=limits.problems, count_fallback=count_fallback
+        signature,
+        max_instances=limits.instances_of(signature),
+        max_problems=limits.problems,
+        count_fallback=count_fallback,
     )
     stored_inputs, output_encoder = StoredInputs(signature), OutputEncoder(signature)
     library = ", ".join(f"{name} {version}" for name, version in sorted(family.libraries().items()))

@@ -5,10 +5,11 @@ The table keeps them as it keeps outputs, an array of one object an instance; ca
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, literal, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from mlserve.db.insert import insert_into
 from mlserve.predictions.tables import actuals
@@ -42,26 +43,32 @@ def put(
     Whether the prediction exists, and whether the values fit it, is checked before: this table has no foreign key,
     because the prediction may still be in the spool.
     """
-    created_at = datetime.now(UTC)
     fixed: dict[str, Any] = {
         "prediction_id": prediction_id,
         "model": model,
         "actuals": _by_instance(values),
         "caller": caller,
         "request_id": request_id,
-        "created_at": created_at,
+        "created_at": datetime.now(UTC),
     }
-    insert = insert_into(actuals, connection.dialect.name)
     while True:
-        columns = [*fixed, "revision"]
-        source = select(*(_typed(name, value) for name, value in fixed.items()), _next_revision(prediction_id))
-        statement = insert.from_select(columns, source).on_conflict_do_nothing(
-            index_elements=["prediction_id", "revision"]
-        )
-        revision = connection.scalar(statement.returning(actuals.c.revision))
+        revision = connection.scalar(_insert_next(connection.dialect.name), fixed)
         if revision is not None:
             return _revision({**fixed, "revision": revision})
         # Somebody else took this number between our reading and our writing; their row is visible now.
+
+
+@lru_cache
+def _insert_next(dialect: str) -> Any:
+    """The insert of the next revision, built once: building it costs several times what running it does."""
+    names = [column.name for column in actuals.columns if column.name != "revision"]
+    # The type is said in SQL too: PostgreSQL takes an untyped value in a SELECT for text.
+    values = {name: bindparam(name, type_=actuals.c[name].type).cast(actuals.c[name].type) for name in names}
+    last = select(func.max(actuals.c.revision)).where(actuals.c.prediction_id == values["prediction_id"])
+    source = select(*values.values(), func.coalesce(last.scalar_subquery(), 0) + 1)
+    insert = insert_into(actuals, dialect).from_select([*names, "revision"], source)
+    new = insert.on_conflict_do_nothing(index_elements=["prediction_id", "revision"])
+    return new.returning(actuals.c.revision)
 
 
 def current(connection: Connection, prediction_id: str) -> Revision | None:
@@ -89,14 +96,3 @@ def _revision(row: Mapping[str, Any]) -> Revision:
 def _by_instance(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """One object an instance. Raises ValueError for lists of unequal length."""
     return [dict(zip(values, instance, strict=True)) for instance in zip(*values.values(), strict=True)]
-
-
-def _typed(name: str, value: Any) -> ColumnElement[Any]:
-    """A literal with the column's type said in SQL too: PostgreSQL takes an untyped one in a SELECT for text."""
-    column = actuals.c[name]
-    return literal(value, column.type).cast(column.type)
-
-
-def _next_revision(prediction_id: str) -> ColumnElement[int]:
-    last = select(func.max(actuals.c.revision)).where(actuals.c.prediction_id == prediction_id).scalar_subquery()
-    return func.coalesce(last, 0) + 1

@@ -49,19 +49,21 @@ class Delivery:
         Raises DatabaseUnavailable or OSError; then nothing has moved.
         """
         with self._database.write() as connection:
-            place = lock_place(connection, segment.name)
+            locked = place = lock_place(connection, segment.name)
             if place.finished_at is not None:
                 return 0, False
+            if file.is_shorter_than(place.position):
+                place = self._start_again(segment, file, place)
             stretch = file.read(place.position, self._batch, _MOST_BYTES)
             parcels, aside = self._unpack(segment, place.position, stretch.payloads)
             aside += self._deliver(connection, segment, parcels)
             end = stretch.end
-            if stretch.stuck and file.complete:
+            if stretch.stuck:
                 end = self._skip_damage(segment, file, end)
             finished = file.complete and end >= file.size
             moved = len(stretch.payloads)
             new = Place(end, place.records + moved - aside, place.set_aside + aside, now() if finished else None)
-            if new != place:
+            if new != locked:
                 move_place(connection, segment.name, new)
         self._counters.add("records_shipped", moved - aside)
         self._counters.add("records_set_aside", aside)
@@ -118,10 +120,12 @@ class Delivery:
         return 0
 
     def _skip_damage(self, segment: Segment, file: SegmentFile, start: int) -> int:
-        """Where to go on in a segment whose writer is gone, when the bytes at `start` are no whole record."""
-        end = file.next_whole(start)
+        """Where to go on when the bytes at `start` are no whole record; `start` itself if the rest of it may come."""
+        end = file.resume(start)
+        if end is None:
+            return start
         fields = {"segment": segment.name, "position": start, "bytes": end - start}
-        if end == file.size:
+        if end == file.size and not file.is_all_there(start):
             # The writer was killed while it wrote this; nobody was answered for it.
             log.info("spool_torn_record", extra={"fields": fields})
             return end
@@ -129,6 +133,15 @@ class Delivery:
         self._counters.add("spool_damaged")
         set_aside(self._folder, segment.name, start, file.bytes_between(start, end), "damaged on disk")
         return end
+
+    def _start_again(self, segment: Segment, file: SegmentFile, place: Place) -> Place:
+        """The beginning of a segment that somebody cut below its place: what its writer appends from now on stands
+        before that place, and would never be shipped. What is shipped twice is ignored for its id.
+        """
+        fields = {"segment": segment.name, "position": file.size, "bytes": place.position - file.size}
+        log.error("spool_damaged", extra={"fields": fields})
+        self._counters.add("spool_damaged")
+        return Place()
 
     def _set_aside(self, segment: Segment, position: int, payload: bytes, reason: str) -> None:
         name = set_aside(self._folder, segment.name, position, payload, reason)

@@ -33,6 +33,9 @@ class PredictionLog(Protocol):
         Raises IdempotencyKeyReused if the key came before with another body, DatabaseUnavailable, LogUnavailable.
         """
 
+    def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
+        """The record that holds an idempotency key. Raises IdempotencyKeyReused if its body was another one."""
+
     def find(self, prediction_id: str) -> PredictionRecord | None:
         """The prediction of that id, also one that was just answered. Raises DatabaseUnavailable."""
 
@@ -49,16 +52,24 @@ class SqlLog:
     """Way `sql`: one insert, committed before the answer.
 
     With `answer_unkept`, a prediction that cannot be kept is counted as `log_drops` instead of refused. `folder` is the
-    spool of a time when the way was another; what is not shipped of it is found too.
+    spool of a time when the way was another; what is not shipped of it is found too. `gauge` is for a process that
+    ships nothing itself: then what is left there is shown here.
     """
 
     def __init__(
-        self, database: Database, *, folder: Path | None = None, answer_unkept: bool = False, counters: Counters
+        self,
+        database: Database,
+        *,
+        folder: Path | None = None,
+        answer_unkept: bool = False,
+        counters: Counters,
+        gauge: SpoolGauge | None = None,
     ) -> None:
         self._database = database
         self._folder = folder
         self._answer_unkept = answer_unkept
         self._counters = counters
+        self._gauge = gauge
         self._insert = insert_new(database, ["id"])
         self._insert_keyed = insert_new(database, ["caller", "model", "idempotency_key"])
 
@@ -85,9 +96,14 @@ class SqlLog:
                     return record
                 kept = store.get_keyed(connection, record.caller, record.model, key)
             if kept is not None:
-                return _same_body(kept, record)
+                return _same_body(kept, record.body_digest)
             # The other record was purged between the two statements, so that now the key is free.
         raise LogUnavailable("The prediction's idempotency key was taken and freed again and again.", retry_after=1)
+
+    def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
+        with self._database.read() as connection:
+            kept = store.get_keyed(connection, caller, model, key)
+        return None if kept is None else _same_body(kept, body_digest)
 
     def find(self, prediction_id: str) -> PredictionRecord | None:
         return lookup.find(self._database, self._folder, prediction_id)
@@ -96,10 +112,13 @@ class SqlLog:
         return lookup.known(self._database, self._folder, ids)
 
     def state(self) -> dict[str, Any]:
-        return {"way": "sql"}
+        return {"way": "sql"} | self._backlog()
 
     def close(self) -> None:
         """Nothing to close: the database belongs to the application."""
+
+    def _backlog(self) -> dict[str, Any]:
+        return self._gauge.read().as_dict() if self._gauge else {}
 
     def _store(self, record: PredictionRecord) -> None:
         with self._database.write() as connection:
@@ -150,6 +169,9 @@ class SpoolLog:
     def keep_once(self, record: PredictionRecord) -> PredictionRecord:
         return self._sql.keep_once(record)
 
+    def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
+        return self._sql.keyed(caller, model, key, body_digest)
+
     def find(self, prediction_id: str) -> PredictionRecord | None:
         return self._sql.find(prediction_id)
 
@@ -176,7 +198,7 @@ class NullLog(SqlLog):
         """Nothing is kept, and nothing can fail."""
 
     def state(self) -> dict[str, Any]:
-        return {"way": "off"}
+        return {"way": "off"} | self._backlog()
 
 
 def open_log(
@@ -192,15 +214,15 @@ def open_log(
     """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
     if way != "process":
         kind = NullLog if way == "off" else SqlLog
-        return kind(database, folder=folder, answer_unkept=answer_unkept, counters=counters)
+        return kind(database, folder=folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
     writer = SpoolWriter(folder, segment_size)
     return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
 
 
-def _same_body(kept: PredictionRecord, record: PredictionRecord) -> PredictionRecord:
-    if kept.body_digest != record.body_digest:
+def _same_body(kept: PredictionRecord, body_digest: str | None) -> PredictionRecord:
+    if kept.body_digest != body_digest:
         raise IdempotencyKeyReused(
-            f"The Idempotency-Key {record.idempotency_key!r} came before with another body;"
+            f"The Idempotency-Key {kept.idempotency_key!r} came before with another body;"
             " use a new key for a new request."
         )
     return kept

@@ -10,15 +10,18 @@ from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.query import read_query
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource, Resource
-from mlserve.errors import Invalid, PredictionUnknown, Problem, Unreadable
+from mlserve.errors import DatabaseUnavailable, Invalid, PredictionUnknown, Problem, Unreadable
 from mlserve.predictions import actuals, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.reports import BulkItem
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.signature.faults import got
 
+# How many reports one transaction stores: predictions wait for the same lock.
+BULK = 250
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -90,13 +93,26 @@ class BulkActualsResource(Resource):
         """Store every report that fits its prediction; say of each other one why it does not."""
         model = self.context.model.name
         items = self.request.mlserve.reports.read_bulk(model, json_body(self.request), self.request.serving.log.known)
-        with self.request.mlserve.database.write() as connection:
-            for item in items:
-                if item.values is not None:
-                    item.answer = {"stored": True, **_put(self.request, connection, item.id, model, item.values)}
+        fitting = [item for item in items if item.values is not None]
+        for start in range(0, len(fitting), BULK):
+            try:
+                self._store(model, fitting[start : start + BULK])
+            except DatabaseUnavailable as error:
+                if start == 0:
+                    raise
+                # What was stored before stays so, and its reports are not to be sent again.
+                for item in fitting[start:]:
+                    item.answer = {"stored": False, "code": error.code}
+                break
         answers = [{"id": item.id, **item.answer} for item in items]
         stored = sum(answer["stored"] for answer in answers)
         return {"stored": stored, "refused": len(answers) - stored, "results": answers}
+
+    def _store(self, model: str, items: list[BulkItem]) -> None:
+        with self.request.mlserve.database.write() as connection:
+            for item in items:
+                stored = _put(self.request, connection, item.id, model, item.values or {})
+                item.answer = {"stored": True, **stored}
 
 
 def _put(

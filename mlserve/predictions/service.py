@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,12 +55,20 @@ class PredictionService:
         idempotency key, IdempotencyKeyReused. With a key that came before, the record is the stored one.
         """
         started = time.perf_counter_ns()
+        key = asked.idempotency_key
+        if key is not None:
+            # Looked up before the body is read: the key and the body are all that counts, even where a newer version
+            # would refuse the instances now.
+            asked = replace(asked, body_digest=hashlib.sha256(body).hexdigest())
+            kept = self.log.keyed(asked.caller, loaded.lineage.model, key, asked.body_digest)
+            if kept is not None:
+                return Answered(kept, replayed=True)
         envelope, problems = read_envelope(body, self.limits.depth, self.limits.problems)
         if problems:
             raise self._all_problems(loaded, envelope, problems, body)
         batch = self.decode(loaded, envelope, body)
-        if envelope.reference is not None or asked.idempotency_key is not None:
-            asked = _with(asked, envelope.reference, body)
+        if envelope.reference is not None:
+            asked = replace(asked, reference=envelope.reference)
         return self.serve(loaded, batch, asked, started)
 
     def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int | None = None) -> Answered:
@@ -150,8 +158,3 @@ def answer_json(record: PredictionRecord) -> bytes:
 
 def _raw(value: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
     return None if value is msgspec.UNSET else bytes(value)
-
-
-def _with(asked: Asked, reference: str | None, body: bytes) -> Asked:
-    digest = None if asked.idempotency_key is None else hashlib.sha256(body).hexdigest()
-    return Asked(asked.alias, asked.asked, asked.caller, reference, asked.request_id, asked.idempotency_key, digest)

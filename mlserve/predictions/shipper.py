@@ -11,6 +11,7 @@ from mlserve.db.engine import Database
 from mlserve.db.failures import reason_of
 from mlserve.errors import MlserveError
 from mlserve.observability.counters import Counters
+from mlserve.observability.health import Degraded
 from mlserve.predictions.delivery import Delivery
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
@@ -93,8 +94,15 @@ class Shipper:
         return left.backlog_records
 
     def state(self) -> dict[str, Any]:
-        """Backlog, lag and the number of records set aside, whoever ships; this one's election and last error."""
-        return self._gauge.read().as_dict() | {"elected": self._elected, "last_error": self._last_error}
+        """Backlog, lag and the number of records set aside, whoever ships; this one's election and last error.
+
+        Raises Degraded with the same while its passes fail: predictions are answered and kept, but nobody ships them.
+        """
+        state = self._gauge.read().as_dict() | {"elected": self._elected, "last_error": self._last_error}
+        # Whoever waits for its turn makes no error; one without the lock means that the lock cannot even be asked for.
+        if state["last_error"] is not None:
+            raise Degraded(state)
+        return state
 
     def _run(self) -> None:
         pause = self._interval
@@ -147,8 +155,9 @@ class Shipper:
             return 0
         moved = 0
         with file:
-            # A writer that is alive and has written nothing new is the usual case.
-            more = file.complete or file.size > place.position
+            # A writer that is alive and has written nothing new is the usual case. Fewer bytes than were shipped are
+            # damage, which the delivery sees to.
+            more = file.complete or file.size != place.position
             while more and self._may_go_on():
                 records, more = self._delivery.ship(segment, file)
                 moved += records

@@ -54,3 +54,15 @@ def test_a_key_of_many_threads_at_once_is_one_prediction(app: Served) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b"])
 def test_a_key_that_is_no_key_is_400(app: Served, key: str) -> None:
     assert send(app, key, status=400).json["code"] == "unreadable"
+
+
+def test_a_retry_after_a_new_version_gets_the_answer_of_then(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    with serving(settings) as app:
+        first = send(app, "order-7")
+    linear_model(tmp_path, z=1.0)  # Another file and another signature under the same name.
+    with serving(settings) as app:
+        assert app.get("/api/v1/models/line").json["version"] == 2
+        second = send(app, "order-7")
+        assert second.json == first.json
+        assert second.headers["Idempotency-Replayed"] == "true"

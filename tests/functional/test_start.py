@@ -55,7 +55,7 @@ def sentence_of(status: int, said: str) -> str:
     """The one sentence with which a start has ended."""
     assert status != 0
     assert "Traceback" not in said
-    lines = said.strip().splitlines()
+    lines = [line for line in said.strip().splitlines() if not line.startswith("WARNING:mlserve.")]  # a log event
     assert len(lines) == 1, said
     assert lines[0].startswith("mlserve cannot start: ")
     assert lines[0].rstrip().endswith((".", "?", ")")), lines[0]

@@ -43,8 +43,8 @@ class SpoolGauge:
         self._lock = Lock()
         # For display only, while the database is down; the shipper itself believes nothing but SQL.
         self._places: dict[str, Place] | None = None
-        # By segment: a position, and how many records stand before it.
-        self._counted: dict[str, tuple[int, int]] = {}
+        # By segment: the place it was counted from, how far, and how many records stand before that.
+        self._counted: dict[str, tuple[int, int, int]] = {}
 
     def read(self) -> Backlog:
         with self._lock:
@@ -63,7 +63,10 @@ class SpoolGauge:
         oldest = time()
         for segment in segments:
             place = known.get(segment.name, Place())
-            if place.finished_at is None and segment.size() > place.position:
+            if place.finished_at is None and segment.size() != place.position:
+                if segment.size() < place.position:
+                    # Somebody cut it below its place; the shipper will start again at its beginning.
+                    place = Place()
                 waiting, ends, made = self._waiting(segment, place)
                 records, size, oldest = records + waiting, size + ends - place.position, min(oldest, made)
         self._forget(segments)
@@ -73,25 +76,26 @@ class SpoolGauge:
 
     def _waiting(self, segment: Segment, place: Place) -> tuple[int, int, float]:
         """Records behind the place, where the last of them ends, and when the first was made (seconds since 1970)."""
-        position, before = self._counted.get(segment.name, (place.position, place.records + place.set_aside))
-        if position < place.position:
+        start, position, before = self._counted.get(segment.name, (0, 0, 0))
+        if position < place.position or start > place.position:
+            # Nothing was counted yet, the shipper was faster, or the segment was cut and is shipped again.
             position, before = place.position, place.records + place.set_aside
         try:
             with SegmentFile.open(segment) as file:
                 more, end = file.count(position, file.size)
-                first = file.read(place.position, records=1, size=1).payloads
+                first = next(file.payloads(place.position), None)
         except FileNotFoundError:
             return 0, place.position, time()
-        self._counted[segment.name] = (end, before + more)
+        self._counted[segment.name] = (place.position, end, before + more)
         waiting = before + more - place.records - place.set_aside
-        return waiting, end, _made(first[0]) if first else time()
+        return waiting, end, _made(first) if first is not None else time()
 
     def _forget(self, segments: list[Segment]) -> None:
         names = {segment.name for segment in segments}
         self._counted = _only(self._counted, names)
 
 
-def _only(counted: Mapping[str, tuple[int, int]], names: set[str]) -> dict[str, tuple[int, int]]:
+def _only(counted: Mapping[str, tuple[int, int, int]], names: set[str]) -> dict[str, tuple[int, int, int]]:
     return {name: value for name, value in counted.items() if name in names}
 
 

@@ -80,6 +80,37 @@ class SegmentFile:
                 break
         return stretch
 
+    def payloads(self, position: int) -> Iterator[bytes]:
+        """All whole payloads from `position` on."""
+        start: int | None = position
+        while start is not None:
+            stretch = self.read(start, records=1000, size=_CHUNK)
+            yield from stretch.payloads
+            if stretch.payloads:
+                start = stretch.end
+            else:
+                start = self.resume(start) if stretch.stuck else None
+
+    def resume(self, position: int) -> int | None:
+        """Where reading goes on when the bytes at `position` are no whole frame; None if the rest of it may come.
+
+        A writer writes one frame after the other. So what is followed by a whole frame is damaged, even while the
+        writer lives; but the last one may be half seen, and is only given up once the writer is gone.
+        """
+        end = self.next_whole(position)
+        return end if self.complete or end < self.size else None
+
+    def is_all_there(self, position: int) -> bool:
+        """Whether the file holds all bytes of the frame at `position`, by its header: then it was not torn."""
+        length = length_at(header := self.bytes_between(position, position + HEADER_SIZE), 0)
+        return len(header) == HEADER_SIZE and (length is None or position + length <= self.size)
+
+    def is_shorter_than(self, position: int) -> bool:
+        """Whether the file ends before `position` now: its size of before may be older than the position."""
+        size = os.fstat(self._descriptor).st_size
+        self.size = min(self.size, size)
+        return size < position
+
     def next_whole(self, position: int) -> int:
         """Where the first whole frame behind `position` begins; the segment's size if there is none."""
         data = os.pread(self._descriptor, self.size - position, position)
@@ -91,18 +122,24 @@ class SegmentFile:
         return self.size
 
     def count(self, position: int, end: int) -> tuple[int, int]:
-        """How many frames stand between two positions, by their headers alone, and where the last of them ends."""
-        records = 0
+        """How many whole frames stand between two positions, damage left out, and where the last of them ends."""
+        records, last = 0, position
         while position < end:
-            data = os.pread(self._descriptor, min(_CHUNK, end - position), position)
+            data = self._bytes(position)
             offset = 0
-            while (length := length_at(data, offset)) is not None and position + offset + length <= end:
+            while (payload := payload_at(data, offset)) is not None:
+                length = HEADER_SIZE + len(payload)
+                if position + offset + length > end:
+                    return records, last
                 offset += length
                 records += 1
-            if not offset:
+            if offset:
+                position = last = position + offset
+            elif (beyond := self.resume(position)) is None:
                 break
-            position += offset
-        return records, position
+            else:
+                position = beyond
+        return records, last
 
     def bytes_between(self, start: int, end: int) -> bytes:
         return os.pread(self._descriptor, end - start, start)
@@ -135,8 +172,8 @@ class SegmentFile:
 def find(folder: Path, head: bytes, positions: Mapping[str, int]) -> bytes | None:
     """The payload that begins with `head` among those not yet shipped: behind each segment's position, or 0."""
     for segment in reversed(segments(folder)):
-        position = positions.get(segment.name, 0)
-        if segment.size() <= position:
+        position = _unshipped_from(segment, positions)
+        if position is None:
             continue
         try:
             with SegmentFile.open(segment) as file:
@@ -149,18 +186,27 @@ def find(folder: Path, head: bytes, positions: Mapping[str, int]) -> bytes | Non
 
 
 def unshipped(folder: Path, positions: Mapping[str, int]) -> Iterator[bytes]:
-    """All whole payloads behind the positions, oldest segment first."""
+    """All whole payloads behind the positions, oldest segment first, damage left out as `find` and the shipper do."""
     for segment in segments(folder):
-        position = positions.get(segment.name, 0)
-        if segment.size() <= position:
+        position = _unshipped_from(segment, positions)
+        if position is None:
             continue
         try:
             with SegmentFile.open(segment) as file:
-                while (stretch := file.read(position, records=1000, size=_CHUNK)).payloads:
-                    yield from stretch.payloads
-                    position = stretch.end
+                yield from file.payloads(position)
         except FileNotFoundError:
             continue
+
+
+def _unshipped_from(segment: Segment, positions: Mapping[str, int]) -> int | None:
+    """Where the part of a segment begins that is not shipped; None if there is none.
+
+    One that was cut below its position is shipped again from its beginning.
+    """
+    position, size = positions.get(segment.name, 0), segment.size()
+    if size == position:
+        return None
+    return position if size > position else 0
 
 
 def sweep(folder: Path) -> None:

@@ -93,12 +93,27 @@ class SpoolWriter:
     def _append(self, data: bytes) -> None:
         if self._descriptor is None or self._size >= self._segment_size or self._owner != os.getpid():
             self._begin()
-        if self._write(data):
+        if self._write(data) and self._has_name():
             return
-        # The disk took a part of it. Whatever the reason, the next attempt is at the beginning of a fresh segment.
+        # The disk took a part of it, or the segment was removed. The next attempt begins a fresh one either way.
         self._begin()
         if not self._write(data):
             raise OSError(0, "the disk takes only part of a record")
+        if not self._has_name():
+            raise OSError(0, "its files are removed as soon as they are made")
+
+    def _has_name(self) -> bool:
+        """Whether others can still find the segment. Asked after the write, so that no answer relies on a file that
+        was removed before it: a descriptor of a removed file takes every write, and nobody can read them.
+        """
+        descriptor = self._descriptor
+        assert descriptor is not None
+        if os.fstat(descriptor).st_nlink:
+            return True
+        # What was in it and not shipped yet is lost: only the one record at hand can be written again.
+        fields = {"folder": str(self._folder), "bytes": self._size}
+        log.error("spool_removed", extra={"fields": fields})
+        return False
 
     def _write(self, data: bytes) -> bool:
         """Whether all of it was written; of a part, nothing is left."""

@@ -103,6 +103,14 @@ def test_what_is_derived_from_the_signature_holds_the_limits() -> None:
     assert version.output_encoder.encode(version.predict(BATCH), 1) == (b'[{"value":3.0}]', [])
 
 
+def test_wide_models_take_no_more_instances_than_a_body_can_spell_out() -> None:
+    limits = Limits(body=10_000, instances=100, problems=1, depth=9)
+    assert limits.instances_of(Signature((Field("a", "int32"),), ())) == 100
+    wide = Signature((Field("a", "float32", (50, 2), required=False, nullable=True),), ())
+    assert limits.instances_of(wide) == 50
+    assert limits.instances_of(Signature((Field("a", "float32", (99, 999)),), ())) == 1
+
+
 def test_a_failure_of_the_family_keeps_its_cause_for_the_log() -> None:
     cause = ZeroDivisionError("secret")
     with pytest.raises(PredictionFailed) as failed:

@@ -40,6 +40,9 @@ class ListLog(NullLog):
         self.once.append(record)
         return self.once[0]
 
+    def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
+        return next(iter(self.once), None)
+
 
 @pytest.fixture
 def log() -> ListLog:

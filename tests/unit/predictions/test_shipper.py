@@ -18,6 +18,7 @@ from mlserve.db.engine import Database, open_database
 from mlserve.db.failures import reason_of
 from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.counters import Counters
+from mlserve.observability.health import Degraded
 from mlserve.predictions.record import encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
@@ -269,9 +270,17 @@ def test_its_state_names_the_kind_of_a_failure_and_the_log_the_reason(
     one = shipper(tmp_path / "spool", nowhere)
     spool(tmp_path / "spool", [record()])
     assert not one._attempt()
-    assert one.state()["last_error"] == "database_unavailable"
+    with pytest.raises(Degraded) as degraded:
+        one.state()
+    shown = degraded.value.args[0]
+    assert (shown["elected"], shown["last_error"], shown["backlog_records"]) == (True, "database_unavailable", 1)
     (told,) = [found for found in caplog.records if found.getMessage() == "shipping_failed"]
     assert "cannot be made" in vars(told)["fields"]["reason"]
+    # Once a pass goes through, it is well again.
+    (tmp_path / "file").unlink()
+    migrate.upgrade(f"sqlite:///{tmp_path}/file/mlserve.db")
+    assert one._attempt()
+    assert one.state()["last_error"] is None
     nowhere.close()
 
 
@@ -330,7 +339,7 @@ def test_a_database_that_goes_and_comes_back_costs_no_record(tmp_path: Path) -> 
         append(200)
         server.stop()
         append(200)
-        assert one.state()["backlog_records"] >= 200
+        assert one._gauge.read().backlog_records >= 200
         with pytest.raises(DatabaseUnavailable):
             one.run_once()
         server.ensure_postgres_running()
