@@ -232,10 +232,9 @@ def test_a_query_made_to_cost_much_costs_little(app: Served) -> None:
     assert len(send(app, "GET", "/api/v1/models/line/predictions", query="a" * 200_000).body) < 2_000
 
 
-def test_a_bulk_report_of_bad_items_lists_problems_up_to_the_limit_of_one_answer(
-    app: Served, made: dict[str, str]
-) -> None:
-    item = {"id": made["line"].rpartition("/")[2], "actuals": {"value": ["x"] * 20}}
+def test_a_bulk_report_of_bad_items_lists_problems_up_to_the_limit_of_one_answer(app: Served) -> None:
+    made = app.predict("line", [[1, 2]] * 20).json["id"]
+    item = {"id": made, "actuals": {"value": ["x"] * 20}}
     answer = json.loads(
         send(app, "POST", "/api/v1/models/line/actuals", msgspec.json.encode({"actuals": [item] * 20})).body
     )
