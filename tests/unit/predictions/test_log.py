@@ -20,7 +20,7 @@ from mlserve.predictions.record import PredictionRecord, encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.tables import predictions
-from tests.unit.predictions.factories import new_id, record, shipper
+from tests.unit.predictions.factories import new_id, record, shipper, spool
 
 
 @pytest.fixture(params=["sql", "process"])
@@ -200,6 +200,17 @@ def test_where_nothing_is_shipped_the_log_shows_what_waits(tmp_path: Path, datab
     log.keep(record())
     state = log.state()
     assert (state["way"], state["backlog_records"], state["known"]) == ("process", 1, True)
+    log.close()
+
+
+@pytest.mark.parametrize("way", ["sql", "off"])
+def test_what_another_way_left_in_the_spool_is_shown_where_nothing_is_shipped(
+    tmp_path: Path, database: Database, way: str
+) -> None:
+    spool(tmp_path, [record(), record()])
+    log = open_log(way, database, tmp_path, counters=Counters(), gauge=SpoolGauge(tmp_path, database))
+    state = log.state()
+    assert (state["way"], state["backlog_records"], state["known"]) == (way, 2, True)
     log.close()
 
 

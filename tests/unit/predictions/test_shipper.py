@@ -111,6 +111,71 @@ def test_damage_in_the_middle_is_set_aside_and_the_rest_shipped(tmp_path: Path, 
     assert counters.read()["spool_damaged"] == 1
 
 
+def test_damage_in_the_segment_of_a_living_writer_stops_nothing(
+    tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    records, counters = [record() for _ in range(3)], Counters()
+    writer, one = SpoolWriter(tmp_path, 1 << 20), shipper(tmp_path, database, counters)
+    frames = [frame(encode(made)) for made in records]
+    for made in records[:2]:
+        writer.append(encode(made))
+    (segment,) = reader.segments(tmp_path)
+    with segment.path.open("r+b") as file:
+        file.seek(len(frames[0]) + 15)
+        file.write(b"\0")
+    # As long as it is the last, it may be a record that is being written.
+    assert [one.run_once() for _ in range(2)] == [1, 0]
+    assert set_aside_names(tmp_path) == []
+    writer.append(encode(records[2]))
+    assert one.run_once() == 1
+    assert one.run_once() == 0
+    assert stored_ids(database) == [records[0].id, records[2].id]
+    assert len(set_aside_names(tmp_path)) == counters.read()["spool_damaged"] == 1
+    (told,) = [found for found in caplog.records if found.getMessage() == "spool_damaged"]
+    assert vars(told)["fields"] == {"segment": segment.name, "position": len(frames[0]), "bytes": len(frames[1])}
+    writer.close()
+
+
+def test_a_last_record_that_is_all_there_and_wrong_was_damaged_not_torn(tmp_path: Path, database: Database) -> None:
+    """Somebody may have been answered for it, unlike for one whose end was never written."""
+    spool(tmp_path, [record()])
+    (segment,) = reader.segments(tmp_path)
+    with segment.path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\0")
+    counters = Counters()
+    shipper(tmp_path, database, counters).run_once()
+    assert len(set_aside_names(tmp_path)) == counters.read()["spool_damaged"] == 1
+    assert place_of(tmp_path, database).finished_at is not None
+
+
+def test_a_segment_cut_below_its_place_is_shipped_from_its_beginning(
+    tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    records, counters = [record() for _ in range(4)], Counters()
+    writer, one = SpoolWriter(tmp_path, 1 << 20), shipper(tmp_path, database, counters)
+    for made in records[:3]:
+        writer.append(encode(made))
+    assert one.run_once() == 3
+    (segment,) = reader.segments(tmp_path)
+    shipped, left = segment.size(), len(frame(encode(records[0])))
+    os.truncate(segment.path, left)
+    writer.append(encode(records[3]))
+    assert one.run_once() == 2
+    assert one.run_once() == 0
+    assert stored_ids(database) == [made.id for made in records]
+    place = place_of(tmp_path, database)
+    assert (place.position, place.records) == (segment.size(), 2)
+    assert counters.read()["spool_damaged"] == 1
+    (told,) = [found for found in caplog.records if found.getMessage() == "spool_damaged"]
+    cut = {"position": segment.size(), "bytes": shipped - segment.size()}
+    assert vars(told)["fields"] == {"segment": segment.name} | cut
+    os.truncate(segment.path, 0)
+    assert [one.run_once() for _ in range(3)] == [0, 0, 0]
+    assert counters.read()["spool_damaged"] == 2  # Told once for each time that somebody cuts it.
+    writer.close()
+
+
 def poisoned() -> dict[str, bytes]:
     """By id, records that the database must refuse or that this version cannot read."""
     unreadable, newer, too_big, broken = (record() for _ in range(4))
@@ -277,8 +342,7 @@ def test_its_state_names_the_kind_of_a_failure_and_the_log_the_reason(
     (told,) = [found for found in caplog.records if found.getMessage() == "shipping_failed"]
     assert "cannot be made" in vars(told)["fields"]["reason"]
     # Once a pass goes through, it is well again.
-    (tmp_path / "file").unlink()
-    migrate.upgrade(f"sqlite:///{tmp_path}/file/mlserve.db")
+    one.run_once = lambda: 0  # type: ignore[method-assign]
     assert one._attempt()
     assert one.state()["last_error"] is None
     nowhere.close()

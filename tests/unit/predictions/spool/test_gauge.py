@@ -1,5 +1,6 @@
 """The backlog is counted exactly, cheaply, and still shown while the database is down."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from mlserve.db.engine import Database, open_database
 from mlserve.predictions.record import encode
+from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import Backlog, SpoolGauge
 from mlserve.predictions.spool.set_aside import set_aside
 from mlserve.predictions.spool.writer import SpoolWriter
@@ -85,3 +87,44 @@ def test_without_the_database_the_last_places_are_used(tmp_path: Path, database:
         patch.setattr(gauge, "_database", nowhere)
         assert (gauge.read().backlog_records, gauge.read().known) == (0, True)
     nowhere.close()
+
+
+def damaged(folder: Path, position: int) -> None:
+    (segment,) = reader.segments(folder)
+    with segment.path.open("r+b") as file:
+        file.seek(position)
+        file.write(b"\0")
+
+
+def test_damage_in_a_living_segment_hides_no_backlog_and_leaves_no_phantom(tmp_path: Path, database: Database) -> None:
+    writer, gauge = SpoolWriter(tmp_path, 1 << 20), SpoolGauge(tmp_path, database)
+    first, *others = [record(id="01890a5d-ac96-774b-bcce-b302099a8057"), *(record() for _ in range(3))]
+    lost = record()
+    writer.append(encode(lost))
+    damaged(tmp_path, 20)
+    for one in (first, *others):
+        writer.append(encode(one))
+    seen = gauge.read()
+    assert (seen.backlog_records, seen.lag_seconds > 1e7) == (4, True)
+    shipper(tmp_path, database).run_once()
+    writer.append(encode(record()))
+    assert gauge.read().backlog_records == SpoolGauge(tmp_path, database).read().backlog_records == 1
+    writer.close()
+
+
+def test_a_segment_cut_below_its_place_counts_as_backlog_again(tmp_path: Path, database: Database) -> None:
+    writer, gauge, one = SpoolWriter(tmp_path, 1 << 20), SpoolGauge(tmp_path, database), shipper(tmp_path, database)
+    for _ in range(3):
+        writer.append(encode(record()))
+    one.run_once()
+    writer.append(encode(record()))
+    assert gauge.read().backlog_records == 1
+    (segment,) = reader.segments(tmp_path)
+    os.truncate(segment.path, 0)
+    writer.append(encode(record()))
+    assert gauge.read().backlog_records == SpoolGauge(tmp_path, database).read().backlog_records == 1
+    one.run_once()
+    assert gauge.read() == Backlog()
+    writer.append(encode(record()))
+    assert gauge.read().backlog_records == 1
+    writer.close()

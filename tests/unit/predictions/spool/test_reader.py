@@ -135,3 +135,49 @@ def test_the_sweep_removes_what_a_killed_writer_left_and_nothing_else(tmp_path: 
     reader.sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([held, named.path])
     os.close(descriptor)
+
+
+def test_half_a_record_at_the_end_of_a_living_segment_is_waited_for_and_damage_before_it_is_not(tmp_path: Path) -> None:
+    payloads = [encode(record()) for _ in range(3)]
+    frames = [bytearray(frame(payload)) for payload in payloads]
+    frames[1][20] ^= 255
+    segment = segment_of(tmp_path, b"".join(frames[:2]))
+    descriptor = os.open(segment.path, os.O_WRONLY | os.O_APPEND)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    bad = len(frames[0])
+    # All of the last frame's bytes are there, and wrong: a reader may have come between its pages.
+    with SegmentFile.open(segment) as file:
+        assert (file.complete, file.resume(bad)) == (False, None)
+    os.write(descriptor, frames[2][:-1])
+    with SegmentFile.open(segment) as file:
+        assert file.resume(bad) is None
+    os.write(descriptor, frames[2][-1:])
+    with SegmentFile.open(segment) as file:
+        assert file.resume(bad) == bad + len(frames[1])
+        assert file.count(0, file.size) == (2, file.size)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_whoever_reads_finds_the_same_records_behind_damage(tmp_path: Path, alive: bool) -> None:
+    records = [record() for _ in range(4)]
+    frames = [bytearray(frame(encode(one))) for one in records]
+    frames[1][20] ^= 255
+    segment = segment_of(tmp_path, b"".join(frames))
+    descriptor = os.open(segment.path, os.O_WRONLY | os.O_APPEND)
+    if alive:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    whole = [encode(records[number]) for number in (0, 2, 3)]
+    assert list(reader.unshipped(tmp_path, {})) == whole
+    assert list(reader.unshipped(tmp_path, {segment.name: len(frames[0])})) == whole[1:]
+    found = [reader.find(tmp_path, payload_head(one.id), {}) for one in records]
+    assert found == [whole[0], None, *whole[1:]]
+    os.close(descriptor)
+
+
+def test_a_segment_cut_below_its_position_is_read_from_its_beginning(tmp_path: Path) -> None:
+    one = record()
+    segment = segment_of(tmp_path, frame(encode(one)))
+    positions = {segment.name: segment.size() + 1}
+    assert list(reader.unshipped(tmp_path, positions)) == [encode(one)]
+    assert reader.find(tmp_path, payload_head(one.id), positions) == encode(one)

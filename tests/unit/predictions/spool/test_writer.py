@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -225,4 +226,56 @@ def test_a_check_asks_nothing_of_the_disk_after_an_append_that_went_well(tmp_pat
     (tmp_path / "spool").rename(tmp_path / "elsewhere")
     writer.check()
     assert not (tmp_path / "spool").exists()
+    writer.close()
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_a_segment_removed_under_the_writer_is_noticed_by_the_next_append(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, whole_folder: bool
+) -> None:
+    folder = tmp_path / "spool"
+    writer = SpoolWriter(folder, 1000)
+    writer.append(b"lost")
+    if whole_folder:
+        shutil.rmtree(folder)
+    else:
+        reader.segments(folder)[0].path.unlink()
+    for payload in (b"kept", b"kept too"):
+        writer.append(payload)
+    assert contents(folder) == [b"kept", b"kept too"]
+    (told,) = [found for found in caplog.records if found.getMessage() == "spool_removed"]
+    assert (told.levelname, vars(told)["fields"]) == ("ERROR", {"folder": str(folder), "bytes": 12 + 12})
+    writer.close()
+
+
+def test_a_removed_folder_that_cannot_be_made_again_refuses(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    writer = SpoolWriter(folder, 1000)
+    writer.append(b"lost")
+    shutil.rmtree(folder)
+    folder.touch()
+    with pytest.raises(LogUnavailable):
+        writer.append(b"refused")
+    with pytest.raises(LogUnavailable):
+        writer.check()
+    folder.unlink()
+    writer.append(b"kept")
+    assert contents(folder) == [b"kept"]
+    writer.close()
+
+
+def test_files_that_vanish_as_soon_as_they_are_made_keep_nothing_and_promise_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def removing(descriptor: int, data: bytes) -> int:
+        for segment in reader.segments(tmp_path):
+            segment.path.unlink()
+        return write(descriptor, data)
+
+    writer = SpoolWriter(tmp_path, 1000)
+    monkeypatch.setattr(os, "write", removing)
+    with pytest.raises(LogUnavailable):
+        writer.append(b"x")
     writer.close()
