@@ -16,7 +16,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mlserve.db.breaker import Breaker
 from mlserve.db.failures import LOCKED, UNUSABLE, as_unavailable, unavailable
-from mlserve.db.postgresql import NoAnswer, postgresql_engine
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 
 _QUESTION = text("SELECT 1")
@@ -82,7 +81,7 @@ class Database:
         driver = self.engine.dialect.loaded_dbapi
         failure = unavailable(error) if isinstance(error, driver.OperationalError) else as_unavailable(error)
         if failure is not None:
-            silent = isinstance(getattr(error, "orig", error), NoAnswer)
+            silent = getattr(getattr(error, "orig", error), "silent", False)
             self._breaker.failed(failure, error, lost=silent or (not connected and str(failure) == UNUSABLE))
         return failure
 
@@ -99,7 +98,19 @@ def open_database(url: str, timeout: float = 5.0, *, bounded: bool = True) -> Da
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(parsed, timeout), timeout)
-    return Database(postgresql_engine(parsed, timeout, bounded=bounded), timeout)
+    return Database(_postgresql_engine(parsed, timeout, bounded), timeout)
+
+
+def _postgresql_engine(url: URL, timeout: float, bounded: bool) -> Engine:
+    # The driver is an extra of the installation: who stays with SQLite does without.
+    try:
+        from mlserve.db.postgresql import postgresql_engine
+    except ImportError as error:
+        raise ConfigurationError(
+            "mlserve.database.url is a PostgreSQL, whose driver is not installed: "
+            "pip install 'pyramid-mlserve[postgresql]'."
+        ) from error
+    return postgresql_engine(url, timeout, bounded=bounded)
 
 
 def parse_url(url: str) -> URL:

@@ -16,6 +16,8 @@ _GRACE = 1.0
 class NoAnswer(psycopg.OperationalError):
     """The server's process is stopped, or the network swallows what it says."""
 
+    silent = True  # How the breaker knows it without this module, which needs the driver.
+
 
 class BoundedConnection(psycopg.Connection[Any]):
     """Closes itself when the server is silent for `limit` seconds: libpq knows no such limit, least of all for a socket

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlserve.cli import main
-from tests.factories import linear_model, until
+from tests.factories import linear_model, settings_of, until
 from tests.functional.hostile import flights_model
 
 ROOT = Path(__file__).parents[2]
@@ -304,3 +304,33 @@ def answers(port: int, path: str) -> dict[str, object]:
         return {}
     finally:
         connection.close()
+
+
+WITHOUT_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+"""
+
+
+def run_without_driver(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs code in a process where PostgreSQL's driver, an extra, cannot be imported."""
+    command = [sys.executable, "-c", WITHOUT_DRIVER + code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment(ROOT), timeout=60)
+
+
+def test_sqlite_needs_no_driver_of_postgresql(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    code = f"""
+from tests.factories import serving
+with serving({settings!r}) as app:
+    print(app.predict("line", [[1, 2]]).json["outputs"], "psycopg" in sys.modules and sys.modules["psycopg"])
+"""
+    ran = run_without_driver(code, tmp_path)
+    assert ran.stdout.strip() == "[{'value': 1.0}] None", ran.stderr
+
+
+def test_postgresql_without_its_driver_is_one_sentence(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    settings["mlserve.database.url"] = "postgresql://x@127.0.0.1:1/y"
+    ran = run_without_driver(f"import mlserve as m\nm.main({{}}, **{settings!r})", tmp_path)
+    assert "pip install 'pyramid-mlserve[postgresql]'" in sentence_of(ran.returncode, ran.stderr)
