@@ -12,6 +12,7 @@ from pyramid.urldispatch import Route
 from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.resources import ModelResource
+from mlserve.bundles.manifest import FAMILY_NAME
 from mlserve.errors import ConfigurationError
 from mlserve.inference import ModelFamily
 from mlserve.observability.health import Check
@@ -28,8 +29,6 @@ DIRECTIVES = (
 
 # The core's own checks, which would be replaced in silence.
 CORE_CHECKS = ("database", "models", "shipper", "log")
-
-_FAMILY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # What a bundle's manifest takes.
 
 
 def includeme(config: Configurator) -> None:
@@ -62,7 +61,7 @@ def add_setting(config: Configurator, setting: Setting) -> None:
 def add_model_family(config: Configurator, name: str, factory: Callable[[], ModelFamily]) -> None:
     """Bring a model family: `factory()` gives the ModelFamily that inspects and loads its artefacts."""
     application, plugin = config.registry.mlserve, plugin_of(config)
-    if not _FAMILY_NAME.fullmatch(name):
+    if not FAMILY_NAME.fullmatch(name):
         raise ConfigurationError(
             f"{plugin} brings a family named {name!r}: a family's name has at most 63 characters a-z, 0-9, _ and -, "
             "and begins with a letter."

@@ -14,7 +14,7 @@ from mlserve.signature import Signature
 
 FORMAT: Final = 1
 _CONTENT: Final = {"format", "family", "files", "signature", "baseline", "golden", "metrics"}
-_FAMILY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+FAMILY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_FILES: Final = 1000
 # No separators but "/", no dots alone, nothing hidden, no space: the same name on every file system.
@@ -112,7 +112,7 @@ def _check(content: Any, provenance: Any) -> None:
         raise BundleError(f"The manifest has format {content.get('format')!r}, and this mlserve reads format {FORMAT}.")
     _require(set(content) == _CONTENT, f"content: the keys {', '.join(sorted(_CONTENT))}")
     family = content["family"]
-    _require(isinstance(family, str) and _FAMILY.fullmatch(family) is not None, "family: a name such as xgboost")
+    _require(isinstance(family, str) and FAMILY_NAME.fullmatch(family) is not None, "family: a name such as xgboost")
     _require(content["baseline"] is None, "baseline: null")
     _require(content["golden"] == [], "golden: an empty list")
     _require(isinstance(content["metrics"], Mapping), "metrics: an object")

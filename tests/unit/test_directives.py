@@ -9,8 +9,9 @@ from mlserve_linear import LinearFamily, LinearPredictions
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 
+from mlserve import directives
 from mlserve.bundles import manifest
-from mlserve.directives import _FAMILY_NAME, CORE_CHECKS, DIRECTIVES, plugin_of
+from mlserve.directives import CORE_CHECKS, DIRECTIVES, plugin_of
 from mlserve.errors import ConfigurationError
 from mlserve.settings import Setting
 from mlserve.startup import build
@@ -162,7 +163,7 @@ def test_nothing_is_changed_before_the_commit(config: Configurator) -> None:
 
 @pytest.mark.parametrize("name", ["", "Toy", "a.b", "7up", "a" * 64, "toy\n"])
 def test_a_family_has_a_name_that_a_bundle_can_hold(config: Configurator, name: str) -> None:
-    assert _FAMILY_NAME == manifest._FAMILY
+    assert directives.FAMILY_NAME == manifest.FAMILY_NAME
     with pytest.raises(ConfigurationError, match="a family's name has at most 63 characters"):
         config.add_model_family(name, ToyFamily)
 
