@@ -59,7 +59,9 @@ setup(
         "numpy>=2.0",
         "orjson>=3.11",
         "plaster-pastedeploy>=1.0.1",
+        "prometheus-client>=0.26",
         "pyramid>=2.1",
+        "pyramid_jinja2>=2.10",
         # Python's own SQLite may be older than 3.51.3, which has the WAL-reset fault.
         "pysqlite3>=0.6.1; sys_platform == 'linux'",
         "rfc8785>=0.1.4",

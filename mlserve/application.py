@@ -36,9 +36,9 @@ class Application:
         self.settings = settings
         self.route_prefix = route_prefix
         self.alone = alone  # False: included into somebody else's application
-        prefix = f"/{route_prefix}" if route_prefix else ""
-        self._resources = f"{prefix}/api/v1/"
-        self._health_addresses = (f"{prefix}/health/live", f"{prefix}/health/ready")
+        self._prefix = f"/{route_prefix}" if route_prefix else ""
+        self._addresses: set[str] = set()
+        self._folders: tuple[str, ...] = (f"{self._prefix}/api/v1/",)
         self.plugins: dict[str, Plugin] = {}
         self.families: dict[str, ModelFamily] = {}
         self.plugin_of_family: dict[str, str] = {}
@@ -68,7 +68,15 @@ class Application:
 
     def owns(self, path: str) -> bool:
         """Whether a path lies in the part of the URL space that mlserve answers for."""
-        return self.alone or path.startswith(self._resources) or path in self._health_addresses
+        return self.alone or path.startswith(self._folders) or path in self._addresses
+
+    def own(self, *patterns: str) -> None:
+        """Claim addresses outside `/api/v1`: one by its path, all below a folder by a path that ends in a slash."""
+        for pattern in patterns:
+            if pattern != "/" and pattern.endswith("/"):
+                self._folders = (*self._folders, self._prefix + pattern)
+            else:
+                self._addresses.add(self._prefix + pattern)
 
     def add_family(self, family: ModelFamily, plugin: str) -> None:
         self.families[family.name] = family

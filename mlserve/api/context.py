@@ -2,23 +2,26 @@
 
 from typing import Any
 
-from mlserve.api.negotiation import require_json_accepted
+from mlserve.api.negotiation import JSON, negotiate
 from mlserve.inference import LiveModel
 from mlserve.types import application_of
 
 
 class ApiContext:
-    """The context of every resource under `/api/v1`: the answer is JSON, so the caller must take JSON."""
+    """The context of every resource under `/api/v1`; `media_type` is the one of its offers that the caller takes.
 
-    def __init__(self, request: Any) -> None:
-        require_json_accepted(request.environ)
+    Raises NotAcceptable.
+    """
+
+    def __init__(self, request: Any, offers: tuple[str, ...] = (JSON,)) -> None:
+        self.media_type = negotiate(request.environ, offers)
 
 
 class ModelContext(ApiContext):
     """`model` is the live model of the path. Raises ModelUnknown."""
 
-    def __init__(self, request: Any) -> None:
-        super().__init__(request)
+    def __init__(self, request: Any, offers: tuple[str, ...] = (JSON,)) -> None:
+        super().__init__(request, offers)
         self.model: LiveModel = application_of(request).live.get(request.matchdict["model"])
 
 

@@ -38,7 +38,8 @@ def includeme(config: Configurator) -> None:
 def add_resource(
     config: Configurator, name: str, path: str, resource: type[Resource], *, factory: Any, **route: Any
 ) -> None:
-    """Give a resource class a route of that name, with `factory` making its context."""
+    """Give a resource class a route of that name, with `factory` making its context from the request and the offers."""
+    factory = partial(factory, offers=resource.offers)
     config.add_route(name, path, factory=factory, **route)
     config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
 

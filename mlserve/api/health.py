@@ -13,6 +13,7 @@ WELL = ("ok", "degraded")
 def includeme(config: Configurator) -> None:
     for name, view in (("live", live), ("ready", ready)):
         route = f"health.{name}"
+        config.registry.mlserve.own(f"/health/{name}")
         config.add_route(route, f"/health/{name}")
         config.add_view(view, route_name=route, request_method="GET", renderer="mlserve", require_csrf=False)
         config.add_view(only_read, route_name=route, require_csrf=False)

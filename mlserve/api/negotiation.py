@@ -9,16 +9,22 @@ from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMedia
 JSON = "application/json"
 # Python refuses to read a number of thousands of digits, and no body is that long.
 _LONGEST_LENGTH = 18
-OFFERS = (JSON, "application/problem+json")
+PROBLEM = "application/problem+json"
 
 
-def require_json_accepted(environ: dict[str, Any]) -> None:
-    """Raise NotAcceptable when the `Accept` header rules JSON out."""
+def negotiate(environ: dict[str, Any], offers: tuple[str, ...] = (JSON,)) -> str:
+    """Which of the media types on offer the caller likes best; of equals, the first. Raises NotAcceptable.
+
+    Whoever takes problems only is given the first too: what they read is JSON.
+    """
     accept = environ.get("HTTP_ACCEPT")
-    if accept in (None, "*/*", JSON):
-        return
-    if not create_accept_header(accept).acceptable_offers(OFFERS):
-        raise NotAcceptable(f"The answer is {JSON}, which the Accept header {accept!r} rules out.")
+    if accept in (None, "*/*", offers[0]):
+        return offers[0]
+    accepted = create_accept_header(accept).acceptable_offers((*offers, PROBLEM))
+    if not accepted:
+        raise NotAcceptable(f"The answer is {' or '.join(offers)}, which the Accept header {accept!r} rules out.")
+    best: str = accepted[0][0]
+    return offers[0] if best == PROBLEM else best
 
 
 def require_json_sent(environ: dict[str, Any]) -> None:

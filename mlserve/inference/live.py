@@ -36,10 +36,12 @@ class LiveModels:
     def __init__(self) -> None:
         self._models: dict[str, LiveModel] = {}
         self._writing = threading.Lock()
+        self.revision = 0  # grows with every change: what was derived from the models is good for one revision
 
     def put(self, model: LiveModel) -> None:
         with self._writing:
             self._models = {**self._models, model.name: model}
+            self.revision += 1
 
     def get(self, name: str) -> LiveModel:
         """The model of that name. Raises ModelUnknown."""
@@ -61,6 +63,7 @@ class LiveModels:
         """Forget the models and close every version, waiting `patience` seconds in all for running predictions."""
         with self._writing:
             models, self._models = self._models, {}
+            self.revision += 1
         end = time.monotonic() + patience
         for model in models.values():
             if model.champion is not None:

@@ -165,6 +165,13 @@ CORE: Final[tuple[Setting, ...]] = (
         minimum=1,
     ),
     Setting(
+        "mlserve.limits.explained",
+        "int",
+        "1000",
+        "The most instances that one request may ask to have explained; more is answered 413.",
+        minimum=1,
+    ),
+    Setting(
         "mlserve.limits.problems",
         "int",
         "100",
@@ -178,6 +185,19 @@ CORE: Final[tuple[Setting, ...]] = (
         "The deepest nesting of a JSON body; deeper is answered 400.",
         minimum=4,
         maximum=500,
+    ),
+    Setting(
+        "mlserve.dashboard.enabled",
+        "bool",
+        "true",
+        "Whether there are pages for people beside the API: models, forms, predictions, documentation.",
+    ),
+    Setting(
+        "mlserve.metrics.interval",
+        "duration",
+        "1s",
+        "How often each process writes its metrics down for /metrics, which then tells of all of them.",
+        minimum=0.01,
     ),
     Setting(
         "mlserve.health.interval",

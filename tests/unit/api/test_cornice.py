@@ -34,8 +34,8 @@ class Shelf(Resource):
 
 
 class Context:
-    def __init__(self, request: Any) -> None:
-        pass
+    def __init__(self, request: Any, offers: tuple[str, ...]) -> None:
+        self.offers = offers
 
 
 @pytest.fixture

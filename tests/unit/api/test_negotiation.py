@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlserve.api.negotiation import read_body, require_json_accepted, require_json_sent
+from mlserve.api.negotiation import negotiate, read_body, require_json_sent
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 
@@ -13,17 +13,17 @@ from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMedia
     [None, "*/*", "application/json", "application/*", "text/html, application/json;q=0.1", "application/problem+json"],
 )
 def test_a_caller_who_takes_json_is_served(accept: str | None) -> None:
-    require_json_accepted({} if accept is None else {"HTTP_ACCEPT": accept})
+    negotiate({} if accept is None else {"HTTP_ACCEPT": accept})
 
 
 def test_an_accept_header_that_is_none_is_passed_over() -> None:
-    require_json_accepted({"HTTP_ACCEPT": ";;;\xff"})
+    negotiate({"HTTP_ACCEPT": ";;;\xff"})
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/*;q=0.9", "application/json;q=0", ""])
 def test_a_caller_who_does_not_take_json_is_told(accept: str) -> None:
     with pytest.raises(NotAcceptable, match="application/json"):
-        require_json_accepted({"HTTP_ACCEPT": accept})
+        negotiate({"HTTP_ACCEPT": accept})
 
 
 @pytest.mark.parametrize(
