@@ -9,6 +9,7 @@ PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist=loadfile
 
 DEMO_FOLDER := examples/flight_delay
 DEMO := $(DEMO_FOLDER)/flight-delay.ubj
+PEERS := benchmarks/.venv-peers
 PORT := $(shell sed -n 's/^port *= *\([0-9]*\).*/\1/p' development.ini)
 URL := http://127.0.0.1:$(PORT)
 DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_week":3,"hour":18,"minute":30,"distance":719,"temp":84.0,"humid":61.0}
@@ -17,7 +18,7 @@ DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_wee
 PACKAGING := setup.py pyproject.toml constraints.txt requirements-demo.txt mlserve/_version.py $(wildcard plugins/*/setup.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test check format bench clean
+.PHONY: help serve demo test check format bench cost clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -46,7 +47,10 @@ format: $(VENV)/.installed-dev ## Sort imports, mend what can be mended, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
+bench: $(VENV)/.installed $(PEERS)/.installed $(DEMO) ## Compare with FastAPI on the same work (BENCH_ARGS="--help"); needs wrk
+	@$(BIN)/python -W "ignore:pkg_resources is deprecated" -m benchmarks $(BENCH_ARGS)
+
+cost: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
 	@$(BIN)/python -W "ignore:pkg_resources is deprecated" benchmarks/request_cost.py
 
 clean: ## Remove caches, builds and the demo model; never var/, which holds predictions
@@ -70,6 +74,13 @@ $(VENV)/.installed: $(PACKAGING) requirements.txt $(VENV)/.build-tools
 $(VENV)/.installed-dev: $(PACKAGING) requirements-dev.txt $(VENV)/.build-tools
 	@$(INSTALL) --no-build-isolation --use-pep517 -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
+
+# The peers of the benchmark have an environment of their own, so that no version of theirs touches ours.
+$(PEERS)/.installed: benchmarks/requirements-peers.txt
+	@echo "Installing into $(PEERS) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
 
 # The trainer writes the artefact last, so where it exists its sidecars are whole.
 $(DEMO): $(addprefix $(DEMO_FOLDER)/,train.py flight_data.py sidecar.py scores.py) | $(VENV)/.installed

@@ -59,7 +59,6 @@ setup(
         "numpy>=2.0",
         "orjson>=3.11",
         "plaster-pastedeploy>=1.0.1",
-        "prometheus-client>=0.26",
         "pyramid>=2.1",
         "pyramid_jinja2>=2.10",
         # Python's own SQLite may be older than 3.51.3, which has the WAL-reset fault.
@@ -71,7 +70,13 @@ setup(
         "sqlalchemy>=2.1",
         "waitress>=3.0.2",
     ],
-    extras_require={"postgresql": ["psycopg[binary]>=3.3"]},
+    extras_require={
+        # Pyramid's toolbar, for [app:debug] of development.ini.
+        "debug": ["pyramid_debugtoolbar>=4.12"],
+        "postgresql": ["psycopg[binary]>=3.3"],
+        # What the tests of a plugin need: mlserve.testing.
+        "testing": ["openapi-spec-validator>=0.9", "pytest>=9.0", "webtest>=3.0"],
+    },
     entry_points={
         "paste.app_factory": ["main = mlserve:main"],
         "console_scripts": ["mlserve = mlserve.cli:main"],

@@ -1,4 +1,4 @@
-"""What one request costs inside the process, without a socket: `make bench`.
+"""What one request costs inside the process, without a socket: `make cost`.
 
 Trains a small XGBoost model (30 named float features, 100 trees), builds the real application on it, and times the
 whole WSGI call and its stages: one row a request, CPU time of one thread, so that neighbours disturb less.

@@ -33,7 +33,10 @@ def includeme(config: "Configurator") -> None:
     config.include("mlserve.directives")  # the plugin contract
     config.include("mlserve.plugins")  # the plugins that the INI enables; their routes are tried first
     config.include("mlserve.db.wiring")  # the database and its migrations
+    config.include("mlserve.observability.metrics.wiring")  # /metrics; before what it measures, to stop after it
     config.include("mlserve.predictions.wiring")  # the log, kept predictions and actuals
     config.include("mlserve.registry.wiring")  # models and versions
     config.include("mlserve.api.health")  # is it alive, is it ready
+    config.include("mlserve.api.openapi")  # what every live model takes and answers, in one document
+    config.include("mlserve.dashboard")  # the pages for people
     config.include("mlserve.api.last")  # what answers when no model of any family does

@@ -17,14 +17,23 @@ from mlserve.inference import LiveModels, ModelFamily
 from mlserve.inference.loaded import Limits
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import HealthMonitor
+from mlserve.observability.metrics.measures import Measures
 from mlserve.plugins import Plugin
 from mlserve.settings import Settings
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from mlserve.api.openapi.resources import Documents
     from mlserve.api.resources import ModelResource
+    from mlserve.dashboard.panels import Panel
+    from mlserve.dashboard.static_files import StaticFiles
     from mlserve.db.engine import Database
+    from mlserve.observability.metrics.recorder import Recorder
+    from mlserve.predictions.family_tables import PredictionTable
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
+    from mlserve.registry.past import PastVersions
 
 log = logging.getLogger("mlserve")
 
@@ -44,12 +53,18 @@ class Application:
         self.plugin_of_family: dict[str, str] = {}
         self.model_resources: dict[tuple[str, str], type[ModelResource]] = {}
         self.migrations: list[str] = []
+        self.panels: dict[str, Panel] = {}  # on the pages of models
+        self.prediction_tables: dict[str, PredictionTable] = {}  # by family
         self.counters = Counters()
+        self.metrics = Measures(self.counters)  # anew at each start
         self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
         self.live = LiveModels()
         self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
         self.including: Plugin | None = None  # while the application is put together
         self.stale_since: str | None = None  # when the registry was last seen, while the database is down
+        self.documents: Documents  # exists from the `includeme` on
+        self.static_files: StaticFiles  # exists where there are pages
+        self.templates: Environment  # exists where there are pages
         self._running = False
         self._process: int | None = None  # the process that has started it
         self._locks: dict[int, threading.Lock] = {}  # by process: a fork may copy one that is held, for ever
@@ -57,8 +72,10 @@ class Application:
         self._at_stop: list[Callable[[], object]] = []
         # These exist from `start` on.
         self.database: Database
+        self.recorder: Recorder
         self.serving: PredictionService
         self.reports: ReportReader
+        self.past: PastVersions
 
     @property
     def var(self) -> Path:

@@ -11,11 +11,14 @@ from pyramid.urldispatch import Route
 
 from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
+from mlserve.api.openapi import OF_EACH_MODEL as OPENAPI
 from mlserve.api.resources import ModelResource
 from mlserve.bundles.manifest import FAMILY_NAME
+from mlserve.dashboard.panels import Panel, PanelView
 from mlserve.errors import ConfigurationError
 from mlserve.inference import ModelFamily
 from mlserve.observability.health import Check
+from mlserve.predictions.family_tables import PredictionTable
 from mlserve.predictions.wiring import RESOURCES
 from mlserve.settings import CORE, Setting
 
@@ -24,7 +27,9 @@ DIRECTIVES = (
     "add_model_family",
     "add_model_resource",
     "add_migrations",
+    "add_prediction_table",
     "add_health_check",
+    "add_model_panel",
 )
 
 # The core's own checks, which would be replaced in silence.
@@ -110,6 +115,28 @@ def add_migrations(config: Configurator, location: str) -> None:
     )
 
 
+def add_prediction_table(config: Configurator, family: str, table: PredictionTable) -> None:
+    """Keep the explanations of a family's predictions in a table of the plugin's own, filled by the log's writer.
+
+    The table comes by `add_migrations`, and its primary key has the column `prediction_id`.
+    """
+    application, plugin, name = config.registry.mlserve, plugin_of(config), table.table.name
+    if "prediction_id" not in table.table.primary_key.columns:
+        raise ConfigurationError(f"{plugin} keeps explanations in {name}, whose primary key has no prediction_id.")
+    introspectable = config.introspectable("mlserve prediction tables", family, name, "prediction table")
+    introspectable["table"] = table
+
+    def register() -> None:
+        if family not in application.families:
+            raise ConfigurationError(
+                f"{plugin} brings the table {name} for the family {family!r}, which no enabled plugin brings."
+            )
+        application.prediction_tables[family] = table
+
+    # After the families, in whatever order a plugin calls the directives.
+    config.action(("mlserve prediction table", family), register, order=1, introspectables=(introspectable,))
+
+
 def add_health_check(config: Configurator, name: str, check: Check) -> None:
     """Add a check to `/health/ready`: called in the background; returns a detail, raises when not ready."""
     if name in CORE_CHECKS:
@@ -120,6 +147,21 @@ def add_health_check(config: Configurator, name: str, check: Check) -> None:
         lambda: config.registry.mlserve.health.add(name, check),
         introspectables=(introspectable,),
     )
+
+
+def add_model_panel(
+    config: Configurator, name: str, *, template: str, view: PanelView, family: str | None = None
+) -> None:
+    """Add a panel to the page of each model, or of each of one family.
+
+    `template` is an asset, as renderers take it. `view(request, model)` gives its values for a LiveModel, or None where
+    there is nothing to show.
+    """
+    panel = Panel(name, config.absolute_asset_spec(template), view, family)
+    introspectable = config.introspectable("mlserve panels", name, name, "model panel")
+    introspectable["panel"] = panel
+    panels = config.registry.mlserve.panels
+    config.action(("mlserve panel", name), lambda: panels.update({name: panel}), introspectables=(introspectable,))
 
 
 def plugin_of(config: Configurator) -> str:
@@ -133,7 +175,7 @@ def plugin_of(config: Configurator) -> str:
 
 def _core_resource_behind(name: str) -> str | None:
     """The core's resource whose addresses a model resource of this name would answer, since plugins are asked first."""
-    for route, (suffix, _) in RESOURCES.items():
+    for route, (suffix, _) in {**RESOURCES, **OPENAPI}.items():
         if Route("", f"/{name}").match(re.sub(r"{\w+}", "0", suffix)) is not None:
             return route
     return None

@@ -2,60 +2,28 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from pyramid.config import Configurator
-from webtest import TestApp
+from mlserve import testing
+from mlserve.testing import Served, serving
 
-from mlserve.application import Application
-from mlserve.startup import build
+__all__ = ["Served", "linear_model", "serving", "settings_of", "until"]
 
 
-class Served(TestApp):
-    """A started application with WebTest's client in front of it."""
-
-    def __init__(self, wsgi: Any, application: Application) -> None:
-        super().__init__(wsgi)
-        self.application = application
-
-    def predict(self, model: str, instances: Any, status: int = 200, **envelope: Any) -> Any:
-        url = f"/api/v1/models/{model}/predictions"
-        return self.post_json(url, {"instances": instances, **envelope}, status=status)
-
-
-def linear_model(folder: Path, name: str = "line", intercept: float = 1.0, **coefficients: float) -> Path:
-    """A model file of the test family `linear`."""
+def linear_model(
+    folder: Path, name: str = "line", intercept: float = 1.0, explanation: str = "well", **coefficients: float
+) -> Path:
+    """A model file of the test family `linear`; `explanation` is how it explains itself."""
     path = folder / f"{name}.linear"
-    path.write_text(json.dumps({"intercept": intercept, "coefficients": coefficients or {"x": 2.0, "y": -1.0}}))
+    content = {"intercept": intercept, "coefficients": coefficients or {"x": 2.0, "y": -1.0}}
+    path.write_text(json.dumps(content | ({} if explanation == "well" else {"explanation": explanation})))
     return path
 
 
 def settings_of(folder: Path, *, models: dict[str, Path], **settings: str) -> dict[str, str]:
-    """INI keys of an application in `folder`; keyword `log__way` means `mlserve.log.way`."""
-    return {
-        "mlserve.plugins": "mlserve_linear",
-        "mlserve.var": str(folder / "var"),
-        **{f"mlserve.models.{name}": str(path) for name, path in models.items()},
-        **{f"mlserve.{key.replace('__', '.')}": value for key, value in settings.items()},
-    }
-
-
-@contextmanager
-def serving(settings: dict[str, str], configure: Callable[[Configurator], None] | None = None) -> Iterator[Served]:
-    """The real application on these settings, started, and stopped at the end."""
-    config = build(settings, here=None)
-    if configure is not None:
-        configure(config)
-    wsgi = config.make_wsgi_app()
-    application = config.registry.mlserve
-    application.start()
-    try:
-        yield Served(wsgi, application)
-    finally:
-        application.stop()
+    """INI keys of an application in `folder`, of linear models; keyword `log__way` means `mlserve.log.way`."""
+    return testing.settings_of(folder, plugins="mlserve_linear", models=models, **settings)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

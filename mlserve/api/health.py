@@ -5,9 +5,8 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPMethodNotAllowed
 
+from mlserve.observability.health import WELL
 from mlserve.types import application_of
-
-WELL = ("ok", "degraded")
 
 
 def includeme(config: Configurator) -> None:

@@ -5,12 +5,22 @@ from typing import Any
 from pyramid.config import Configurator
 
 from mlserve.api.context import ModelContext
+from mlserve.api.negotiation import PROBLEM
 from mlserve.api.problems import NoSuchResource
+from mlserve.types import application_of
 
 
 def includeme(config: Configurator) -> None:
-    config.add_route("mlserve.last", "/api/v1/models/{model}/{rest:.*}", factory=ModelContext)
+    config.add_route("mlserve.last", "/api/v1/models/{model}/{rest:.*}", factory=LastContext)
     config.add_view(nothing_here, route_name="mlserve.last", require_csrf=False)
+
+
+class LastContext(ModelContext):
+    """The model of the path. The answer is a problem, whatever the caller takes. Raises ModelUnknown."""
+
+    def __init__(self, request: Any) -> None:
+        self.media_type = PROBLEM
+        self.model = application_of(request).live.get(request.matchdict["model"])
 
 
 def nothing_here(context: ModelContext, request: Any) -> Any:

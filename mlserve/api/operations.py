@@ -15,13 +15,23 @@ SchemaOf = Callable[[LoadedVersion, Limits], Schema]
 
 @dataclass(frozen=True)
 class Operation:
-    """One verb. A schema is JSON Schema (2020-12), or a function that makes it for the version that answers."""
+    """One verb. A schema is JSON Schema (2020-12), or a function that makes it for the version that answers.
+
+    While no version of a model is loaded, such a function is not asked, and any JSON stands for its schema. A schema
+    with `x-component: NAME`, however deep, is listed once among the model's components and referred to.
+    """
 
     summary: str
-    answer: Schema | SchemaOf  # of the 200's JSON
+    answer: Schema | SchemaOf | None  # of the 200's JSON; None where it has none
     body: Schema | SchemaOf | None = None
-    example: Callable[[LoadedVersion], Any] | None = None  # a body that works as it stands
-    query: colander.SchemaNode | None = None
+    example: Callable[[LoadedVersion], Any] | None = None  # a body that works as it stands; None: none does
+    query: colander.SchemaNode | None = None  # of a node with an attribute `json_schema`, that is its schema
     headers: Mapping[str, Schema] = field(default_factory=dict)  # of the request, by name
     problems: tuple[str, ...] = ()  # the codes that it can answer, beside those that every address can
-    media: Mapping[str, Schema] = field(default_factory=dict)  # the schemas of its other media types
+    media: Mapping[str, Schema] = field(default_factory=dict)  # the 200's schemas of its other media types
+    description: str = ""
+    path: Mapping[str, Schema] = field(default_factory=dict)  # of the path's own placeholders; a text unless given
+    answer_headers: Mapping[str, Schema] = field(default_factory=dict)  # of the 200, by name
+    answers: Mapping[int, Schema | None] = field(
+        default_factory=dict
+    )  # other statuses that are no problem; None: empty

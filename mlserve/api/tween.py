@@ -1,4 +1,4 @@
-"""The outermost work on a request: its id, the headers that every answer has, and the access log."""
+"""The outermost work on a request: its id, the headers that every answer has, its metrics and the access log."""
 
 import logging
 import time
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 access_log = logging.getLogger("mlserve.access")
 
+# What the metrics call the route of a request that none matches.
+NO_ROUTE = "none"
+
 
 def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
     application = registry.mlserve
@@ -28,11 +31,16 @@ def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
         started = time.perf_counter_ns()
         with request_id.bound(environ.get("HTTP_X_REQUEST_ID")) as identity:
             environ["mlserve.request_id"] = identity
-            response = _not_started(application, request) or handler(request)
+            try:
+                response = _not_started(application, request) or handler(request)
+            except Exception:
+                _measure(application, request, "500", started)
+                raise
             response.headerlist.append(("X-Request-Id", identity))
             response.headerlist.append(("X-Content-Type-Options", "nosniff"))
+            nanoseconds = _measure(application, request, response.status[:3], started)
             if access_log.isEnabledFor(logging.INFO):
-                _log_access(environ, response, time.perf_counter_ns() - started)
+                _log_access(environ, response, nanoseconds)
         return response
 
     return tween
@@ -47,6 +55,17 @@ def _not_started(application: "Application", request: Any) -> Response | None:
     except Exception as error:
         return internal_problem(error, request)
     return None
+
+
+def _measure(application: "Application", request: Any, status: str, started: int) -> int:
+    """Count the request by its route, never by its path; how long it took, in nanoseconds."""
+    nanoseconds = time.perf_counter_ns() - started
+    route = request.matched_route
+    pattern: str = NO_ROUTE if route is None else route.pattern
+    if application.route_prefix and route is not None:
+        pattern = "/" + pattern.lstrip("/")  # Pyramid leaves the first slash out behind a prefix.
+    application.metrics.request(pattern, request.environ["REQUEST_METHOD"], status, nanoseconds)
+    return nanoseconds
 
 
 def _log_access(environ: dict[str, Any], response: Any, nanoseconds: int) -> None:

@@ -18,6 +18,7 @@ VERBS = {
     "models": "List the registered models with their versions.",
     "predict": "Answer a file of instances, and keep the predictions.",
     "predictions": "List the kept predictions of MODEL, newest first.",
+    "shell": "Open a Python shell on the application, to look.",
     "db": "Upgrade the tables, show their revision, purge predictions.",
 }
 

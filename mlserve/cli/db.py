@@ -9,6 +9,7 @@ from mlserve.cli.ini import built, ini_argument
 from mlserve.db import migrate
 from mlserve.db.wiring import opened_by_operator, told_to_operator
 from mlserve.predictions import retention
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.settings import CORE
 from mlserve.settings.values import parse
 
@@ -55,9 +56,13 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
         if age is None:
             raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
         border = datetime.now(UTC) - timedelta(seconds=age)
-        work = retention.count if dry_run else retention.purge
         with opened_by_operator(application) as database:
-            old = work(database, application.var / "spool", border)
+            spool = application.var / "spool"
+            if dry_run:
+                old = retention.count(database, spool, border)
+            else:
+                tables = FamilyTables(application.prediction_tables, database.dialect)
+                old = retention.purge(database, spool, border, tables=tables)
     click.echo(
         f"{old.predictions:,} predictions older than {border:%Y-%m-%d %H:%M:%SZ}, {old.actuals:,} actuals of unknown "
         f"predictions and {old.set_aside:,} records set aside {'would be' if dry_run else 'were'} removed."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import plaster
+from pyramid.config import Configurator
 
 from mlserve.application import Application
 from mlserve.errors import ConfigurationError, MlserveError
@@ -63,14 +64,17 @@ def built(ini: Path) -> Iterator[Application]:
 
     What a verb then does with it fails in one sentence too.
     """
-    with one_sentence():
-        settings = app_settings(ini)
-        config = build(settings, here=str(ini.absolute().parent))
-        application: Application = config.registry.mlserve
+    application: Application = configured(ini).registry.mlserve
     try:
         yield application
     except MlserveError as error:
         raise click.ClickException(str(error)) from None
+
+
+def configured(ini: Path) -> Configurator:
+    """The Configurator of an INI's application; a mistake ends the process with one sentence."""
+    with one_sentence():
+        return build(app_settings(ini), here=str(ini.absolute().parent))
 
 
 @contextmanager

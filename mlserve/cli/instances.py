@@ -19,10 +19,11 @@ PIECE = 1000
 
 @dataclass(frozen=True)
 class Instances:
-    """The batches of a file, and the reference that the file itself gives."""
+    """The batches of a file, and what the file itself says beside them, where it is the body of a request."""
 
     batches: Iterator[Batch]
     reference: str | None = None
+    explain: bool = False
 
 
 def read_csv(file: TextIO, decoder: Decoder, limits: Limits) -> Instances:
@@ -60,7 +61,7 @@ def read_json(text: str, decoder: Decoder, limits: Limits) -> Instances:
         if "instances" in value
         else _column_batches(value["columns"], decoder, size)
     )
-    return Instances(batches, envelope.reference)
+    return Instances(batches, envelope.reference, envelope.explain)
 
 
 def _lines(text: str, depth: int, error: Unreadable) -> list[Any]:

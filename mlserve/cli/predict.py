@@ -37,7 +37,7 @@ def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str
         loaded = application.live.get(model).loaded()
         try:
             instances = _read(file, source, loaded, application.limits)
-            asked = Asked(caller="cli", reference=reference or instances.reference)
+            asked = Asked(caller="cli", reference=reference or instances.reference, explain=instances.explain)
             write = _Writer(loaded, target)
             for batch in instances.batches:
                 write(application.serving, batch, asked)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from mlserve.inference.explanation import Explanation
 from mlserve.signature import Batch, Signature
 
 Concurrency = Literal["parallel", "serial"]
@@ -28,7 +29,17 @@ class Predictor(Protocol):
         """Describe the predictor in JSON values, for people."""
 
     def close(self) -> None:
-        """Give memory and handles back; no `predict` runs any more."""
+        """Give memory and handles back; no `predict` and no `explain` runs any more."""
+
+
+class Explainer(Protocol):
+    """What a predictor that can explain its answers has besides; one that cannot has no `explain` at all.
+
+    It is called as `predict` is: from many threads at once, or from one where `concurrency` is "serial".
+    """
+
+    def explain(self, batch: Batch) -> Explanation:
+        """Explain the answer to each instance. Raises NotSupported, with a sentence, for a Batch that it cannot."""
 
 
 class ModelFamily(Protocol):

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from mlserve.errors import MlserveError, PredictionFailed
-from mlserve.inference.family import ModelFamily, Predictor
+from mlserve.errors import MlserveError, NotSupported, PredictionFailed
+from mlserve.inference.explanation import Explanation
+from mlserve.inference.family import Explainer, ModelFamily, Predictor
 from mlserve.inference.users import Users
 from mlserve.signature import Batch, Decoder, OutputEncoder, Signature, StoredInputs
 
@@ -20,6 +21,9 @@ log = logging.getLogger("mlserve.inference")
 
 # How long a closing version waits for the predictions that run in it.
 PATIENCE = 5.0
+
+# The most contributions that one request makes: some 50 MB of JSON.
+_CONTRIBUTIONS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Limits:
         """
         values = sum(math.prod(field.shape) for field in signature.inputs)
         return max(1, min(self.instances, self.body // (2 * max(values, 1))))
+
+    def explained_of(self, signature: Signature) -> int:
+        """The most instances of this model that are explained at once: one explanation has fields × classes numbers."""
+        classes = max((math.prod(field.shape) for field in signature.outputs), default=1)
+        return max(1, min(self.explained, _CONTRIBUTIONS // max(1, len(signature.inputs) * classes)))
 
 
 @dataclass(frozen=True)
@@ -83,10 +92,40 @@ class LoadedVersion:
         except MlserveError:
             raise
         except Exception as cause:
-            name = f"{self.lineage.model} version {self.lineage.version}"
-            raise PredictionFailed(
-                f"The {self.lineage.family} predictor of {name} failed on a valid request."
-            ) from cause
+            raise PredictionFailed(f"{self._named} failed on a valid request.") from cause
+
+    @property
+    def explains(self) -> bool:
+        """Whether the predictor can explain its answers."""
+        return callable(getattr(self.predictor, "explain", None))
+
+    def require_explainer(self) -> None:
+        """Raise NotSupported where the predictor cannot explain its answers."""
+        if not self.explains:
+            raise NotSupported(f"{self._named} cannot explain its predictions.")
+
+    def explain(self, batch: Batch) -> Explanation:
+        """Explain the answers to a Batch; what the family raises, or gives in other shapes, is a PredictionFailed.
+
+        Raises NotSupported where the family cannot, and ModelNotReady once the version is closed.
+        """
+        self.require_explainer()
+        try:
+            with self.users, self.turn:
+                explanation = cast(Explainer, self.predictor).explain(batch)
+            wrong = explanation.misshapen(batch.n, len(self.signature.inputs))
+        except MlserveError:
+            raise
+        except Exception as cause:
+            raise PredictionFailed(f"{self._named} failed to explain a valid request.") from cause
+        if wrong is not None:
+            raise PredictionFailed(f"{self._named} gave an explanation that does not fit the request: {wrong}.")
+        return explanation
+
+    @property
+    def _named(self) -> str:
+        lineage = self.lineage
+        return f"The {lineage.family} predictor of {lineage.model} version {lineage.version}"
 
     def close(self, patience: float = PATIENCE) -> None:
         """Let no prediction begin any more, wait `patience` seconds for those that run, and close the predictor.

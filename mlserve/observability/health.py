@@ -17,6 +17,8 @@ PATIENCE = 2.0
 # Returns what to show; raises Degraded, or anything else, when it is not well.
 Check = Callable[[], dict[str, Any]]
 State = Literal["ok", "degraded", "failed", "unknown", "stale"]
+# The states in which predictions can be answered.
+WELL: tuple[State, ...] = ("ok", "degraded")
 
 
 class Degraded(Exception):

@@ -1,7 +1,7 @@
 """One transaction of the shipper: some records of a segment and the new position, together or not at all."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from mlserve.db.engine import Database
 from mlserve.db.failures import first_line, is_data_error
 from mlserve.observability.counters import Counters
+from mlserve.predictions.family_tables import FamilyTables, Refused, Rows
 from mlserve.predictions.inserts import insert_new
 from mlserve.predictions.record import PredictionRecord, decode, glimpse, values
 from mlserve.predictions.spool.frame import HEADER_SIZE
@@ -26,28 +27,37 @@ _WORTH_COPYING = 20
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A record on its way: where it stood, what it was there, and its row."""
+    """A record on its way: where it stood, what it was there, its row, and those of its explanation."""
 
     position: int
     payload: bytes
     row: list[Any]
+    explained: Rows | None = None
 
 
 class Delivery:
-    """Ships stretches of segments. What the database refuses for its content is set aside and stops nothing else."""
+    """Ships stretches of segments. What the database refuses for its content is set aside and stops nothing else.
 
-    def __init__(self, folder: Path, database: Database, batch: int, counters: Counters) -> None:
+    An explanation that its family's table does not take is set aside alone: its prediction is shipped all the same.
+    """
+
+    def __init__(
+        self, folder: Path, database: Database, batch: int, counters: Counters, tables: FamilyTables | None = None
+    ) -> None:
         self._folder = folder
         self._database = database
+        self._tables = FamilyTables({}, database.dialect) if tables is None else tables
         self._batch = batch
         self._counters = counters
         self._insert = insert_new(database, ["id"])
+        self._explanations_aside = 0  # in the transaction that runs
 
     def ship(self, segment: Segment, file: SegmentFile) -> tuple[int, bool]:
         """How many records were moved, and whether there may be more to move now.
 
         Raises DatabaseUnavailable or OSError; then nothing has moved.
         """
+        self._explanations_aside = 0
         with self._database.write() as connection:
             locked = place = lock_place(connection, segment.name)
             if place.finished_at is not None:
@@ -67,6 +77,8 @@ class Delivery:
                 move_place(connection, segment.name, new)
         self._counters.add("records_shipped", moved - aside)
         self._counters.add("records_set_aside", aside)
+        if self._explanations_aside:
+            self._counters.add("explanations_set_aside", self._explanations_aside)
         # Not what a busy writer appended meanwhile: the other segments have their turn first.
         return moved, place.position < end < file.size
 
@@ -75,12 +87,28 @@ class Delivery:
         aside = 0
         for payload in payloads:
             try:
-                parcels.append(Parcel(position, payload, values(decode(payload))))
+                parcels.append(self._parcel(segment, position, payload))
             except (ValueError, OverflowError) as error:
                 self._set_aside(segment, position, payload, _why_unreadable(payload, error))
                 aside += 1
             position += HEADER_SIZE + len(payload)
         return parcels, aside
+
+    def _parcel(self, segment: Segment, position: int, payload: bytes) -> Parcel:
+        record = decode(payload)
+        row = values(record)
+        try:
+            return Parcel(position, payload, row, self._tables.rows(record))
+        except Refused as error:
+            return self._without_explanation(segment, Parcel(position, payload, row), str(error))
+
+    def _without_explanation(self, segment: Segment, parcel: Parcel, reason: str) -> Parcel:
+        """The parcel of the prediction alone; its payload, explanation included, is set aside."""
+        name = set_aside(self._folder, segment.name, parcel.position, parcel.payload, f"its explanation: {reason}")
+        fields = {"record": name, "segment": segment.name, "position": parcel.position, "reason": reason}
+        log.error("explanation_set_aside", extra={"fields": fields})
+        self._explanations_aside += 1
+        return replace(parcel, explained=None)
 
     def _deliver(self, connection: Connection, segment: Segment, parcels: list[Parcel]) -> int:
         """Stores the parcels; how many had to be set aside."""
@@ -95,6 +123,7 @@ class Delivery:
         try:
             with connection.begin_nested():
                 self._insert.copy(connection, [parcel.row for parcel in parcels])
+                self._tables.insert(connection, [parcel.explained for parcel in parcels])
         except Exception as error:
             if connection.invalidated:
                 raise
@@ -108,15 +137,25 @@ class Delivery:
         try:
             with connection.begin_nested():
                 self._insert.many(connection, [parcel.row for parcel in parcels])
+                self._tables.insert(connection, [parcel.explained for parcel in parcels])
         except Exception as error:
             if not is_data_error(error):
                 raise
+            if len(parcels) == 1 and parcels[0].explained is not None:
+                return self._insert_without_explanation(connection, segment, parcels[0], first_line(error))
             if len(parcels) == 1:
                 self._set_aside(segment, parcels[0].position, parcels[0].payload, first_line(error))
                 return 1
             middle = len(parcels) // 2
             first = self._insert_or_halve(connection, segment, parcels[:middle])
             return first + self._insert_or_halve(connection, segment, parcels[middle:])
+        return 0
+
+    def _insert_without_explanation(self, connection: Connection, segment: Segment, parcel: Parcel, reason: str) -> int:
+        """Which of the two was refused, prediction or explanation: only what was is set aside."""
+        if self._insert_or_halve(connection, segment, [replace(parcel, explained=None)]):
+            return 1
+        self._without_explanation(segment, parcel, reason)
         return 0
 
     def _skip_damage(self, segment: Segment, file: SegmentFile, start: int) -> int:

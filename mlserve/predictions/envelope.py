@@ -20,6 +20,7 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     columns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     reference: str | None = None
     parameters: dict[str, Any] | None = None
+    explain: bool = False
 
 
 FIELDS = Envelope.__struct_fields__
@@ -85,6 +86,11 @@ def _read_slowly(body: bytes, max_depth: int, max_problems: int) -> tuple[Envelo
             readable[name] = given
         else:
             problems.append(_wrong(name, "type", word, given))
+    explain = value.get("explain", False)
+    if isinstance(explain, bool):
+        readable["explain"] = explain
+    else:
+        problems.append(_wrong("explain", "type", "true or false", explain))
     envelope = Envelope(**readable)
     problems += _problems_of(envelope, max_problems)
     if value and value.keys().isdisjoint(FIELDS):

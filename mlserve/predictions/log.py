@@ -5,6 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from mlserve.db.engine import Database
 from mlserve.db.failures import is_data_error
 from mlserve.db.insert import CompiledInsert
@@ -12,6 +14,7 @@ from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavail
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
 from mlserve.predictions import lookup, store
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.inserts import insert_new
 from mlserve.predictions.record import PredictionRecord, encode, values
 from mlserve.predictions.spool.gauge import SpoolGauge
@@ -53,19 +56,21 @@ class SqlLog:
 
     With `answer_unkept`, a prediction that cannot be kept is counted as `log_drops` instead of refused. `folder` is the
     spool of a time when the way was another; what is not shipped of it is found too. `gauge` is for a process that
-    ships nothing itself: then what is left there is shown here.
+    ships nothing itself: then what is left there is shown here. `tables` keep the explanations.
     """
 
     def __init__(
         self,
         database: Database,
         *,
+        tables: FamilyTables | None = None,
         folder: Path | None = None,
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
     ) -> None:
         self._database = database
+        self._tables = FamilyTables({}, database.dialect) if tables is None else tables
         self._folder = folder
         self._answer_unkept = answer_unkept
         self._counters = counters
@@ -94,7 +99,7 @@ class SqlLog:
             with self._database.write() as connection:
                 if self._execute(self._insert_keyed, connection, record):
                     return record
-                kept = store.get_keyed(connection, record.caller, record.model, key)
+                kept = self._keyed(connection, record.caller, record.model, key)
             if kept is not None:
                 return _same_body(kept, record.body_digest)
             # The other record was purged between the two statements, so that now the key is free.
@@ -102,11 +107,11 @@ class SqlLog:
 
     def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
         with self._database.read() as connection:
-            kept = store.get_keyed(connection, caller, model, key)
+            kept = self._keyed(connection, caller, model, key)
         return None if kept is None else _same_body(kept, body_digest)
 
     def find(self, prediction_id: str) -> PredictionRecord | None:
-        return lookup.find(self._database, self._folder, prediction_id)
+        return lookup.find(self._database, self._folder, prediction_id, self._tables)
 
     def known(self, ids: Collection[str]) -> dict[str, Known]:
         return lookup.known(self._database, self._folder, ids)
@@ -124,9 +129,15 @@ class SqlLog:
         with self._database.write() as connection:
             self._execute(self._insert, connection, record)
 
-    def _execute(self, insert: CompiledInsert, connection: Any, record: PredictionRecord) -> int:
+    def _keyed(self, connection: Connection, caller: str, model: str, key: str) -> PredictionRecord | None:
+        return self._tables.complete(connection, store.get_keyed(connection, caller, model, key))
+
+    def _execute(self, insert: CompiledInsert, connection: Connection, record: PredictionRecord) -> int:
         try:
-            return insert.one(connection, values(record))
+            stored = insert.one(connection, values(record))
+            if stored and record.explanation is not None:
+                self._tables.insert(connection, [self._tables.rows(record)])
+            return stored
         except Exception as error:
             if is_data_error(error):
                 log.error("record_refused", extra={"fields": {"record": record.id}}, exc_info=error)
@@ -138,7 +149,7 @@ class SpoolLog:
     """Way `process`: one record appended to this worker's spool segment; the shipper brings it into SQL.
 
     A record with an idempotency key goes into SQL, as with way `sql`. `gauge` is for a process that ships nothing
-    itself: then the backlog is shown here.
+    itself: then the backlog is shown here. `tables` keep the explanations.
     """
 
     def __init__(
@@ -147,13 +158,14 @@ class SpoolLog:
         database: Database,
         folder: Path,
         *,
+        tables: FamilyTables | None = None,
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
     ) -> None:
         self._append = writer.append
         self._writer = writer
-        self._sql = SqlLog(database, folder=folder, answer_unkept=False, counters=counters)
+        self._sql = SqlLog(database, tables=tables, folder=folder, answer_unkept=False, counters=counters)
         self._answer_unkept = answer_unkept
         self._counters = counters
         self._gauge = gauge
@@ -206,6 +218,7 @@ def open_log(
     database: Database,
     folder: Path,
     *,
+    tables: FamilyTables | None = None,
     segment_size: int = 64 * 1024 * 1024,
     answer_unkept: bool = False,
     counters: Counters,
@@ -214,9 +227,11 @@ def open_log(
     """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
     if way != "process":
         kind = NullLog if way == "off" else SqlLog
-        return kind(database, folder=folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
+        return kind(database, tables=tables, folder=folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
     writer = SpoolWriter(folder, segment_size)
-    return SpoolLog(writer, database, folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
+    return SpoolLog(
+        writer, database, folder, tables=tables, answer_unkept=answer_unkept, counters=counters, gauge=gauge
+    )
 
 
 def _same_body(kept: PredictionRecord, body_digest: str | None) -> PredictionRecord:

@@ -17,8 +17,8 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=Fals
 
     `inputs` and `outputs` are JSON texts: an array of `n` objects by field name. `created_at` is in microseconds since
     1970 UTC. `asked` is what the caller asked for (`alias:champion`, `version:3`); `alias`, `version` and `digest` are
-    what answered. `not_kept` names the fields that the log keeps only as a hash or not at all. The `v` of the JSON form
-    is the format's number.
+    what answered. `not_kept` names the fields that the log keeps only as a hash or not at all. `explanation` is a JSON
+    text that the family's own table keeps. The `v` of the JSON form is the format's number.
     """
 
     v: ClassVar[int] = 1
@@ -50,6 +50,13 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=Fals
     idempotency_key: str | None = None
     body_digest: str | None = None
     worker: str | None = None
+    # Not `Raw | None`: of such a union, msgspec reads null only.
+    explanation_text: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="explanation")
+
+    @property
+    def explanation(self) -> msgspec.Raw | None:
+        """What the family said of the answer, as it is kept; None if nobody asked."""
+        return None if self.explanation_text is msgspec.UNSET else self.explanation_text
 
 
 class Glimpse(msgspec.Struct):
@@ -59,7 +66,7 @@ class Glimpse(msgspec.Struct):
     id: str = ""
 
 
-COLUMNS = PredictionRecord.__struct_fields__
+COLUMNS = tuple(name for name in PredictionRecord.__struct_fields__ if name != "explanation_text")
 ROW_COLUMNS = (*COLUMNS, "format")
 
 _CREATED_AT = COLUMNS.index("created_at")

@@ -85,14 +85,14 @@ class ReportReader:
         """A report is a set of columns: the outputs, each optional, each value nullable."""
         key = (prediction.model, prediction.version)
         if key not in self._decoders:
-            fields = tuple(_field(output) for output in self._signature_of(*key).outputs)
+            fields = tuple(actual_field(output) for output in self._signature_of(*key).outputs)
             limits = self._limits
             signature = Signature(fields, ())
             self._decoders[key] = Decoder(signature, max_instances=limits.instances, max_problems=limits.problems)
         return self._decoders[key]
 
 
-def _field(output: OutputField) -> Field:
+def actual_field(output: OutputField) -> Field:
     """What an actual of this output may be. An output's categories can also name the places of its tensor."""
     named = output.type == "category"
     return Field(

@@ -1,23 +1,26 @@
 """Predictions as REST resources: make one, read it back, list them, and say what really happened."""
 
 import re
+from functools import partial
 from typing import Any
 
 from pyramid.response import Response
 from sqlalchemy import Connection
 
-from mlserve.api.negotiation import read_body, require_json_sent
+from mlserve.api.negotiation import JSON, negotiate, read_body, require_json_sent
 from mlserve.api.query import read_query
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource, Resource
 from mlserve.errors import DatabaseUnavailable, Invalid, PredictionUnknown, Problem, Unreadable
-from mlserve.predictions import actuals, store
+from mlserve.predictions import actuals, operations, store
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reports import BulkItem
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
+from mlserve.predictions.table import CONTENT_TYPE, CSV, next_page, predictions_csv
+from mlserve.registry.signatures import signature_of
 from mlserve.signature.faults import got
 
 # How many reports one transaction stores: predictions wait for the same lock.
@@ -29,18 +32,22 @@ class PredictionsResource(ModelResource):
     """The predictions of one model. A family's own class names its `family`."""
 
     plain = frozenset({"post"})
+    offers = (JSON, CSV)
+    operations = operations.PREDICTIONS
 
     def post(self) -> Response:
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         environ = self.request.environ
+        if self.context.media_type != JSON:
+            negotiate(environ)  # CSV is for what is kept: the answer is JSON, or 406.
         require_json_sent(environ)
         serving = self.request.serving
         body = read_body(environ, serving.limits.body)
         asked = Asked(request_id=environ["mlserve.request_id"], idempotency_key=_idempotency_key(environ))
         answered = serving.answer(self.context.model.loaded(), body, asked)
-        return json_response(answer_json(answered.record), *_headers(environ, answered))
+        return json_response(answer_json(answered.record, answered.explanation), *_headers(environ, answered))
 
-    def get(self) -> dict[str, Any]:
+    def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
         query = read_query(self.request.environ, PredictionsQuery)
         cursor = query.pop("cursor")
@@ -49,18 +56,28 @@ class PredictionsResource(ModelResource):
         with self.request.mlserve.database.read() as connection:
             found = store.walk_predictions(connection, model, before_id=cursor, limit=limit + 1, **query)
             page, more = first_page(found, limit, self.request.serving.limits.body)
-        return {
-            "predictions": [describe_prediction(record) for record in page],
-            "next": page[-1].id if more else None,
-        }
+        cursor = page[-1].id if more else None
+        headers = {"Vary": "Accept"}
+        if cursor is not None:
+            headers["Link"] = next_page(self.request.environ, cursor)
+        if self.context.media_type == CSV:
+            return _csv(self.request, page, headers)
+        self.request.response.headers.update(headers)
+        return {"predictions": [describe_prediction(record) for record in page], "next": cursor}
 
 
 class PredictionResource(Resource):
     """One kept prediction."""
 
-    def get(self) -> dict[str, Any]:
+    offers = (JSON, CSV)
+    operations = operations.PREDICTION
+
+    def get(self) -> Any:
         application = self.request.mlserve
         record = find(self.request, self.context.model.name)
+        if self.context.media_type == CSV:
+            return _csv(self.request, [record], {"Vary": "Accept"})
+        self.request.response.headers["Vary"] = "Accept"
         with application.database.read() as connection:
             current = actuals.current(connection, record.id)
         return {**describe_prediction(record), "actuals": None if current is None else describe_revision(current)}
@@ -68,6 +85,8 @@ class PredictionResource(Resource):
 
 class ActualsResource(Resource):
     """What really happened for one prediction; each PUT is a new revision, and none is lost."""
+
+    operations = operations.ACTUALS
 
     def get(self) -> dict[str, Any]:
         """All revisions, the current one first."""
@@ -88,6 +107,8 @@ class ActualsResource(Resource):
 
 class BulkActualsResource(Resource):
     """Actuals of many predictions at once, answered one by one."""
+
+    operations = operations.BULK_ACTUALS
 
     def post(self) -> dict[str, Any]:
         """Store every report that fits its prediction; say of each other one why it does not."""
@@ -142,6 +163,17 @@ def known(request: Any, model: str) -> Known:
 
 def _unknown(model: str, identity: str) -> PredictionUnknown:
     return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
+
+
+def _csv(request: Any, records: list[PredictionRecord], headers: dict[str, str]) -> Response:
+    """The records of the context's model as a table."""
+    champion = request.context.model.champion
+    text = predictions_csv(
+        records,
+        partial(signature_of, request.mlserve),
+        otherwise=None if champion is None else champion.signature,
+    )
+    return Response(text, headerlist=[("Content-Type", CONTENT_TYPE), *headers.items()])
 
 
 def json_body(request: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What is older than a border goes: predictions with their actuals, actuals of no prediction, records set aside."""
+"""What is older than a border goes: predictions with their actuals and explanations, actuals of no prediction, records
+set aside."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from mlserve.db.chunks import in_chunks
 from mlserve.db.engine import Database
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.spool.set_aside import made_before
 from mlserve.predictions.tables import actuals, predictions
 
@@ -37,13 +39,16 @@ def count(database: Database, spool: Path, older_than: datetime) -> Old:
     return Old(old, alone, len(made_before(spool, older_than)))
 
 
-def purge(database: Database, spool: Path, older_than: datetime, batch: int = 1000) -> Old:
-    """Deletes what was made before that time; how much.
+def purge(
+    database: Database, spool: Path, older_than: datetime, batch: int = 1000, *, tables: FamilyTables | None = None
+) -> Old:
+    """Deletes what was made before that time; how much. `tables` hold the predictions' explanations.
 
     A transaction for each `batch`, so that no lock is long and work done is kept. Raises DatabaseUnavailable, OSError.
     """
+    tables = FamilyTables({}, database.dialect) if tables is None else tables
     old = 0
-    while deleted := _purge_batch(database, older_than, batch):
+    while deleted := _purge_batch(database, older_than, batch, tables):
         old += deleted
     alone = _purge_alone(database, older_than, batch)
     aside = made_before(spool, older_than)
@@ -52,7 +57,7 @@ def purge(database: Database, spool: Path, older_than: datetime, batch: int = 10
     return Old(old, alone, len(aside))
 
 
-def _purge_batch(database: Database, older_than: datetime, batch: int) -> int:
+def _purge_batch(database: Database, older_than: datetime, batch: int, tables: FamilyTables) -> int:
     c = predictions.c
     with database.write() as connection:
         for model in _models(connection):
@@ -60,6 +65,7 @@ def _purge_batch(database: Database, older_than: datetime, batch: int) -> int:
             ids = connection.scalars(query.limit(batch)).all()
             for chunk in in_chunks(ids):
                 connection.execute(delete(actuals).where(actuals.c.prediction_id.in_(chunk)))
+                tables.delete(connection, chunk)
                 connection.execute(delete(predictions).where(c.id.in_(chunk)))
             if ids:
                 return len(ids)

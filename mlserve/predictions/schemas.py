@@ -31,19 +31,47 @@ def _without_nul(node: colander.SchemaNode, text: str) -> None:
         raise colander.Invalid(node, "a text without the character NUL")
 
 
+_NO_NUL = {"type": "string", "pattern": "^[^\\u0000]*$"}
 PredictionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
-    colander.SchemaNode(Moment(), name="since", missing=None),
-    colander.SchemaNode(Moment(), name="until", missing=None),
-    colander.SchemaNode(colander.Int(), name="version", missing=None, validator=colander.Range(1, 2**31 - 1)),
-    colander.SchemaNode(colander.String(), name="caller", missing=None, validator=_without_nul),
-    colander.SchemaNode(colander.String(), name="reference", missing=None, validator=_without_nul),
-    colander.SchemaNode(colander.Int(), name="limit", missing=PAGE, validator=colander.Range(1, LONGEST_PAGE)),
+    colander.SchemaNode(Moment(), name="since", missing=None, description="Made then or later."),
+    colander.SchemaNode(Moment(), name="until", missing=None, description="Made before then."),
+    colander.SchemaNode(
+        colander.Int(),
+        name="version",
+        missing=None,
+        validator=colander.Range(1, 2**31 - 1),
+        description="Answered by this version.",
+    ),
+    colander.SchemaNode(
+        colander.String(),
+        name="caller",
+        missing=None,
+        validator=_without_nul,
+        description="Made by this caller.",
+        json_schema=_NO_NUL,
+    ),
+    colander.SchemaNode(
+        colander.String(),
+        name="reference",
+        missing=None,
+        validator=_without_nul,
+        description="With this reference.",
+        json_schema=_NO_NUL,
+    ),
+    colander.SchemaNode(
+        colander.Int(),
+        name="limit",
+        missing=PAGE,
+        validator=colander.Range(1, LONGEST_PAGE),
+        description="Predictions a page; fewer where they are large.",
+    ),
     colander.SchemaNode(
         colander.String(),
         name="cursor",
         missing=None,
         validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
+        description="The `next` of the page before.",
     ),
 )
 

@@ -13,6 +13,7 @@ from mlserve.errors import MlserveError
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
 from mlserve.predictions.delivery import Delivery
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.host_lock import HostLock
@@ -28,7 +29,8 @@ class Shipper:
     """One of them works for each host, by a lock file in the spool; the others wait for their turn.
 
     `interval` and `keep` are in seconds: the pause between two passes, and for how long a segment stays on disk after
-    all of it was committed. `batch` is the number of records in one transaction. Nothing is opened at construction.
+    all of it was committed. `batch` is the number of records in one transaction, `tables` take their explanations.
+    Nothing is opened at construction.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Shipper:
         batch: int = 1000,
         keep: float = 3600.0,
         counters: Counters,
+        tables: FamilyTables | None = None,
     ) -> None:
         self._folder = folder
         self._database = database
@@ -47,7 +50,7 @@ class Shipper:
         self._keep = timedelta(seconds=keep)
         self._lock = HostLock(folder / "shipper.lock")
         self._gauge = SpoolGauge(folder, database)
-        self._delivery = Delivery(folder, database, batch, counters)
+        self._delivery = Delivery(folder, database, batch, counters, tables)
         self._stopping = threading.Event()
         self._deadline = 0.0
         self._thread: threading.Thread | None = None

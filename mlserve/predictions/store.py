@@ -86,7 +86,10 @@ def walk_predictions(
 
 def _behind(connection: Connection, query: Select[Any], before_id: str) -> Select[Any]:
     c = predictions.c
-    made = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=timestamp_of(before_id))
+    try:
+        made = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=timestamp_of(before_id))
+    except OverflowError:  # An id can name a time behind the year 9999: every prediction is before it.
+        made = datetime.max.replace(tzinfo=UTC)
     made = connection.scalar(select(c.created_at).where(c.id == before_id)) or made
     # The first condition follows from the second; spelt out, it bounds the walk through the index.
     return query.where(c.created_at <= made, or_(c.created_at < made, and_(c.created_at == made, c.id < before_id)))

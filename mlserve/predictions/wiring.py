@@ -10,6 +10,8 @@ from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
+from mlserve.predictions.explanations import ExplanationsResource, PredictionExplanationResource
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.log import open_log
 from mlserve.predictions.reports import ReportReader
 from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
@@ -22,7 +24,9 @@ from mlserve.registry.signatures import signature_of
 RESOURCES: dict[str, tuple[str, type[Resource]]] = {
     "prediction": ("/predictions/{id}", PredictionResource),
     "prediction_actuals": ("/predictions/{id}/actuals", ActualsResource),
+    "prediction_explanation": ("/predictions/{id}/explanation", PredictionExplanationResource),
     "actuals": ("/actuals", BulkActualsResource),
+    "explanations": ("/explanations", ExplanationsResource),
 }
 
 
@@ -36,6 +40,7 @@ def includeme(config: Configurator) -> None:
 def _start(application: Application) -> None:
     settings = application.settings
     folder = application.var / "spool"
+    tables = FamilyTables(application.prediction_tables, application.database.dialect)
     if settings["mlserve.shipper.enabled"]:
         shipper = Shipper(
             folder,
@@ -44,6 +49,7 @@ def _start(application: Application) -> None:
             batch=settings["mlserve.shipper.batch"],
             keep=settings["mlserve.spool.keep"],
             counters=application.counters,
+            tables=tables,
         )
         shipper.start()
         application.at_stop(partial(shipper.stop, settings["mlserve.spool.shutdown_grace"]))
@@ -52,6 +58,7 @@ def _start(application: Application) -> None:
         settings["mlserve.log.way"],
         application.database,
         folder,
+        tables=tables,
         segment_size=settings["mlserve.spool.segment_size"],
         answer_unkept=settings["mlserve.log.unwritable"] == "answer",
         counters=application.counters,
@@ -60,5 +67,5 @@ def _start(application: Application) -> None:
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    application.serving = PredictionService(log, application.limits, worker)
+    application.serving = PredictionService(log, application.limits, worker, application.metrics, tables=tables)
     application.reports = ReportReader(application.limits, partial(signature_of, application))

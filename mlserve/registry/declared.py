@@ -13,6 +13,7 @@ from mlserve.errors import BundleError, ConfigurationError, DatabaseUnavailable,
 from mlserve.inference import LiveModel, ModelFamily
 from mlserve.inference.loaded import load_version
 from mlserve.registry import service
+from mlserve.registry.loading import load_bundle, store_of
 from mlserve.registry.snapshot import Snapshot
 from mlserve.signature import Signature, complete
 
@@ -21,7 +22,7 @@ log = logging.getLogger("mlserve.registry")
 
 def load_declared(application: Application) -> None:
     """Bring every `mlserve.models.NAME` to life. Raises ConfigurationError naming the key of one that cannot be."""
-    store = BundleStore(application.var / "bundles")
+    store = store_of(application)
     snapshot = Snapshot(application.var / "registry.json")
     for name, path in application.settings.models.items():
         with _named(name, path):
@@ -29,7 +30,7 @@ def load_declared(application: Application) -> None:
             manifest = package(family, path, store)
             _require_trust(application, family, name, path, manifest)
             number = _register(application, snapshot, name, manifest)
-            _load(application, family, store, manifest, {"model": name, "version": number})
+            _load(application, family, manifest, {"model": name, "version": number})
     snapshot.write()
 
 
@@ -119,20 +120,9 @@ def _register(application: Application, snapshot: Snapshot, name: str, manifest:
     return number
 
 
-def _load(
-    application: Application, family: ModelFamily, store: BundleStore, manifest: Manifest, identity: dict[str, object]
-) -> None:
+def _load(application: Application, family: ModelFamily, manifest: Manifest, identity: dict[str, object]) -> None:
     name = str(identity["model"])
-    loaded = load_version(
-        family,
-        store.open(manifest.digest).artefact,
-        identity={**identity, "digest": manifest.digest, "plugin": application.plugin_of_family[family.name]},
-        signature=manifest.signature,
-        manifest=manifest.to_json(),
-        settings=application.settings.section(f"mlserve.{family.name}"),
-        limits=application.limits,
-        count_fallback=lambda: application.counters.add("decoder_fallbacks"),
-    )
+    loaded = load_bundle(application, family, manifest.digest, identity)
     application.live.put(LiveModel(name, family.name, loaded))
     fields = {**identity, "digest": manifest.digest, "family": family.name, "engine": loaded.lineage.engine}
     log.info("version_loaded", extra={"fields": fields})

@@ -4,10 +4,13 @@ from typing import Any
 
 from mlserve.api.resources import Resource
 from mlserve.inference import LiveModel
+from mlserve.registry import operations
 
 
 class ModelsResource(Resource):
     """Every model that this server answers for."""
+
+    operations = operations.MODELS
 
     def get(self) -> dict[str, Any]:
         path = _path(self.request)
@@ -16,6 +19,8 @@ class ModelsResource(Resource):
 
 class OneModelResource(Resource):
     """One model: its state, the version that answers, and that version's signature."""
+
+    operations = operations.MODEL
 
     def get(self) -> dict[str, Any]:
         application = self.request.mlserve
@@ -48,6 +53,7 @@ def describe(model: LiveModel) -> dict[str, Any]:
         "engine": lineage.engine,
         "plugin": lineage.plugin,
         "library": lineage.library,
+        "explains": champion.explains,
         "metrics": champion.manifest["content"]["metrics"],
         # Where the file lay on the server is the operator's business, not the callers'.
         "provenance": {name: value for name, value in champion.manifest["provenance"].items() if name != "source"},

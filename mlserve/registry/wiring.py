@@ -11,6 +11,7 @@ from mlserve.application import Application
 from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.health import Degraded
 from mlserve.registry.declared import confirm, load_declared
+from mlserve.registry.past import PastVersions, load_past
 from mlserve.registry.resources import ModelsResource, OneModelResource
 
 
@@ -22,6 +23,12 @@ def includeme(config: Configurator) -> None:
     # Before the first model is loaded, so that a start which fails at the second closes the first.
     application.at_start(lambda: application.at_stop(application.live.close))
     application.at_start(partial(load_declared, application))
+    application.at_start(partial(_open_past, application))
+
+
+def _open_past(application: Application) -> None:
+    application.past = PastVersions(partial(load_past, application))
+    application.at_stop(application.past.close)
 
 
 def _check_models(application: Application) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""The JSON Schema (2020-12) of a prediction's body and of its outputs, for OpenAPI."""
+"""The JSON Schemas (2020-12) of what callers send and are answered, from a signature: for the OpenAPI document.
+
+A schema with `x-component` is one that the document lists once, by that name, and refers to.
+"""
 
 from typing import Any
 
-from mlserve.signature.fields import FLOATS, INTEGERS, Field, OutputField, Signature
+from mlserve.signature.fields import FLOATS, INTEGERS, TEXTS, Field, OutputField, Signature
 from mlserve.signature.ranges import range_of
 
 JsonObject = dict[str, Any]
 
 _JSON_TYPES = {"bool": "boolean", "string": "string", "category": "string"}
+NO_NUL = "^[^\\u0000]*$"
+_DIGEST = "^sha256:[0-9a-f]{64}$"
 
 
 def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
@@ -16,9 +21,11 @@ def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
     required = [field.name for field in inputs if field.required]
     instance: JsonObject = {
         "type": "object",
+        "description": "One instance: a value for each field.",
         "properties": {field.name: field_json_schema(field) for field in inputs},
         "required": required,
         "additionalProperties": False,
+        "x-component": "instance",
     }
     positional: JsonObject = {
         "type": "array",
@@ -26,6 +33,7 @@ def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
         "prefixItems": [{**field_json_schema(field), "title": field.name} for field in inputs],
         "minItems": len(inputs),
         "maxItems": len(inputs),
+        "x-component": "positional",
     }
     columns: JsonObject = {
         "type": "object",
@@ -34,9 +42,9 @@ def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
         "required": required,
         "additionalProperties": False,
         "minProperties": 1,
+        "x-component": "columns",
     }
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": {
             "instances": {
@@ -46,12 +54,24 @@ def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
             "columns": columns,
             "reference": {
                 "type": ["string", "null"],
+                "maxLength": 255,
+                "pattern": NO_NUL,
                 "description": "A text of the caller's own, stored and searchable.",
             },
-            "parameters": {"type": "object", "description": "Parameters of the model's family."},
+            "parameters": {
+                "type": ["object", "null"],
+                "maxProperties": 0,
+                "description": "Parameters of the model's family; none is known today.",
+            },
+            "explain": {
+                "type": "boolean",
+                "default": False,
+                "description": "Answer and keep an explanation too. Refused where the model's family cannot explain.",
+            },
         },
         "oneOf": [{"required": ["instances"]}, {"required": ["columns"]}],
         "additionalProperties": False,
+        "x-component": "body",
     }
 
 
@@ -59,7 +79,25 @@ def output_json_schema(signature: Signature) -> JsonObject:
     """The schema of one instance's outputs in the answer."""
     return {
         "type": "object",
+        "description": "What the model answers for one instance.",
         "properties": {field.name: _output(field) for field in signature.outputs},
+        "required": [field.name for field in signature.outputs],
+        "x-component": "outputs",
+    }
+
+
+def kept_json_schema(signature: Signature) -> JsonObject:
+    """The schema of one instance's inputs as the log keeps them.
+
+    Bounds are left out: a kept float is the shortest text of its type, which may lie just outside of them.
+    """
+    kept = [field for field in signature.inputs if field.keep != "omit"]
+    return {
+        "type": "object",
+        "description": "One instance as it was understood and kept; a missing value is null.",
+        "properties": {field.name: _kept(field) for field in kept},
+        "required": [field.name for field in kept],
+        "x-component": "kept",
     }
 
 
@@ -70,11 +108,7 @@ def field_json_schema(field: Field) -> JsonObject:
         schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
     if field.nullable:
         schema = _nullable(schema)
-    if field.description is not None or field.unit is not None:
-        unit = "" if field.unit is None else f"Unit: {field.unit}."
-        schema["description"] = f"{field.description or ''} {unit}".strip()
-    if field.unit is not None:
-        schema["x-unit"] = field.unit
+    _describe(schema, field)
     if field.example is not None:
         schema["examples"] = [field.example]
     return schema
@@ -95,35 +129,58 @@ def _scalar(field: Field) -> JsonObject:
     if field.type == "category" and field.unknown == "refuse":
         return {**schema, "enum": list(field.categories)}
     if field.type != "bool":
-        schema["pattern"] = "^[^\\u0000]*$"
+        schema["pattern"] = NO_NUL
     if field.categories:
         schema["x-categories"] = list(field.categories)
     return schema
 
 
-def _output(field: OutputField) -> JsonObject:
-    schema: JsonObject
-    if field.type in INTEGERS | FLOATS:
-        # What JSON cannot write (NaN, infinities) is null.
-        schema = {"type": ["integer" if field.type in INTEGERS else "number", "null"], "format": _format(field.type)}
+def _kept(field: Field) -> JsonObject:
+    if field.keep == "hash":
+        schema: JsonObject = {"type": ["string", "null"], "pattern": _DIGEST}
     else:
-        schema = {"type": _JSON_TYPES[field.type]}
+        schema = _value(field)
+        for size in reversed(field.shape):
+            schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+        if field.nullable:
+            schema = _nullable(schema)
+    return _describe(schema, field)
+
+
+def _output(field: OutputField) -> JsonObject:
+    schema = _value(field)
     if field.type == "category" and field.categories:
         schema["enum"] = list(field.categories)
+    # What JSON cannot write (NaN, infinities) is null: a float by itself, any other type with the tensor it is in.
+    if field.type in FLOATS:
+        schema = _nullable(schema)
     if field.shape and field.categories and field.type != "category":
-        return _described(field, {"type": "object", "properties": dict.fromkeys(field.categories, schema)})
-    for size in reversed(field.shape):
-        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
-    return _described(field, schema)
-
-
-def _described(field: OutputField, schema: JsonObject) -> JsonObject:
-    if field.description is not None:
-        schema["description"] = field.description
-    if field.unit is not None:
-        schema["x-unit"] = field.unit
+        named = schema if field.type in FLOATS else _nullable(schema)
+        properties = dict.fromkeys(field.categories, named)
+        schema = {"type": "object", "properties": properties, "required": list(field.categories)}
+    else:
+        for size in reversed(field.shape):
+            schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+        if field.type not in FLOATS | TEXTS:
+            schema = _nullable(schema)
     if field.threshold is not None:
         schema["x-threshold"] = field.threshold
+    return _describe(schema, field)
+
+
+def _value(field: Field | OutputField) -> JsonObject:
+    """One value of the field's type, whatever it may be."""
+    if field.type in INTEGERS | FLOATS:
+        return {"type": "integer" if field.type in INTEGERS else "number", "format": _format(field.type)}
+    return {"type": _JSON_TYPES[field.type]}
+
+
+def _describe(schema: JsonObject, field: Field | OutputField) -> JsonObject:
+    if field.description is not None or field.unit is not None:
+        unit = "" if field.unit is None else f"Unit: {field.unit}."
+        schema["description"] = f"{field.description or ''} {unit}".strip()
+    if field.unit is not None:
+        schema["x-unit"] = field.unit
     return schema
 
 

@@ -34,7 +34,7 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["mlserve_xgboost", "mlserve_xgboost.*"]),
-    package_data={"mlserve_xgboost": ["py.typed"]},
+    package_data={"mlserve_xgboost": ["py.typed", "templates/*.jinja2"]},
     python_requires=">=3.11",
     install_requires=["numpy>=2.0", "pyramid-mlserve>=0.1,<0.2"],
     # Two distributions bring the same package `xgboost`; pip does not know that, so neither may be a plain requirement.

@@ -17,7 +17,7 @@ from tests.docs.pages import ROOT, anchors, blocks, links, pages, prose, text_of
 
 PAGES = pages()
 IN_DOCS = [page for page in PAGES if page.startswith("docs/")]
-SETTINGS = {setting.name for setting in CORE} | {"mlserve.xgboost.threads"}
+SETTINGS = {setting.name for setting in CORE} | {"mlserve.xgboost.threads", "mlserve.means.decimals"}
 # Not names of ours but of the pages' own examples: the plugin of a page, placeholders, two files, a misspelt key.
 OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db(\.migrate\.lock)?$|plugin$|models\.|[A-Z]+\b)")
 _LOGGER = re.compile(r"getLogger\(\"([\w.]+)\"\)")

@@ -22,6 +22,7 @@ from mlserve.settings.reference import settings_markdown
 from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
 from mlserve.signature.faults import CODES
 from mlserve.startup import build
+from mlserve_xgboost.contributions import xgboost_contributions
 from tests.docs.pages import ROOT, blocks, prose, text_of
 
 API = "docs/reference/http-api.md"
@@ -120,12 +121,15 @@ def test_every_option_of_a_verb_is_documented_and_no_other(verb: str) -> None:
 
 def resources() -> dict[str, type[Resource]]:
     """Every subclass of a resource by its full name, so that a verb that nobody wired is noticed too."""
+    from mlserve.api.openapi.resources import ModelOpenApiResource, OpenApiResource
     from mlserve.predictions.resources import PredictionsResource
     from mlserve.predictions.wiring import RESOURCES
     from mlserve.registry.resources import ModelsResource, OneModelResource
 
     own: dict[str, type[Resource]] = {f"/api/v1/models/{{model}}{suffix}": it for suffix, it in RESOURCES.values()}
     return {
+        "/api/v1/openapi.json": OpenApiResource,
+        "/api/v1/models/{model}/openapi.json": ModelOpenApiResource,
         "/api/v1/models": ModelsResource,
         "/api/v1/models/{model}": OneModelResource,
         "/api/v1/models/{model}/predictions": PredictionsResource,
@@ -136,10 +140,12 @@ def resources() -> dict[str, type[Resource]]:
 def test_every_core_route_is_documented_with_its_verbs_and_no_other(application) -> None:
     said = set(re.findall(r"^\| (GET|POST|PUT|PATCH|DELETE) \| \[`([^`]+)`\]", prose(API), re.MULTILINE))
     ours = {(verb.upper(), path) for path, it in resources().items() for verb in VERBS if hasattr(it, verb)}
-    assert said == ours | {("GET", "/health/live"), ("GET", "/health/ready")}
+    assert said == ours | {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}
     patterns = {route.pattern for route in application.getUtility(IRoutesMapper).get_routes()}
-    plugins = {pattern for pattern in patterns if pattern.endswith("/importance")}
-    assert patterns - plugins - {"/api/v1/models/{model}/{rest:.*}"} == {path for _, path in said}
+    plugins = {pattern for pattern in patterns if pattern.endswith("/importance") or "/trees/" in pattern}
+    pages = set(first_column(section(API, "Pages")))
+    assert patterns - plugins - pages - {"/api/v1/models/{model}/{rest:.*}"} == {path for _, path in said}
+    assert pages < patterns
     assert all(pattern in text_of(API) for pattern in plugins)
 
 
@@ -195,7 +201,9 @@ def test_the_columns_of_the_database_are_documented_and_no_others(
     assert table is None or said == set(table.c.keys())
 
 
-@pytest.mark.parametrize("table", [actuals, models, versions, spool_positions], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [actuals, models, versions, spool_positions, xgboost_contributions], ids=lambda table: table.name
+)
 def test_the_columns_of_the_smaller_tables_are_named(table) -> None:
     page = prose("docs/reference/database.md")
     assert all(f"`{name}`" in page for name in [table.name, *table.c.keys()])

@@ -39,6 +39,8 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
         ("", False, "/api/theirs", False),
         ("", False, "/health/", False),
         ("", False, "/health/live/theirs", False),
+        ("", False, "/pages/one", True),
+        ("", False, "/pages", False),
         ("", False, "/", False),
         ("ml", False, "/ml/api/v1/models", True),
         ("ml", False, "/ml/health/ready", True),
@@ -49,7 +51,9 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
 def test_it_answers_for_its_own_part_of_the_addresses(
     tmp_path: Path, prefix: str, alone: bool, path: str, owned: bool
 ) -> None:
-    assert application(tmp_path, prefix, alone=alone).owns(path) is owned
+    made = application(tmp_path, prefix, alone=alone)
+    made.own("/health/live", "/health/ready", "/pages/")
+    assert made.owns(path) is owned
 
 
 def test_a_file_finds_the_one_family_that_reads_it(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlserve_linear import LinearFamily, LinearPredictions
+from mlserve_linear import LinearContributions, LinearFamily, LinearPredictions
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
+from sqlalchemy import Column, MetaData, Table, Text
 
 from mlserve import directives
 from mlserve.bundles import manifest
 from mlserve.directives import CORE_CHECKS, DIRECTIVES, plugin_of
 from mlserve.errors import ConfigurationError
+from mlserve.inference import LiveModel
 from mlserve.settings import Setting
 from mlserve.startup import build
 from tests.factories import serving, settings_of
@@ -30,11 +32,17 @@ class ToyPredictions(LinearPredictions):
 
 @pytest.fixture
 def config(tmp_path: Path) -> Configurator:
-    return build(settings_of(tmp_path, models={}), here=None)
+    settings = settings_of(tmp_path, models={})
+    settings["mlserve.plugins"] += " mlserve_pages"
+    return build(settings, here=None)
 
 
 def check() -> dict[str, Any]:
     return {}
+
+
+def panel(request: Any, model: LiveModel) -> None:
+    return None
 
 
 def claim_setting(config: Configurator) -> None:
@@ -48,14 +56,18 @@ CLAIMS: dict[str, Callable[[Configurator], None]] = {
     "add_model_family": lambda config: config.add_model_family("toy", ToyFamily),
     "add_model_resource": lambda config: config.add_model_resource("predictions", ToyPredictions),
     "add_migrations": lambda config: config.add_migrations("mlserve_linear:migrations"),
+    "add_prediction_table": lambda config: config.add_prediction_table("linear", LinearContributions()),
     "add_health_check": lambda config: config.add_health_check("toy", check),
+    "add_model_panel": lambda config: config.add_model_panel("toy", template="toy.jinja2", view=panel),
 }
 INTROSPECTED = {
     "add_setting": ("mlserve settings", "mlserve.linear.decimals"),
     "add_model_family": ("mlserve families", "linear"),
     "add_model_resource": ("mlserve resources", "linear.predictions"),
     "add_migrations": ("mlserve migrations", "mlserve_linear:migrations"),
+    "add_prediction_table": ("mlserve prediction tables", "linear"),
     "add_health_check": ("mlserve health checks", "linear"),
+    "add_model_panel": ("mlserve panels", "inputs"),
 }
 
 
@@ -170,9 +182,9 @@ def test_a_family_has_a_name_that_a_bundle_can_hold(config: Configurator, name: 
 
 def test_a_family_belongs_to_the_plugin_that_brought_it(config: Configurator) -> None:
     application = config.registry.mlserve
-    (plugin,) = application.plugins.values()
+    plugin, _ = application.plugins.values()
     assert application.plugin_of_family == {"linear": plugin.label}
-    assert application.families_by_plugin() == {plugin.label: ["linear"]}
+    assert application.families_by_plugin()[plugin.label] == ["linear"]
     config.add_model_family("toy", ToyFamily)
     config.commit()
     assert application.families["toy"].name == "toy"
@@ -189,6 +201,26 @@ def test_a_health_check_runs_with_the_others(config: Configurator) -> None:
     config.add_health_check("toy", check)
     config.commit()
     assert config.registry.mlserve.health.report()["toy"] == {"state": "unknown"}
+
+
+def test_a_family_s_table_is_the_one_that_the_log_fills(config: Configurator) -> None:
+    application = config.registry.mlserve
+    assert isinstance(application.prediction_tables["linear"], LinearContributions)
+    table = LinearContributions()
+    config.add_prediction_table("toy", table)  # Before its family: the order of the calls does not matter.
+    config.add_model_family("toy", ToyFamily)
+    config.commit()
+    assert application.prediction_tables["toy"] is table
+
+
+def test_a_table_belongs_to_a_family_and_has_the_predictions_ids(config: Configurator) -> None:
+    table = LinearContributions()
+    table.table = Table("elsewhere", MetaData(), Column("id", Text, primary_key=True))
+    with pytest.raises(ConfigurationError, match="elsewhere, whose primary key has no prediction_id"):
+        config.add_prediction_table("linear", table)
+    config.add_prediction_table("nobody", LinearContributions())
+    with pytest.raises(ConfigurationExecutionError, match="for the family 'nobody', which no enabled plugin brings"):
+        config.commit()
 
 
 def test_migrations_are_run_in_the_order_of_their_plugins(config: Configurator) -> None:

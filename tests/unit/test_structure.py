@@ -14,13 +14,17 @@ WEB_AND_SQL = {"pyramid", "cornice", "sqlalchemy", "alembic", "webob", "waitress
 MODEL_LIBRARIES = {"xgboost", "sklearn", "lightgbm", "catboost", "onnxruntime", "onnx", "torch", "tensorflow", "pandas"}
 # What a plugin may name, beside Pyramid's and Cornice's own configuration.
 PUBLIC = {
+    "mlserve.api.operations",
+    "mlserve.api.problems",
     "mlserve.api.resources",
     "mlserve.errors",
     "mlserve.inference",
     "mlserve.observability.health",
+    "mlserve.predictions.family_tables",
     "mlserve.predictions.resources",
     "mlserve.settings",
     "mlserve.signature",
+    "mlserve.testing",
 }
 
 

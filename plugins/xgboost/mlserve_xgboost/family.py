@@ -1,15 +1,21 @@
 """The family `xgboost`: from a model file to a signature, and to a predictor that answers it."""
 
+import hashlib
+import threading
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from mlserve.errors import BundleError, SignatureError
+from mlserve.errors import BundleError, NotSupported, SignatureError
+from mlserve.inference import Explanation
 from mlserve.signature import Batch, Field, Signature
 from mlserve_xgboost import engine, library
 from mlserve_xgboost.engine import Engine
+from mlserve_xgboost.explanation import Explainer
+from mlserve_xgboost.forest import Forest
 from mlserve_xgboost.model_file import ModelFile, read
 from mlserve_xgboost.outputs import Outputs, outputs_of, width_of
 
@@ -61,7 +67,8 @@ class XGBoostFamily:
             loaded = Engine(file, width_of(file), int(settings["threads"]))
         except library.XGBoostError as error:
             raise BundleError(f"XGBoost cannot load {path.name}: {_first_sentence(error)}") from error
-        return XGBoostPredictor(file, signature, outputs, loaded)
+        kind = XGBoostExplainer if loaded.explains else XGBoostPredictor
+        return kind(path, file, signature, outputs, loaded)
 
     def libraries(self) -> dict[str, str]:
         """The library that computes the answers."""
@@ -74,10 +81,14 @@ class XGBoostPredictor:
     concurrency: Literal["parallel"] = "parallel"
     engine: str = engine.NAME
 
-    def __init__(self, file: ModelFile, signature: Signature, outputs: Outputs, loaded: Engine) -> None:
+    def __init__(self, path: Path, file: ModelFile, signature: Signature, outputs: Outputs, loaded: Engine) -> None:
         self._signature = signature
         self._outputs = outputs
         self._engine = loaded
+        self._file = replace(file, raw=b"")  # The library has its own copy.
+        self._path, self._digest = path, digest_of(file.raw)
+        self._reading = threading.Lock()
+        self._forest: Forest | None = None
         self._info = {
             "objective": file.objective,
             "booster": file.booster,
@@ -90,20 +101,69 @@ class XGBoostPredictor:
         """Answer the Batch; float32 as `Booster.predict` gives it, labels as the number of their class."""
         return self._outputs(self._engine.predict(batch.matrix()), outputs)
 
+    @property
+    def score_kinds(self) -> tuple[str, ...]:
+        """What `importance` tells of: gain, weight and cover, or of a linear model weight only."""
+        return self._engine.score_kinds
+
     def importance(self) -> dict[str, dict[str, float | list[float]]]:
         """gain, weight and cover by field name (a linear model: weight only), as `Booster.get_score` has them.
 
         A field that no split uses is 0. All trees count, also those after the best iteration.
         """
-        kinds = {kind: self._engine.scores(kind) for kind in self._engine.score_kinds}
+        kinds = {kind: self._engine.scores(kind) for kind in self.score_kinds}
         names = self._signature.names
         return {kind: {name: found.get(at, 0.0) for at, name in enumerate(names)} for kind, found in kinds.items()}
+
+    @property
+    def has_trees(self) -> bool:
+        return self._file.booster != "gblinear"
+
+    def forest(self) -> Forest:
+        """The model's trees; read from its file when they are first asked for, since answering does not need them.
+
+        Raises NotSupported for a linear model, BundleError where the file is gone or another than the one loaded.
+        """
+        if not self.has_trees:
+            raise NotSupported("A linear model (gblinear) has no trees.")
+        with self._reading:
+            if self._forest is None:
+                self._forest = Forest(self._checked_content(), self._file, self._signature)
+            return self._forest
+
+    def _checked_content(self) -> bytes:
+        try:
+            raw = self._path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"The model file {self._path.name} cannot be read: {error.strerror}.") from error
+        if digest_of(raw) != self._digest:
+            raise BundleError(f"The model file {self._path.name} has changed since it was loaded.")
+        return raw
 
     def info(self) -> dict[str, Any]:
         return dict(self._info)
 
     def close(self) -> None:
         self._engine.close()
+
+
+class XGBoostExplainer(XGBoostPredictor):
+    """A loaded XGBoost model whose answers can be explained: any without vector leaves or hundreds of levels."""
+
+    def __init__(self, path: Path, file: ModelFile, signature: Signature, outputs: Outputs, loaded: Engine) -> None:
+        super().__init__(path, file, signature, outputs, loaded)
+        self._explainer = Explainer(file, signature, loaded)
+
+    def explain(self, batch: Batch) -> Explanation:
+        """What each input adds to the margin, as `Booster.predict(…, pred_contribs=True)` gives it.
+
+        Raises NotSupported for infinite inputs, and TooLarge.
+        """
+        return self._explainer(batch)
+
+
+def digest_of(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
 
 
 def _inputs(file: ModelFile) -> tuple[Field, ...]:

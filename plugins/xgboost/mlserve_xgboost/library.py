@@ -10,7 +10,7 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mlserve.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ INSTALL: Final = (
     "run `pip install pyramid-mlserve-xgboost[cpu]` (or [gpu] for the one with CUDA)."
 )
 Handle = ctypes.c_void_p
+_Library = TypeVar("_Library", bound=ctypes.CDLL)
 _Length = ctypes.c_uint64
 _Floats = ctypes.POINTER(ctypes.c_float)
 _Lengths = ctypes.POINTER(_Length)
@@ -39,6 +40,7 @@ _PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "XGBoosterPredictFromDMatrix": (Handle, Handle, ctypes.c_char_p, *_ANSWER),
     "XGDMatrixCreateFromDense": (ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(Handle)),
     "XGDMatrixFree": (Handle,),
+    "XGProxyDMatrixCreate": (ctypes.POINTER(Handle),),
     "XGBoosterFeatureScore": (Handle, ctypes.c_char_p, ctypes.POINTER(_Length), ctypes.POINTER(_Texts), *_SCORES),
 }
 
@@ -60,7 +62,19 @@ def version() -> str:
 @cache
 def library() -> ctypes.CDLL:
     """The library, loaded into this process. Raises ConfigurationError where it is not there."""
-    loaded = ctypes.CDLL(str(_find()))
+    return _prepared(ctypes.CDLL(str(_find())))
+
+
+@cache
+def holding_library() -> ctypes.PyDLL:
+    """The same library, for short calls: the calling thread keeps the interpreter's lock meanwhile.
+
+    Whoever lets go of the lock for 60 µs may wait for it 100 times as long, until another thread has had its turn.
+    """
+    return _prepared(ctypes.PyDLL(str(_find())))
+
+
+def _prepared(loaded: _Library) -> _Library:
     loaded.XGBGetLastError.restype = ctypes.c_char_p
     for name, arguments in _PROTOTYPES.items():
         function = getattr(loaded, name)

@@ -11,9 +11,10 @@ import numpy as np
 
 from mlserve.errors import BundleError
 from mlserve_xgboost import ubjson
-from mlserve_xgboost.structure import check_trees, floats, integers, leaf_width, number, rounds, sequence
+from mlserve_xgboost.structure import check_trees, deeper_than, floats, integers, leaf_width, number, rounds, sequence
 
 BOOSTERS: Final = ("gbtree", "dart", "gblinear")
+EXPLAINED_DEPTH: Final = 256  # The time of TreeSHAP grows with the cube of a tree's depth: beyond, it is minutes.
 MAX_WIDTH: Final = 100_000  # features, and values in one row's answer: a damaged number must not exhaust the memory
 _CLASS_PARAMETERS: Final = "softmax_multiclass_param"
 
@@ -37,6 +38,7 @@ class ModelFile:
     best_iteration: int | None
     alphas: tuple[float, ...]  # of a quantile objective
     vector_leaves: bool  # multi_strategy = multi_output_tree
+    deep: bool  # a tree has more than EXPLAINED_DEPTH levels
 
     @property
     def used_rounds(self) -> int:
@@ -58,7 +60,7 @@ def read(path: Path) -> ModelFile:
 
 def parse(raw: bytes) -> ModelFile:
     """Read and check a model. Raises ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError."""
-    learner = _document(raw)["learner"]
+    learner = document_of(raw)["learner"]
     shape = learner["learner_model_param"]
     features = _within(number(shape["num_feature"], "num_feature"), 1, "num_feature")
     classes = _within(number(shape.get("num_class", 0), "num_class"), 0, "num_class")
@@ -88,10 +90,12 @@ def parse(raw: bytes) -> ModelFile:
         best_iteration=_best_iteration(learner.get("attributes", {}), total, booster),
         alphas=_alphas(objective, targets),
         vector_leaves=vector_leaves,
+        deep=any(_is_deep(tree) for tree in model.get("trees", ())),
     )
 
 
-def _document(raw: bytes) -> Any:
+def document_of(raw: bytes) -> Any:
+    """What is in the file, whichever format it has. Raises ValueError, RecursionError."""
     if raw[:1] != b"{":
         raise ValueError("it does not begin with {, and XGBoost's older binary format is not supported")
     # This is how the library itself tells the two formats apart; the file's suffix does not count.
@@ -125,6 +129,11 @@ def _booster(
         floats(gradient["weight_drop"], "weight_drop", len(model["trees"]))
     vector_leaves = any(leaf_width(tree) > 1 for tree in model["trees"][:1])
     return name, model, rounds(model, 1 if vector_leaves else groups), tuple(highest.tolist()), vector_leaves
+
+
+def _is_deep(tree: Mapping[str, Any]) -> bool:
+    left, right = (np.asarray(tree[key], np.int64) for key in ("left_children", "right_children"))
+    return deeper_than(left, right, EXPLAINED_DEPTH)
 
 
 def _categories(

@@ -74,6 +74,19 @@ def leaf_width(tree: Mapping[str, Any]) -> int:
     return 1 if width == 0 else width  # XGBoost 1.x wrote 0 for a single one.
 
 
+def deeper_than(left: Integers, right: Integers, levels: int) -> bool:
+    """Whether a tree has more levels than that below its root; its nodes form a tree, and `left` is -1 at a leaf."""
+    if left.size <= 2 * levels:  # Each level has two nodes at least.
+        return False
+    level = np.zeros(1, np.int64)
+    for _ in range(levels + 1):
+        inner = level[left[level] != -1]
+        level = np.concatenate((left[inner], right[inner]))
+        if not level.size:
+            return False
+    return True
+
+
 def rounds(model: Mapping[str, Any], groups: int) -> int:
     """The number of boosting rounds. Raises ValueError where the file contradicts itself."""
     parameters = model["gbtree_model_param"]
@@ -117,15 +130,8 @@ def _check_children(parents: Integers, left: Integers, right: Integers, inner: I
         raise ValueError("a child is outside the tree")
     if (parents[children] != np.tile(inner, 2)).any() or np.unique(children).size != children.size:
         raise ValueError("its nodes do not form a tree")
-    if left.size <= MAX_DEPTH:
-        return
-    level, depth = np.zeros(1, np.int64), 0
-    while level.size:
-        if depth > MAX_DEPTH:
-            raise ValueError(f"it is deeper than {MAX_DEPTH} levels")
-        level = level[left[level] != -1]
-        level = np.concatenate((left[level], right[level]))
-        depth += 1
+    if deeper_than(left, right, MAX_DEPTH):
+        raise ValueError(f"it is deeper than {MAX_DEPTH} levels")
 
 
 def _check_values(tree: Mapping[str, Any], nodes: int, width: int, leaves: Integers) -> None:

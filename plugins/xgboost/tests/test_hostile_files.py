@@ -103,6 +103,8 @@ def answered(file) -> bool:
     try:
         engine = Engine(file, width_of(file), 1)
         engine.predict(np.ascontiguousarray(matrix))
+        if engine.explains:
+            engine.contributions(np.ascontiguousarray(matrix))
         for kind in engine.score_kinds:
             engine.scores(kind)
         engine.close()

@@ -1,10 +1,9 @@
 """Reading a model file: what it says, and one clear sentence for each way in which it can be wrong."""
 
-import copy
 import json
 
-import numpy as np
 import pytest
+from xgboost_zoo import chained
 
 from mlserve.errors import BundleError
 from mlserve_xgboost.model_file import parse, read
@@ -206,21 +205,9 @@ def test_vector_leaves_of_older_versions_are_named_as_such(document, refusal):
 
 
 def test_refuses_a_tree_so_deep_that_the_library_s_stack_overflows(document, refusal):
-    def chain(inner: int):
-        nodes = 2 * inner + 1
-        left, right, parents = (np.full(nodes, -1) for _ in range(3))
-        holders = np.r_[0, np.arange(1, 2 * inner - 2, 2)]
-        left[holders], right[holders] = np.arange(1, nodes, 2), np.arange(2, nodes, 2)
-        parents[left[holders]] = parents[right[holders]] = holders
-        return {"left_children": left.tolist(), "right_children": right.tolist(), "parents": parents.tolist()}, nodes
+    assert "deeper than 10000 levels" in refusal(chained(document("squarederror"), 10_001))
 
-    deep = document("squarederror")
-    model = model_of(deep)
-    tree = copy.deepcopy(model["trees"][0])
-    children, nodes = chain(10_001)
-    tree |= children | {key: [0.0] * nodes for key in ("base_weights", "loss_changes", "sum_hessian")}
-    tree |= {key: [0] * nodes for key in ("split_conditions", "split_indices", "split_type", "default_left")}
-    tree["tree_param"]["num_nodes"] = str(nodes)
-    model |= {"trees": [tree], "tree_info": [0], "iteration_indptr": [0, 1]}
-    model["gbtree_model_param"]["num_trees"] = "1"
-    assert "deeper than 10000 levels" in refusal(deep)
+
+def test_knows_trees_too_deep_to_explain(document):
+    for levels, deep in ((256, False), (257, True)):
+        assert parse(json.dumps(chained(document("squarederror"), levels)).encode()).deep is deep

@@ -178,3 +178,22 @@ def train(name: str, folder: Path) -> Animal:
     path = folder / f"{name}{recipe.suffix}"
     booster.save_model(path)
     return Animal(path, recipe.on_frame)
+
+
+def chained(document: dict[str, Any], levels: int) -> dict[str, Any]:
+    """The model with a single tree of so many levels below its root, each of which has one leaf and one more split."""
+    nodes = 2 * levels + 1
+    left, right, parents = (np.full(nodes, -1) for _ in range(3))
+    holders = np.r_[0, np.arange(1, nodes - 2, 2)]
+    left[holders], right[holders] = np.arange(1, nodes, 2), np.arange(2, nodes, 2)
+    parents[left[holders]] = parents[right[holders]] = holders
+    model = document["learner"]["gradient_booster"]["model"]
+    tree = model["trees"][0]
+    tree |= {"left_children": left.tolist(), "right_children": right.tolist(), "parents": parents.tolist()}
+    tree |= {key: [0.0] * nodes for key in ("base_weights", "loss_changes", "split_conditions")}
+    tree |= {key: [0] * nodes for key in ("split_indices", "split_type", "default_left")}
+    tree["sum_hessian"] = [float(cover) for cover in range(nodes, 0, -1)]
+    tree["tree_param"]["num_nodes"] = str(nodes)
+    model |= {"trees": [tree], "tree_info": [0], "iteration_indptr": [0, 1]}
+    model["gbtree_model_param"]["num_trees"] = "1"
+    return document

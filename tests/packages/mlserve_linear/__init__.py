@@ -5,6 +5,7 @@ from typing import Any
 from pyramid.config import Configurator
 
 from mlserve.settings import Setting
+from mlserve_linear.contributions import LinearContributions
 from mlserve_linear.family import LinearFamily
 from mlserve_linear.resources import LinearPredictions, LinearReview
 
@@ -19,6 +20,7 @@ def includeme(config: Configurator) -> None:
     config.add_model_resource("predictions", LinearPredictions)
     config.add_model_resource("review", LinearReview)
     config.add_migrations("mlserve_linear:migrations")
+    config.add_prediction_table("linear", LinearContributions())
     config.add_health_check("linear", check)
 
 

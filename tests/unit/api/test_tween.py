@@ -9,17 +9,29 @@ from pyramid.response import Response
 
 from mlserve.api.tween import request_tween
 from mlserve.observability import request_id
+from mlserve.observability.metrics.measures import Measures
 
 
-def answer(path: str, *, owned: bool = True, **environ: str) -> tuple[Any, list[str | None]]:
+def answer(
+    path: str, *, owned: bool = True, pattern: str = "/x", metrics: Measures | None = None, **environ: str
+) -> tuple[Any, list[str | None]]:
     seen: list[str | None] = []
 
     def handler(request: Any) -> Any:
         seen.append(request_id.current())
         return Response(b"", 204)
 
-    registry = SimpleNamespace(mlserve=SimpleNamespace(owns=lambda path: owned, start_if_due=lambda: None))
-    request = SimpleNamespace(environ={"PATH_INFO": path, "REQUEST_METHOD": "GET", **environ})
+    application = SimpleNamespace(
+        owns=lambda path: owned,
+        start_if_due=lambda: None,
+        metrics=Measures() if metrics is None else metrics,
+        route_prefix="",
+    )
+    registry = SimpleNamespace(mlserve=application)
+    request = SimpleNamespace(
+        environ={"PATH_INFO": path, "REQUEST_METHOD": "GET", **environ},
+        matched_route=SimpleNamespace(pattern=pattern) if pattern else None,
+    )
     return request_tween(handler, registry)(request), seen
 
 
@@ -54,3 +66,28 @@ def test_the_access_log_has_a_line_where_it_is_on(caplog: pytest.LogCaptureFixtu
     fields = record.fields  # type: ignore[attr-defined]
     assert (fields["method"], fields["path"], fields["status"]) == ("GET", "/x", 204)
     assert fields["ms"] >= 0
+
+
+def test_a_request_is_measured_by_the_pattern_of_its_route() -> None:
+    metrics = Measures()
+    answer("/secret/7", pattern="/secret/{id}", metrics=metrics)
+    answer("/nowhere/8", pattern="", metrics=metrics, REQUEST_METHOD="BREW")
+    answer("/theirs", owned=False, metrics=metrics)
+    assert metrics.read().counters["mlserve_http_requests_total"] == [
+        (("/secret/{id}", "GET", "204"), 1),
+        (("none", "other", "204"), 1),
+    ]
+
+
+def test_a_request_whose_answer_failed_is_measured_as_a_500() -> None:
+    metrics = Measures()
+
+    def handler(request: Any) -> Any:
+        raise LookupError
+
+    application = SimpleNamespace(owns=lambda path: True, start_if_due=lambda: None, metrics=metrics, route_prefix="")
+    environ = {"PATH_INFO": "/x", "REQUEST_METHOD": "GET"}
+    tween = request_tween(handler, SimpleNamespace(mlserve=application))
+    with pytest.raises(LookupError):
+        tween(SimpleNamespace(environ=environ, matched_route=None))
+    assert metrics.read().counters["mlserve_http_requests_total"] == [(("none", "GET", "500"), 1)]

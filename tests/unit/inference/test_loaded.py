@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mlserve.errors import ModelNotReady, NotSupported, PredictionFailed, SignatureError, TooLarge
+from mlserve.inference import Explanation
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.signature import Batch, Field, OutputField, Signature
 from tests.factories import until
@@ -204,3 +205,76 @@ def _refused(version: LoadedVersion) -> bool:
         with pytest.raises(ModelNotReady, match="closed"):
             version.predict(BATCH)
         return True
+
+
+class Explaining(Predictor):
+    """Explains in the way it is given: an exception, or arrays (n, 1, inputs), (n, 1), (n, 1)."""
+
+    def __init__(self, answer: Any = None, concurrency: str = "serial") -> None:
+        super().__init__(concurrency)
+        self.answer = answer
+        self.entered, self.gate = threading.Semaphore(0), threading.Event()
+        self.gate.set()
+        self.closed = 0
+
+    def explain(self, batch: Batch) -> Any:
+        self.entered.release()
+        self.gate.wait(20)
+        assert not self.closed
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        width = 1 if self.answer is None else self.answer
+        zeros = np.zeros((batch.n, 1), np.float32)
+        return Explanation("m", "s", (None,), np.ones((batch.n, 1, width), np.float32), zeros, zeros + 1)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_version_explains_if_its_predictor_can() -> None:
+    silent, explaining = load(Predictor("serial")), load(Explaining())
+    assert (silent.explains, explaining.explains) == (False, True)
+    assert explaining.explain(BATCH).contributions.tolist() == [[[1.0]]]
+    with pytest.raises(NotSupported, match="The double predictor of m version 3 cannot explain its predictions"):
+        silent.explain(BATCH)
+
+
+def test_a_failing_or_misshapen_explanation_is_a_failure_that_names_no_secret() -> None:
+    cause = ZeroDivisionError("secret")
+    with pytest.raises(PredictionFailed, match="failed to explain a valid request") as failed:
+        load(Explaining(cause)).explain(BATCH)
+    assert failed.value.__cause__ is cause
+    with pytest.raises(PredictionFailed, match=r"shape of contributions is \(1, 1, 2\), not \(1, 1, 1\)"):
+        load(Explaining(2)).explain(BATCH)
+    with pytest.raises(NotSupported, match="no infinite numbers"):
+        load(Explaining(NotSupported("There are no infinite numbers in an explanation."))).explain(BATCH)
+    broken = load(Explaining())
+    broken.predictor.explain = lambda batch: {"no": "explanation"}  # type: ignore[attr-defined]
+    with pytest.raises(PredictionFailed, match="failed to explain"):
+        broken.explain(BATCH)
+
+
+def test_a_version_is_not_closed_under_an_explanation_that_runs() -> None:
+    predictor = Explaining()
+    version = load(predictor)
+    predictor.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(version.explain, BATCH)
+        assert predictor.entered.acquire(timeout=20)
+        closing = pool.submit(version.close)
+        until(lambda: not version.users._open)
+        assert not predictor.closed
+        predictor.gate.set()
+        running.result(20)
+        closing.result(20)
+    assert predictor.closed == 1
+    with pytest.raises(ModelNotReady):
+        version.explain(BATCH)
+
+
+def test_wide_explanations_are_of_fewer_instances() -> None:
+    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000)
+    fields = tuple(Field(f"f{number}", "float32") for number in range(500))
+    assert limits.explained_of(Signature(fields, (OutputField("p", "float32"),))) == 1000
+    assert limits.explained_of(Signature(fields, (OutputField("p", "float32", (100,)),))) == 40
+    assert limits.explained_of(Signature(fields, ())) == 1000

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from mlserve_linear.contributions import LinearContributions
+from sqlalchemy import select
 
 from mlserve.db.engine import Database
 from mlserve.observability.counters import Counters
+from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.ids import PredictionIds, timestamp_of
 from mlserve.predictions.record import ROW_COLUMNS, PredictionRecord, encode, values
 from mlserve.predictions.shipper import Shipper
@@ -22,6 +25,7 @@ OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'
 def record(**changed: Any) -> PredictionRecord:
     """A whole record of one instance, with a new id."""
     prediction_id = changed.pop("id", None) or new_id()
+    explanation = changed.pop("explanation", msgspec.UNSET)
     fields: dict[str, Any] = {
         "model": "flight-delay",
         "version": 1,
@@ -40,7 +44,33 @@ def record(**changed: Any) -> PredictionRecord:
         "request_id": "r-1",
         "worker": "w-1",
     }
-    return PredictionRecord(id=prediction_id, **(fields | changed))
+    return PredictionRecord(id=prediction_id, explanation_text=explanation, **(fields | changed))
+
+
+def explained(n: int = 1, **changed: Any) -> PredictionRecord:
+    """A record of the family `linear` with the explanation of `n` instances."""
+    blocks = [
+        {"name": None, "margin": 0.1 + number, "bias": -0.0, "contributions": {"x": 3.4028235e38, "é": None}}
+        for number in range(n)
+    ]
+    text = {"method": "terms", "scale": "value", "instances": [{"blocks": [block]} for block in blocks]}
+    explanation = msgspec.Raw(msgspec.json.encode(text))
+    return record(**({"family": "linear", "n": n, "explanation": explanation} | changed))
+
+
+def family_tables(database: Database) -> FamilyTables:
+    """The table of the family `linear`, made in the database."""
+    with database.engine.begin() as connection:
+        LinearContributions.table.create(connection, checkfirst=True)
+    return FamilyTables({"linear": LinearContributions()}, database.dialect)
+
+
+def contributions(database: Database) -> list[dict[str, Any]]:
+    """All rows of that table."""
+    table = LinearContributions.table
+    with database.read() as connection:
+        found = connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
+        return [dict(row) for row in found]
 
 
 def row(record: PredictionRecord) -> dict[str, Any]:

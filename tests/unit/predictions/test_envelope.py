@@ -90,6 +90,17 @@ def test_of_many_unknown_names_one_more_than_the_limit_is_enough() -> None:
     assert len(read_envelope(b'{"columns":{},"parameters":{' + names + b"}}", DEPTH, 10)[1]) == 11
 
 
+def test_explain_is_true_or_false_and_false_unless_given() -> None:
+    for text, said in ((b"", False), (b',"explain":false', False), (b',"explain":true', True)):
+        envelope, found = read_envelope(b'{"instances":[]' + text + b"}", DEPTH)
+        assert (envelope.explain, found) == (said, [])
+        assert read_envelope(b'{"instances":[],"x":1' + text + b"}", DEPTH)[0].explain is said
+    for text in (b"null", b"1", b'"true"', b"[]"):
+        (problem,) = read_envelope(b'{"instances":[],"explain":' + text + b"}", DEPTH)[1]
+        assert (problem.pointer, problem.code, problem.field) == ("/explain", "type", "explain")
+        assert (problem.expected, problem.got) == ("true or false", text.decode())
+
+
 @pytest.mark.parametrize(
     ("body", "deep"),
     [

@@ -1,7 +1,7 @@
 """Decode, predict, keep: in that order, and nothing kept of what is refused."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from mlserve_linear.family import LinearFamily, LinearPredictor
 
-from mlserve.errors import Invalid, LogUnavailable, PredictionFailed, TooLarge, Unreadable
+from mlserve.errors import Invalid, LogUnavailable, NotSupported, PredictionFailed, TooLarge, Unreadable
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.predictions.log import NullLog
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.service import Asked, PredictionService, answer_json
-from mlserve.signature import Batch
+from mlserve.signature import Batch, Signature
 from tests.factories import linear_model
 from tests.unit.predictions.factories import record
 
@@ -54,14 +54,18 @@ def service(log: ListLog) -> PredictionService:
     return PredictionService(log, LIMITS, "host:1")
 
 
-def load(folder: Path, **coefficients: float) -> LoadedVersion:
-    path = linear_model(folder, **coefficients)
+def load(
+    folder: Path, explanation: str = "well", keep: Mapping[str, Any] | None = None, **coefficients: float
+) -> LoadedVersion:
+    path = linear_model(folder, explanation=explanation, **coefficients)
     family = LinearFamily()
+    signature = family.inspect(path)
+    inputs = tuple(replace(field, keep=(keep or {}).get(field.name, "full")) for field in signature.inputs)
     return load_version(
         family,
         path,
         identity={"model": "line", "version": 2, "digest": "d" * 64, "plugin": "p 1"},
-        signature=family.inspect(path),
+        signature=Signature(inputs, signature.outputs),
         manifest={},
         settings={"decimals": 3},
         limits=LIMITS,
@@ -140,7 +144,7 @@ def test_with_a_key_the_stored_answer_counts_and_the_body_is_known_by_its_digest
 ) -> None:
     body = b'{"instances":[[1,2]]}'
     first = service.answer(line, body, Asked(idempotency_key="k"))
-    assert service.answer(line, body, Asked(idempotency_key="k")) == (first.record, True)
+    assert service.answer(line, body, Asked(idempotency_key="k")) == (first.record, True, None)
     assert not first.replayed
     assert log.kept == []
     assert {kept.body_digest for kept in log.once} == {hashlib.sha256(body).hexdigest()}
@@ -174,3 +178,97 @@ def test_the_answer_is_one_json_object(changed: dict[str, Any], alias: str | Non
     assert answer.pop("outputs") == msgspec.json.decode(kept.outputs)
     assert answer.pop("warnings", None) == warnings
     assert answer == {"id": kept.id, "model": kept.model, "version": kept.version, "alias": alias}
+
+
+EXPLAIN = b'{"instances":[[1.5,2]],"explain":true}'
+
+
+def explaining(log: ListLog, *tables: str, explained: int = 2) -> PredictionService:
+    return PredictionService(log, replace(LIMITS, explained=explained), "host:1", tables=set(tables))
+
+
+def contributions_of(text: Any) -> list[Any]:
+    return [block["contributions"] for it in msgspec.json.decode(text)["instances"] for block in it["blocks"]]
+
+
+def test_an_explained_prediction_is_answered_and_kept_with_its_explanation(log: ListLog, line: LoadedVersion) -> None:
+    answered = explaining(log, "linear").answer(line, EXPLAIN, Asked())
+    (kept,) = log.kept
+    explanation = msgspec.json.decode(answered.explanation or b"")
+    assert explanation == {
+        "method": "terms",
+        "scale": "value",
+        "instances": [{"blocks": [{"name": None, "margin": 2.0, "bias": 1.0, "contributions": {"x": 3.0, "y": -2.0}}]}],
+    }
+    assert bytes(kept.explanation or b"") == answered.explanation
+    body = msgspec.json.decode(answer_json(answered.record, answered.explanation))
+    assert (body["outputs"], body["explanation"]) == ([{"value": 2.0}], explanation)
+
+
+def test_without_a_table_the_explanation_is_answered_and_not_kept(log: ListLog, line: LoadedVersion) -> None:
+    assert explaining(log, "other").answer(line, EXPLAIN, Asked()).explanation is not None
+    assert [kept.explanation for kept in log.kept] == [None]
+
+
+def test_of_what_is_not_kept_the_stored_explanation_holds_null(tmp_path: Path, log: ListLog) -> None:
+    answered = explaining(log, "linear").answer(load(tmp_path, keep={"y": "hash"}), EXPLAIN, Asked())
+    assert contributions_of(answered.explanation) == [{"x": 3.0, "y": -2.0}]
+    assert contributions_of(log.kept[0].explanation) == [{"x": 3.0, "y": None}]
+
+
+def test_a_replay_answers_the_stored_explanation(log: ListLog, line: LoadedVersion) -> None:
+    service = explaining(log, "linear")
+    first = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    again = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.explanation == again.explanation is not None
+
+
+class Silent(LinearPredictor):
+    """Fails when it is asked for a prediction."""
+
+    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        raise AssertionError("nothing was to be predicted")
+
+
+@pytest.mark.parametrize(
+    ("explanation", "body", "kind", "words"),
+    [
+        ("no", EXPLAIN, NotSupported, "linear predictor of line version 2 cannot explain its predictions"),
+        ("well", b'{"instances":[[1,2],[1,2],[1,2]],"explain":true}', TooLarge, r"3 instances to explain; at most 2 "),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_before_anything_is_predicted(
+    tmp_path: Path, log: ListLog, explanation: str, body: bytes, kind: type[Exception], words: str
+) -> None:
+    loaded = load(tmp_path, explanation)
+    silent = Silent({"intercept": 0.0, "coefficients": {}}, 3)
+    if loaded.explains:
+        silent.explain = loaded.predictor.explain  # type: ignore[attr-defined]
+    for key in (None, "k"):
+        with pytest.raises(kind, match=words):
+            explaining(log, "linear").answer(replace(loaded, predictor=silent), body, Asked(idempotency_key=key))
+    assert (log.kept, log.once) == ([], [])
+
+
+@pytest.mark.parametrize("explanation", ["failing", "misshapen"])
+def test_an_explanation_that_fails_keeps_nothing(tmp_path: Path, log: ListLog, explanation: str) -> None:
+    with pytest.raises(PredictionFailed, match="expla"):
+        explaining(log, "linear").answer(load(tmp_path, explanation), EXPLAIN, Asked())
+    assert log.kept == []
+
+
+def test_an_explanation_alone_keeps_nothing(tmp_path: Path, log: ListLog, line: LoadedVersion) -> None:
+    service = explaining(log, "linear")
+    assert contributions_of(service.explain(line, b'{"columns":{"x":[1.5,0],"y":[2,1]}}')) == [
+        {"x": 3.0, "y": -2.0},
+        {"x": 0.0, "y": -1.0},
+    ]
+    for body, kind in ((b"{", Unreadable), (b'{"instances":[["a",1]],"z":1}', Invalid)):
+        with pytest.raises(kind):
+            service.explain(line, body)
+    with pytest.raises(TooLarge, match=r"mlserve\.limits\.explained"):
+        service.explain(line, b'{"instances":[[1,2],[1,2],[1,2]]}')
+    with pytest.raises(NotSupported):
+        service.explain(load(tmp_path, "no"), EXPLAIN)
+    assert log.kept == []

@@ -77,6 +77,11 @@ def test_a_page_continues_behind_a_prediction_that_was_purged(database: Database
     assert listed(database, before_id=new_id()) == older
 
 
+def test_a_cursor_may_name_a_time_that_no_calendar_has(database: Database) -> None:
+    keep(database, one := record())
+    assert listed(database, before_id="ffffffff-ffff-7fff-bfff-ffffffffffff") == [one.id]
+
+
 def test_a_cursor_that_is_no_id_is_a_mistake_of_the_caller(database: Database) -> None:
     with pytest.raises(ValueError, match="not a UUIDv7"):
         listed(database, before_id="'; DROP TABLE predictions")

@@ -1,4 +1,11 @@
-from mlserve.signature import Field, OutputField, Signature, body_json_schema, output_json_schema
+import json
+
+import numpy as np
+from openapi_schema_validator import OAS31Validator
+
+from mlserve.predictions.envelope import FIELDS
+from mlserve.signature import Field, OutputEncoder, OutputField, Signature, body_json_schema, output_json_schema
+from mlserve.signature.json_schema import kept_json_schema
 
 SIGNATURE = Signature(
     (
@@ -42,7 +49,71 @@ def test_body() -> None:
     assert schema["oneOf"] == [{"required": ["instances"]}, {"required": ["columns"]}]
 
 
+def test_the_envelope_is_closed() -> None:
+    schema = body_json_schema(SIGNATURE, 10)
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["reference"]["maxLength"] == 255
+    assert schema["properties"]["parameters"]["maxProperties"] == 0
+    assert set(schema["properties"]) == set(FIELDS)
+
+
 def test_outputs() -> None:
-    fields = output_json_schema(SIGNATURE)["properties"]
+    schema = output_json_schema(SIGNATURE)
+    assert schema["required"] == ["probability", "label"]
+    fields = schema["properties"]
     assert set(fields["probability"]["properties"]) == {"no", "yes"}
+    assert fields["probability"]["properties"]["no"]["type"] == ["number", "null"]
     assert fields["label"] == {"type": "string", "enum": ["no", "yes"], "x-threshold": 0.5}
+
+
+def test_a_number_that_json_cannot_write_is_null_where_the_encoder_writes_it() -> None:
+    outputs = (
+        OutputField("floats", "float32", shape=(2,), unit="m", description="Sizes."),
+        OutputField("count", "int64"),
+        OutputField("counts", "int32", shape=(2,)),
+        OutputField("votes", "int32", shape=(2,), categories=("no", "yes")),
+        OutputField("names", "string", shape=(1,)),
+    )
+    arrays = {
+        "floats": np.array([[np.nan, 1.0]]),
+        "count": np.array([np.nan]),
+        "counts": np.array([[np.nan, 1.0]]),
+        "votes": np.array([[np.nan, 1.0]]),
+        "names": np.array([["a"]], dtype=object),
+    }
+    signature = Signature((Field("x", "float32"),), outputs)
+    text, _ = OutputEncoder(signature).encode(arrays, 1)
+    schema = output_json_schema(signature)
+    (written,) = json.loads(text)
+    assert written == {
+        "floats": [None, 1.0],
+        "count": None,
+        "counts": None,
+        "votes": {"no": None, "yes": 1},
+        "names": ["a"],
+    }
+    assert [error.message for error in OAS31Validator(schema).iter_errors(written)] == []
+    assert schema["properties"]["floats"]["description"] == "Sizes. Unit: m."
+    for wrong in ({"floats": None}, {"names": None}, {"count": 1.5}, {"votes": {"no": 1}}):
+        assert not OAS31Validator(schema).is_valid({**written, **wrong})
+
+
+def test_what_is_kept_has_no_bounds_and_says_how_it_is_kept() -> None:
+    kept = kept_json_schema(
+        Signature(
+            (
+                Field("age", "float32", maximum=0.7, unit="years"),
+                Field("email", "string", keep="hash"),
+                Field("name", "string", keep="omit"),
+            ),
+            (),
+        )
+    )
+    assert kept["required"] == ["age", "email"]
+    assert kept["properties"]["age"] == {
+        "type": "number",
+        "format": "float",
+        "description": "Unit: years.",
+        "x-unit": "years",
+    }
+    assert kept["properties"]["email"] == {"type": ["string", "null"], "pattern": "^sha256:[0-9a-f]{64}$"}

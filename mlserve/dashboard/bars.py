@@ -1,0 +1,65 @@
+"""What an explanation shows: for each block the fields by the size of their contribution, with the room for a bar."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# So many bars are shown at once; the rest is folded.
+SHOWN = 10
+# The width of half a picture, in the units of its drawing: a bar begins in the middle.
+HALF = 100.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One field. `contribution` is None where it was not kept, or is no number; `x` and `width` are its rectangle.
+
+    `kept` says whether the value is there to be shown; a value that is there may be None, which is missing.
+    """
+
+    field: str
+    value: Any
+    kept: bool
+    contribution: float | None
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """One class or output (`name` None where there is one): bias + the contributions = margin."""
+
+    name: str | None
+    margin: float | None
+    bias: float | None
+    top: Sequence[Bar]
+    rest: Sequence[Bar]
+
+
+def blocks(instance: Mapping[str, Any], inputs: Mapping[str, Any], answered: Sequence[str]) -> list[Block]:
+    """The blocks of one explained instance; those named in `answered` (its labels) first, then by margin.
+
+    `instance` is one of the explanation's instances as JSON has it, `inputs` the values that were given by field.
+    """
+    found = [_block(block, inputs) for block in instance["blocks"]]
+    if len(found) > 1:
+        found.sort(key=lambda block: (block.name not in answered, -_size(block.margin)))
+    return found
+
+
+def _block(block: Mapping[str, Any], inputs: Mapping[str, Any]) -> Block:
+    contributions = block["contributions"]
+    largest = max((abs(value) for value in contributions.values() if value is not None), default=0.0)
+    ordered = sorted(contributions.items(), key=lambda item: -1.0 if item[1] is None else abs(item[1]), reverse=True)
+    bars = [_bar(name, value, inputs, largest) for name, value in ordered]
+    return Block(block["name"], block["margin"], block["bias"], bars[:SHOWN], bars[SHOWN:])
+
+
+def _bar(field: str, contribution: float | None, inputs: Mapping[str, Any], largest: float) -> Bar:
+    width = 0.0 if not contribution or not largest else round(HALF * abs(contribution) / largest, 2)
+    x = HALF - width if contribution is not None and contribution < 0 else HALF
+    return Bar(field, inputs.get(field), field in inputs, contribution, round(x, 2), width)
+
+
+def _size(margin: float | None) -> float:
+    return float("-inf") if margin is None else margin

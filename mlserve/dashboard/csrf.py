@@ -1,0 +1,45 @@
+"""The token of the pages' form: Pyramid's double submit cookie, asked by itself.
+
+The policy is not registered with Pyramid: inside another application that place is the host's, and may need a session.
+"""
+
+from typing import Any
+
+from pyramid.csrf import CookieCSRFStoragePolicy, check_csrf_origin
+from pyramid.exceptions import BadCSRFOrigin
+
+from mlserve.errors import Unreadable
+from mlserve.types import application_of
+
+COOKIE = "mlserve_csrf"
+FIELD = "csrf_token"
+
+
+def token(request: Any) -> str:
+    """The token that this browser's forms carry; a browser without one is given one with the answer."""
+    found: str = _policy(request).get_csrf_token(request)
+    return found
+
+
+def check(request: Any, given: str) -> None:
+    """Raise Unreadable for a form that this server has not given to this browser."""
+    try:
+        check_csrf_origin(request)
+    except BadCSRFOrigin:
+        raise Unreadable("This form was sent from a page of another site.") from None
+    if not _policy(request).check_csrf_token(request, given):
+        raise Unreadable(
+            "This form does not carry this browser's token: it is from an older visit, or the browser refuses cookies. "
+            "Load the page again."
+        )
+
+
+def _policy(request: Any) -> CookieCSRFStoragePolicy:
+    prefix = application_of(request).route_prefix
+    return CookieCSRFStoragePolicy(
+        cookie_name=COOKIE,
+        httponly=True,
+        samesite="Strict",
+        secure=request.scheme == "https",
+        path=f"{request.script_name}/{prefix}",
+    )

@@ -1,0 +1,54 @@
+"""Panels: what a plugin adds to the page of a model."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from mlserve.dashboard.page import render
+from mlserve.inference import LiveModel
+from mlserve.types import application_of
+
+log = logging.getLogger("mlserve.dashboard")
+
+PanelView = Callable[[Any, LiveModel], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """`view(request, model)` gives the values for `template`, or None where the panel has nothing to say."""
+
+    name: str
+    template: str
+    view: PanelView
+    family: str | None = None
+
+
+@dataclass(frozen=True)
+class ShownPanel:
+    """`content` is None where the panel failed."""
+
+    name: str
+    content: Markup | None
+
+
+def shown(request: Any, model: LiveModel) -> list[ShownPanel]:
+    """The panels of a model, in order of their registration. One that fails takes nothing else with it."""
+    panels = application_of(request).panels.values()
+    made = [_shown(request, model, panel) for panel in panels if panel.family in (None, model.family)]
+    return [panel for panel in made if panel is not None]
+
+
+def _shown(request: Any, model: LiveModel, panel: Panel) -> ShownPanel | None:
+    try:
+        values = panel.view(request, model)
+        if values is None:
+            return None
+        # The template has escaped what it shows.
+        return ShownPanel(panel.name, Markup(render(request, panel.template, **{"model": model, **values})))
+    except Exception as failure:
+        fields = {"panel": panel.name, "model": model.name}
+        log.error("panel_failed", extra={"fields": fields}, exc_info=failure)
+        return ShownPanel(panel.name, None)

@@ -1,0 +1,196 @@
+"""Values as people read them: outputs, metrics, numbers. Pure; nothing is escaped here, the templates do that."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from mlserve.signature import OutputField, Signature
+
+# A text longer than this is cut in lists; its own page shows it whole.
+SHORT = 60
+# Classes of a distribution beyond these are folded.
+CLASSES = 10
+# The numbers that a list shows of a model's metrics.
+AT_A_GLANCE = 4
+
+
+@dataclass(frozen=True)
+class Share:
+    """One class of a distribution; `width` of its bar goes from 0 to 100."""
+
+    name: str
+    value: Any
+    width: float
+    percent: str = ""  # where the distribution is one of probabilities
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of an instance: `headline` to be read first, `exact` as it was answered."""
+
+    name: str
+    headline: str
+    exact: str
+    unit: str = ""
+    description: str = ""
+    width: float | None = None  # of a bar from 0 to 100, where it is a probability
+    shares: Sequence[Share] = ()
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's metrics: numbers by name, and tables of numbers, whatever their nesting was."""
+
+    numbers: list[tuple[str, str]] = field(default_factory=list)
+    tables: list["MetricsTable"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MetricsTable:
+    title: str
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def outputs_of(signature: Signature | None, values: Mapping[str, Any]) -> list[Output]:
+    """The outputs of one instance; labels first, since they are what people look for."""
+    known = {} if signature is None else {output.name: output for output in signature.outputs}
+    made = [_output(name, value, known.get(name)) for name, value in values.items()]
+    return sorted(made, key=lambda output: not _is_label(known.get(output.name)))
+
+
+def labels_of(signature: Signature | None, values: Mapping[str, Any]) -> list[str]:
+    """The classes that one instance was answered."""
+    outputs = () if signature is None else signature.outputs
+    return [str(values[output.name]) for output in outputs if _is_label(output) and output.name in values]
+
+
+def short_outputs(values: Mapping[str, Any]) -> str:
+    """One instance's outputs in a line: `probability 0.3916 · label late`."""
+    return " · ".join(f"{short(name)} {short(_brief(value))}" for name, value in list(values.items())[:3])
+
+
+def metrics_of(metrics: Any) -> Metrics:
+    """Numbers side by side where they have the same names (train and test), however deep they stand."""
+    found = Metrics()
+    if isinstance(metrics, Mapping):
+        _collect(found, "", metrics)
+    return found
+
+
+def at_a_glance(metrics: Any) -> list[tuple[str, str]]:
+    """The few numbers that a list shows: of the test, where there is one."""
+    if not isinstance(metrics, Mapping):
+        return []
+    chosen = next((metrics[key] for key in ("test", "validation") if isinstance(metrics.get(key), Mapping)), metrics)
+    numbers = [(name, number(value)) for name, value in chosen.items() if _is_number(value) and not _is_count(value)]
+    return numbers[:AT_A_GLANCE]
+
+
+def number(value: Any) -> str:
+    """A number in at most four significant decimals, in words of the reader: 0.3916, 1,234,567, 1.2e-07."""
+    if value is None:
+        return "–"
+    if not _is_number(value):
+        return value if isinstance(value, str) else exact(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    size = abs(value)
+    if size != 0 and not 1e-4 <= size < 1e15:
+        return f"{value:.4g}"
+    if size >= 1000:
+        return f"{value:,.1f}".removesuffix(".0")
+    return f"{value:.4g}"
+
+
+def signed(value: float | None) -> str:
+    """A contribution: +0.1234, −0.5."""
+    if value is None:
+        return "not kept"
+    return f"{'−' if value < 0 else '+'}{number(abs(value))}"
+
+
+def exact(value: Any) -> str:
+    """A value as JSON writes it; a text as it is."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def short(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+
+
+def when(moment: datetime) -> str:
+    """A time for people, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def percent(value: float) -> str:
+    """A probability as a percentage that says neither 0 nor 100 where it is not."""
+    text = f"{100 * value:.1f} %"
+    if (text == "0.0 %" and value > 0) or (text == "100.0 %" and value < 1):
+        return "< 0.1 %" if value < 0.5 else "> 99.9 %"
+    return text
+
+
+def _output(name: str, value: Any, known: OutputField | None) -> Output:
+    unit = (known and known.unit) or ""
+    description = (known and known.description) or ""
+    chance = "probab" in name.lower() or unit == "probability"
+    if isinstance(value, Mapping):
+        shares = (
+            sorted(_shares(value, chance), key=lambda share: -share.width) if chance else list(_shares(value, False))
+        )
+        return Output(name, "", exact(value), unit, description, shares=shares)
+    if chance and _is_number(value) and 0 <= value <= 1:
+        return Output(name, percent(value), exact(value), unit, description, width=round(100 * value, 2))
+    return Output(name, short(number(value)), exact(value), unit, description)
+
+
+def _shares(values: Mapping[str, Any], chance: bool) -> Iterator[Share]:
+    largest = 1.0 if chance else max((abs(v) for v in values.values() if _is_number(v)), default=0.0)
+    for name, value in values.items():
+        width = 100 * abs(value) / largest if _is_number(value) and largest else 0.0
+        percentage = percent(value) if chance and _is_number(value) else ""
+        yield Share(name, value, round(min(width, 100.0), 2), percentage)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, Mapping):
+        numbers = {name: amount for name, amount in value.items() if _is_number(amount)}
+        if numbers:
+            best = max(numbers, key=lambda name: numbers[name])
+            return f"{best} {number(numbers[best])}"
+    return number(value)
+
+
+def _collect(found: Metrics, title: str, metrics: Mapping[str, Any]) -> None:
+    rows = {name: value for name, value in metrics.items() if isinstance(value, Mapping) and _are_numbers(value)}
+    if rows:
+        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+        cells = [(name, [number(row.get(column)) for column in columns]) for name, row in rows.items()]
+        found.tables.append(MetricsTable(title, columns, cells))
+    for name, value in metrics.items():
+        path = f"{title} {name}".strip()
+        if isinstance(value, Mapping) and name not in rows:
+            _collect(found, path, value)
+        elif not isinstance(value, Mapping):
+            found.numbers.append((path, number(value)))
+
+
+def _are_numbers(metrics: Mapping[str, Any]) -> bool:
+    return bool(metrics) and all(_is_number(value) for value in metrics.values())
+
+
+def _is_label(output: OutputField | None) -> bool:
+    return output is not None and output.type == "category" and not output.shape
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int)

@@ -1,0 +1,44 @@
+"""The same request as a program: a curl command for a shell, and Python that needs nothing installed."""
+
+import re
+import shlex
+
+# JSON's three words outside of texts, which Python spells differently.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b')
+_WORDS = {"true": "True", "false": "False", "null": "None"}
+
+
+def curl_get(url: str) -> str:
+    """A command that reads an address."""
+    return f"curl -s {shlex.quote(url)}"
+
+
+def curl_post(url: str, body: str) -> str:
+    """A command that sends a JSON body exactly as it is; nothing in it is left to the shell."""
+    return "\n".join(
+        [
+            f"curl -s {shlex.quote(url)} \\",
+            "  -H 'Content-Type: application/json' \\",
+            f"  --data-raw {shlex.quote(body)}",
+        ]
+    )
+
+
+def python_post(url: str, body: str) -> str:
+    """A program that sends the same JSON values, by Python's standard library alone."""
+    return f"""import json
+import urllib.request
+
+body = {python_literal(body)}
+request = urllib.request.Request(
+    {url!r},
+    data=json.dumps(body).encode(),
+    headers={{"Content-Type": "application/json"}},
+)
+with urllib.request.urlopen(request) as answer:
+    print(json.load(answer))"""
+
+
+def python_literal(json_text: str) -> str:
+    """A JSON text as the Python literal of the same value; texts and numbers are written alike in both."""
+    return _TOKENS.sub(lambda found: _WORDS.get(found[0], found[0]), json_text)

@@ -1,0 +1,65 @@
+"""What is so right now in this process: models, health, memory. Read from memory; nothing is asked that could hang."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from mlserve._version import __version__
+from mlserve.observability.health import WELL, State
+from mlserve.observability.metrics.snapshot import Series
+
+if TYPE_CHECKING:
+    from mlserve.application import Application
+
+_STATM: Final = Path("/proc/self/statm")
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_MODEL_STATES: Final = ("ready", "failed")
+_SPOOL: Final = {
+    "backlog_records": "mlserve_spool_backlog_records",
+    "backlog_bytes": "mlserve_spool_backlog_bytes",
+    "lag_seconds": "mlserve_spool_lag_seconds",
+    "set_aside": "mlserve_spool_set_aside_records",
+}
+
+
+def read_gauges(application: "Application") -> dict[str, Series]:
+    """The gauges of this process, by name."""
+    report = application.health.report()
+    return {
+        "mlserve_loaded_versions": _versions(application),
+        "mlserve_model_state": [
+            ((model.name, state), float(model.state == state)) for model in application.live for state in _MODEL_STATES
+        ],
+        "mlserve_health_check": [
+            ((name, state), float(check["state"] == state))
+            for name, check in report.items()
+            for state in get_args(State)
+        ],
+        "mlserve_ready": [
+            ((), float(application.started and all(check["state"] in WELL for check in report.values())))
+        ],
+        "mlserve_workers": [((), 1.0)],
+        "mlserve_build_info": [((__version__,), 1.0)],
+        "mlserve_process_resident_memory_bytes": [((), float(_resident_memory()))],
+        **_spool(report),
+    }
+
+
+def _versions(application: "Application") -> Series:
+    loaded = [model.champion.lineage for model in application.live if model.champion is not None]
+    return [((it.model, str(it.version), it.family, it.engine, it.digest), 1.0) for it in loaded]
+
+
+def _spool(report: dict[str, dict[str, Any]]) -> dict[str, Series]:
+    """The spool of this host, as the check that measures it in the background saw it last."""
+    checks = list(report.values())
+    seen = {name: [float(check[field]) for check in checks if field in check] for field, name in _SPOOL.items()}
+    return {name: [((), max(values))] for name, values in seen.items() if values}
+
+
+def _resident_memory() -> int:
+    """In bytes; 0 where the system does not say."""
+    try:
+        return int(_STATM.read_bytes().split()[1]) * _PAGE
+    except (OSError, IndexError, ValueError):
+        return 0

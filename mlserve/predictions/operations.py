@@ -1,0 +1,114 @@
+"""What the resources of predictions, actuals and explanations take and answer, for the OpenAPI document."""
+
+from collections.abc import Mapping
+
+from mlserve.api.operations import Operation
+from mlserve.predictions.answer_schemas import (
+    BULK_ANSWER,
+    HISTORY,
+    REPORTED,
+    JsonObject,
+    bulk_example,
+    bulk_schema,
+    explained_schema,
+    explanation_body,
+    explanation_example,
+    page_schema,
+    past_explanation_schema,
+    prediction_body,
+    prediction_example,
+    prediction_schema,
+    read_schema,
+    report_example,
+    report_schema,
+)
+from mlserve.predictions.schemas import PredictionsQuery
+
+_CSV: JsonObject = {"type": "string", "description": "One row an instance, below a header."}
+_KEY: JsonObject = {
+    "type": "string",
+    "pattern": "^[!-~]{1,255}$",
+    "description": "The same request again gets the stored answer.",
+}
+_NEXT: JsonObject = {"type": "string", "description": 'The next page, as `<…>; rel="next"`, where there is one.'}
+_LOCATION: JsonObject = {"type": "string", "format": "uri-reference", "description": "The prediction's address."}
+_REPLAYED: JsonObject = {"enum": ["true"], "description": "The answer is a stored one."}
+_NO_DATABASE = "database_unavailable"
+_OF_ID: Mapping[str, JsonObject] = {"id": {"type": "string", "description": "The prediction's id."}}
+_COMPUTES = ("model_not_ready", "prediction_failed", "not_supported")
+
+PREDICTIONS = {
+    "get": Operation(
+        summary="List kept predictions",
+        description="Newest first, a page at a time.",
+        answer=page_schema,
+        query=PredictionsQuery,
+        problems=(_NO_DATABASE,),
+        media={"text/csv": _CSV},
+        answer_headers={"Link": _NEXT},
+    ),
+    "post": Operation(
+        summary="Make a prediction",
+        description="The answer leaves only when the prediction is kept.",
+        answer=prediction_schema,
+        body=prediction_body,
+        example=prediction_example,
+        headers={"Idempotency-Key": _KEY},
+        problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", _NO_DATABASE),
+        answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
+    ),
+}
+PREDICTION = {
+    "get": Operation(
+        summary="Read a prediction",
+        answer=read_schema,
+        problems=("prediction_unknown", _NO_DATABASE),
+        media={"text/csv": _CSV},
+        path=_OF_ID,
+    )
+}
+ACTUALS = {
+    "get": Operation(
+        summary="Every report of what really happened",
+        answer=HISTORY,
+        problems=("prediction_unknown", _NO_DATABASE),
+        path=_OF_ID,
+    ),
+    "put": Operation(
+        summary="Report what really happened",
+        description="A new revision, which counts from now on; none is lost.",
+        answer=REPORTED,
+        body=report_schema,
+        example=report_example,
+        problems=("prediction_unknown", "version_unknown", _NO_DATABASE),
+        path=_OF_ID,
+    ),
+}
+BULK_ACTUALS = {
+    "post": Operation(
+        summary="Report what really happened, for many predictions",
+        description="Each report is answered by itself; the status is 200 even where some are refused.",
+        answer=BULK_ANSWER,
+        body=bulk_schema,
+        example=bulk_example,
+        problems=(_NO_DATABASE,),
+    )
+}
+EXPLANATIONS = {
+    "post": Operation(
+        summary="Explain without keeping anything",
+        answer=explained_schema,
+        body=explanation_body,
+        example=explanation_example,
+        problems=_COMPUTES,
+    )
+}
+EXPLANATION = {
+    "get": Operation(
+        summary="Explain a kept prediction",
+        description="The kept explanation, else one that is computed now by the version that answered.",
+        answer=past_explanation_schema,
+        problems=(*_COMPUTES, "prediction_unknown", "too_large", _NO_DATABASE),
+        path=_OF_ID,
+    )
+}

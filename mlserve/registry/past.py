@@ -1,0 +1,135 @@
+"""Versions that are not live any more, loaded again off the live models: to ask a past prediction's own bundle."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mlserve.application import Application
+from mlserve.errors import ModelNotReady, NotSupported
+from mlserve.inference import LoadedVersion
+from mlserve.registry.loading import load_bundle, store_of
+
+# How many are in memory at once, and for how many seconds a request waits for room.
+ROOM = 2
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """What names a version, as each prediction's lineage does."""
+
+    model: str
+    version: int
+    digest: str
+    family: str
+
+
+@dataclass(eq=False)
+class _Place:
+    """Room for one version: None while it is being loaded."""
+
+    loaded: LoadedVersion | None = None
+    users: int = 1
+
+
+class PastVersions:
+    """A few loaded versions, the least recently used of which makes room for another once nobody uses it.
+
+    Requests that want the same one at once load it once. `load` may take its time: it is called without a lock.
+    """
+
+    def __init__(self, load: Callable[[Past], LoadedVersion], room: int = ROOM, patience: float = PATIENCE) -> None:
+        self._load = load
+        self._room = room
+        self._patience = patience
+        self._places: dict[Past, _Place] = {}  # the least recently used first
+        self._changed = threading.Condition()
+        self._open = True
+
+    @contextmanager
+    def using(self, past: Past) -> Iterator[LoadedVersion]:
+        """The loaded version, which stays so as long as the block runs.
+
+        Raises ModelNotReady where there is no room in time, and what `load` raises.
+        """
+        place, loaded = self._enter(past)
+        try:
+            yield loaded
+        finally:
+            self._leave(place)
+
+    def close(self) -> None:
+        """Close all of them, and every one that is still being loaded as soon as it is."""
+        with self._changed:
+            self._open = False
+            places, self._places = self._places, {}
+            self._changed.notify_all()
+        for place in places.values():
+            if place.loaded is not None:
+                place.loaded.close()
+
+    def _enter(self, past: Past) -> tuple[_Place, LoadedVersion]:
+        end = time.monotonic() + self._patience
+        with self._changed:
+            while True:
+                if not self._open:
+                    raise ModelNotReady("The server is stopping.", retry_after=5)
+                place = self._places.get(past)
+                if place is not None and place.loaded is not None:
+                    self._places[past] = self._places.pop(past)
+                    place.users += 1
+                    return place, place.loaded
+                if place is None and self._make_room():
+                    place = self._places[past] = _Place()
+                    break
+                if not self._changed.wait(end - time.monotonic()):
+                    raise ModelNotReady("Other past versions are being asked; try again.", retry_after=5)
+        return place, self._fill(past, place)
+
+    def _fill(self, past: Past, place: _Place) -> LoadedVersion:
+        try:
+            loaded = self._load(past)
+        except BaseException:
+            with self._changed:
+                self._places.pop(past, None)
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            place.loaded = loaded
+            still_open = self._open
+            self._changed.notify_all()
+        if not still_open:
+            loaded.close()
+        return loaded
+
+    def _leave(self, place: _Place) -> None:
+        with self._changed:
+            place.users -= 1
+            self._changed.notify_all()
+
+    def _make_room(self) -> bool:
+        """Whether there is room for one more, after one that nobody uses was closed where that was needed."""
+        if len(self._places) < self._room:
+            return True
+        idle = next((past for past, place in self._places.items() if not place.users), None)
+        if idle is None:
+            return False
+        loaded = self._places.pop(idle).loaded
+        if loaded is not None:
+            loaded.close()  # Nobody is inside, so this waits for nothing; and its memory is free before more is taken.
+        return True
+
+
+def load_past(application: Application, past: Past) -> LoadedVersion:
+    """Load a version from the bundles of this host. Raises NotSupported where that cannot be, BundleError."""
+    named = f"Version {past.version} of model {past.model}"
+    family = application.families.get(past.family)
+    if family is None:
+        raise NotSupported(f"{named} is of family {past.family}, which no enabled plugin brings.")
+    if not store_of(application).has(past.digest):
+        raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
+    if family.runs_code and past.digest not in application.settings["mlserve.trust.digests"]:
+        raise NotSupported(f"{named} runs code when it is loaded, and mlserve.trust.digests does not list its bundle.")
+    return load_bundle(application, family, past.digest, {"model": past.model, "version": past.version})

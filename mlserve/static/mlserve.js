@@ -1,0 +1,50 @@
+// What scripts add to the pages: copying, and focus where the answer appears. Everything works without them.
+"use strict";
+
+function reveal(root) {
+  if (!navigator.clipboard) return; // Browsers copy on secure origins only.
+  for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  await navigator.clipboard.writeText(source.dataset.full || source.textContent);
+  const text = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = text; }, 1500);
+});
+
+// The page's answer to a failure that the form cannot show: its sentence stands where the answer would.
+document.addEventListener("htmx:responseError", (event) => {
+  const answered = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  tell(answered.querySelector("#answer .alert p, main h1 + p")?.textContent || "The server could not answer.");
+});
+document.addEventListener("htmx:sendError", () => tell("The server cannot be reached."));
+
+function tell(sentence) {
+  const answer = document.getElementById("answer");
+  if (!answer) return;
+  const told = document.createElement("p");
+  told.className = "alert";
+  told.textContent = sentence;
+  const title = answer.querySelector("h2");
+  answer.replaceChildren(title, told);
+  title.focus();
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  event.target.querySelector("button[type=submit]")?.setAttribute("aria-busy", "true");
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.target.querySelector("button[type=submit]")?.removeAttribute("aria-busy");
+});
+document.addEventListener("htmx:afterSettle", () => {
+  reveal(document);
+  const place = document.getElementById("errors") || document.querySelector("#answer h2");
+  place?.focus();
+  place?.scrollIntoView({ block: "nearest" });
+});
+
+reveal(document);

@@ -1,0 +1,1 @@
+"""Migrations of the family's own tables."""

@@ -1,0 +1,36 @@
+"""The plugin keeps mlserve's contract, with every kind of input, with classes, and with each booster."""
+
+from functools import partial
+from pathlib import Path
+
+import xgboost_zoo
+
+from mlserve.testing import ContractSuite
+
+
+def trained(name: str, folder: Path) -> Path:
+    return xgboost_zoo.train(name, folder).path
+
+
+class OfXGBoost(ContractSuite):
+    plugin = "xgboost"
+
+
+class TestFrame(OfXGBoost):
+    artefact = staticmethod(partial(trained, "frame-partition"))
+
+
+class TestClasses(OfXGBoost):
+    artefact = staticmethod(partial(trained, "softprob-3"))
+
+
+class TestVectorLeaves(OfXGBoost):
+    artefact = staticmethod(partial(trained, "softprob-3-vector-leaves"))
+
+
+class TestDart(OfXGBoost):
+    artefact = staticmethod(partial(trained, "frame-dart"))
+
+
+class TestLinear(OfXGBoost):
+    artefact = staticmethod(partial(trained, "linear"))

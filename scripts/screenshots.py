@@ -1,0 +1,144 @@
+"""Photograph the pages of the demo model for the documentation, into docs/images/.
+
+    make screenshots
+
+Serves the demo model from a folder of its own, on a free port, makes a few predictions and drives a real Chromium.
+Needs chromium on the machine, and pngquant where it is there to make the files smaller.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.request import Request, urlopen
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+MODEL = "flight-delay"
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+LARGEST = 200_000  # bytes
+FLIGHTS = (
+    {"carrier": "UA", "origin": "EWR", "dest": "ORD", "month": 7, "day_of_week": 3, "hour": 18, "temp": 84.0},
+    {"carrier": "DL", "origin": "LGA", "dest": "ATL", "month": 2, "day_of_week": 6, "hour": 7, "temp": 30.2},
+    {"carrier": "B6", "origin": "JFK", "dest": "BOS", "month": 12, "day_of_week": 5, "hour": 21, "temp": 41.0},
+)
+INI = """
+[app:main]
+use = egg:pyramid-mlserve
+mlserve.plugins = xgboost
+mlserve.models.{model} = {artefact}
+mlserve.var = {var}
+
+[server:main]
+use = egg:waitress#main
+listen = 127.0.0.1:0
+"""
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or sys.exit("There is no chromium on this machine: apt-get install chromium")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with serving() as origin, sync_playwright() as playwright:
+        for number, flight in enumerate(FLIGHTS):
+            predict(origin, {**flight, "minute": 30, "distance": 719}, f"2013-07-0{number + 1}/demo")
+        arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        photograph(browser, origin)
+        browser.close()
+    for path in sorted(IMAGES.glob("*.png")):
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size:,} bytes")
+        if path.stat().st_size > LARGEST:
+            sys.exit(f"{path.name} is larger than {LARGEST:,} bytes")
+
+
+def photograph(browser: Browser, origin: str) -> None:
+    """All the images."""
+    page = window(browser, origin, WIDE)
+    page.goto("/")
+    keep(page, "models")
+    page.goto(f"/models/{MODEL}")
+    keep(page, "model")
+    answer(page)
+    keep(page, "answer")
+    page.goto(f"/models/{MODEL}/docs")
+    page.locator('.opblock-post [data-path$="/predictions"]').click()
+    expect(page.locator(".opblock-post textarea").first).to_be_visible()
+    keep(page, "docs")
+    answer(page := window(browser, origin, WIDE, scheme="dark"))
+    keep(page, "answer-dark")
+    answer(page := window(browser, origin, NARROW))
+    page.locator("#answer").evaluate("answer => answer.scrollIntoView()")
+    keep(page, "answer-narrow")
+
+
+def window(browser: Browser, origin: str, viewport: Any, scheme: Any = "light") -> Page:
+    return browser.new_context(base_url=origin, viewport=viewport, color_scheme=scheme).new_page()
+
+
+def answer(page: Page) -> None:
+    """Fill the form in, send it, and wait for the answer."""
+    page.goto(f"/models/{MODEL}")
+    for field, value in {"carrier": "UA", "origin": "EWR"}.items():
+        page.get_by_label(field, exact=False).first.select_option(value)
+    for field, value in {"hour": "18", "temp": "84"}.items():
+        page.get_by_label(field, exact=False).first.fill(value)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#made")).to_be_visible()
+
+
+def keep(page: Page, name: str) -> None:
+    """Photograph what the window shows."""
+    path = IMAGES / f"{name}.png"
+    page.evaluate("document.activeElement.blur()")
+    page.screenshot(path=path, animations="disabled", caret="hide")
+    if quantise := shutil.which("pngquant"):
+        subprocess.run([quantise, "--force", "--ext", ".png", "--strip", str(path)], check=True)
+
+
+def predict(origin: str, instance: dict[str, Any], reference: str) -> None:
+    body = json.dumps({"reference": reference, "instances": [instance]}).encode()
+    address = f"{origin}/api/v1/models/{MODEL}/predictions"
+    with urlopen(Request(address, body, {"Content-Type": "application/json"})) as response:  # noqa: S310
+        response.read()
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The demo model behind a real server; its origin."""
+    artefact = ROOT / "examples" / "flight_delay" / "flight-delay.ubj"
+    if not artefact.exists():
+        sys.exit("The demo model is not built: make demo")
+    with TemporaryDirectory() as folder:
+        ini = Path(folder, "screenshots.ini")
+        ini.write_text(INI.format(model=MODEL, artefact=artefact, var=Path(folder, "var")), encoding="utf-8")
+        command = [str(Path(sys.executable).with_name("pserve")), str(ini)]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            yield listening(server)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def listening(server: "subprocess.Popen[str]") -> str:
+    """Where the server says that it listens. Ends the program when it does not."""
+    assert server.stdout is not None
+    said = []
+    for line in server.stdout:
+        said.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    sys.exit("The server did not start:\n" + "".join(said))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Each alert of the documentation fires when it should, is quiet when it should, and says what to do."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.docs.pages import blocks, prose
+from tests.functional.prometheus import PROMETHEUS, tool
+
+Series = dict[str, str]
+HOWTO = "docs/howto/monitor-with-prometheus.md"
+COUNT = "mlserve_prediction_duration_seconds_count"
+BUCKET = "mlserve_prediction_duration_seconds_bucket"
+REQUESTS = "mlserve_http_requests_total"
+
+
+def predictions(**statuses: int) -> Series:
+    """Predictions a minute of the model `m`, by status."""
+    return {f'{COUNT}{{model="m",version="1",status="{name}"}}': f"0+{n}x120" for name, n in statuses.items()}
+
+
+def requests(**statuses: int) -> Series:
+    return {f'{REQUESTS}{{route="/a",method="POST",status="{name[1:]}"}}': f"0+{n}x120" for name, n in statuses.items()}
+
+
+def times(below_half: int, above: int) -> Series:
+    total = below_half + above
+    return {
+        f'{BUCKET}{{model="m",version="1",status="ok",le="{le}"}}': f"0+{n}x120"
+        for le, n in (("0.5", below_half), ("1.0", total), ("+Inf", total))
+    }
+
+
+def check(state: str) -> Series:
+    return {
+        f'mlserve_health_check{{check="log",state="{name}"}}': f"{int(name == state)}x120"
+        for name in ("ok", "degraded", "failed", "stale", "unknown")
+    }
+
+
+# By alert: the series, one value a minute, for which it fires within two hours, and some for which it does not.
+CASES: dict[str, tuple[Series, Series]] = {
+    "MlserveDown": ({'up{job="mlserve"}': "0x120"}, {'up{job="mlserve"}': "1x120", 'up{job="other"}': "0x120"}),
+    "MlserveNotReady": (
+        {"mlserve_ready": "1x120", "mlserve_workers": "2x120"},
+        {"mlserve_ready": "2x120", "mlserve_workers": "2x120"},
+    ),
+    "MlserveErrors": (requests(_200=96, _503=4), requests(_200=99, _503=1, _404=50)),
+    "MlservePredictionsFail": (predictions(ok=98, failed=2), predictions(ok=1000, failed=1, refused=500)),
+    "MlservePredictionsRefused": (predictions(ok=70, refused=30), predictions(ok=90, refused=10)),
+    "MlserveSlow": (times(98, 2), times(1000, 1)),
+    "MlserveModelNotLoaded": (
+        {'mlserve_model_state{model="m",state="failed"}': "1x120"},
+        {'mlserve_model_state{model="m",state="failed"}': "0x120", 'mlserve_model_state{state="ready"}': "2x120"},
+    ),
+    "MlserveVersionsDiffer": (
+        {f'mlserve_loaded_versions{{model="m",version="{number}"}}': "1x120" for number in (1, 2)},
+        {f'mlserve_loaded_versions{{model="{model}",version="1"}}': "2x120" for model in "mn"},
+    ),
+    "MlserveHealthCheckFailed": (check("stale"), check("degraded")),
+    "MlserveHealthCheckDegraded": (check("degraded"), check("ok")),
+    "MlserveSpoolGrows": (
+        {"mlserve_spool_backlog_records": "0+100x120"},
+        {"mlserve_spool_backlog_records": "9000-50x120"},
+    ),
+    "MlserveSpoolLags": ({"mlserve_spool_lag_seconds": "0+60x120"}, {"mlserve_spool_lag_seconds": "20x120"}),
+    "MlserveRecordsSetAside": (
+        {"mlserve_spool_set_aside_records": "0x100 1x20"},
+        {"mlserve_spool_set_aside_records": "0x120"},
+    ),
+    "MlserveSpoolDamaged": ({"mlserve_spool_damaged_total": "0x100 1x20"}, {"mlserve_spool_damaged_total": "7x120"}),
+    "MlserveLogDrops": ({"mlserve_log_drops_total": "0x115 3x5"}, {"mlserve_log_drops_total": "3x120"}),
+    "MlserveNoPredictions": (predictions(ok=0), predictions(ok=1)),
+    "MlserveAbsent": ({"up": "1x120"}, {"mlserve_workers": "1x120"}),
+}
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_promtool_accepts_the_rules() -> None:
+    checked = subprocess.run([tool("promtool"), "check", "rules", "alerts.yml"], cwd=PROMETHEUS, capture_output=True)
+    assert checked.returncode == 0, checked.stderr.decode()
+
+
+def test_every_alert_has_its_cases_and_says_how_bad_what_and_what_to_do() -> None:
+    assert [rule["alert"] for rule in rules()] == list(CASES)
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
+        assert {"summary", "description"} == set(rule["annotations"])
+
+
+def test_the_howto_names_every_alert_and_no_other() -> None:
+    said = re.findall(r"`(Mlserve\w+)`", prose(HOWTO))
+    assert said == list(CASES)
+
+
+def test_promtool_accepts_the_configuration_of_the_howto(tmp_path: Path) -> None:
+    (block,) = blocks(HOWTO, "yaml")
+    (tmp_path / "prometheus.yml").write_text(block.text)
+    (tmp_path / "alerts.yml").write_bytes((PROMETHEUS / "alerts.yml").read_bytes())
+    command = [tool("promtool"), "check", "config", "prometheus.yml"]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True)
+    assert checked.returncode == 0, checked.stderr.decode()
+
+
+def firing(series: Series, alert: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
+                "eval_time": "119m",
+                "exp_samples": samples,
+            }
+        ],
+    }
+
+
+def test_every_alert_fires_and_is_quiet(tmp_path: Path) -> None:
+    tests = [
+        test
+        for alert, (fires, quiet) in CASES.items()
+        for test in (firing(fires, alert, [{"labels": "{}", "value": 1}]), firing(quiet, alert, []))
+    ]
+    file = {"rule_files": [str(PROMETHEUS / "alerts.yml")], "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "test.yml").write_text(json.dumps(file))
+    found = subprocess.run([tool("promtool"), "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True)
+    assert found.returncode == 0, (found.stdout + found.stderr).decode()

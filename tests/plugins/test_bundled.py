@@ -1,0 +1,95 @@
+"""What is true of every bundled plugin: its shape, its packaging, its README and its tests."""
+
+import ast
+import importlib
+import re
+from importlib.metadata import EntryPoint, distribution, entry_points
+from pathlib import Path
+
+import pytest
+
+from mlserve.plugins import API_VERSION, GROUP
+from mlserve.startup import build
+
+ROOT = Path(__file__).parents[2]
+BUNDLED = sorted(path.parent for path in (ROOT / "plugins").glob("*/setup.py"))
+
+
+@pytest.fixture(params=BUNDLED, ids=lambda folder: folder.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def package(folder: Path) -> str:
+    return f"mlserve_{folder.name}"
+
+
+@pytest.fixture
+def point(package: str) -> EntryPoint:
+    """As it is installed: `make test` installs every bundled plugin."""
+    found = [point for point in entry_points(group=GROUP) if point.value == package]
+    assert len(found) == 1, f"{package} is not installed, or twice: requirements-dev.txt must list it."
+    return found[0]
+
+
+def test_there_are_some() -> None:
+    assert {"xgboost", "template"} <= {folder.name for folder in BUNDLED}
+
+
+def test_its_files_stand_where_one_looks_for_them(folder: Path, package: str) -> None:
+    for name in ("README.md", f"{package}/__init__.py", f"{package}/py.typed", "tests/test_contract.py"):
+        assert (folder / name).is_file(), name
+
+
+def test_its_distribution_is_named_as_all_are_and_needs_the_core(folder: Path, point: EntryPoint) -> None:
+    assert point.dist is not None
+    assert point.dist.name == f"pyramid-mlserve-{folder.name}"
+    assert any(re.match(r"pyramid-mlserve\b(?!-)", needed) for needed in distribution(point.dist.name).requires or ())
+
+
+def test_it_says_its_contract(package: str) -> None:
+    module = importlib.import_module(package)
+    assert module.MLSERVE_API[0] == API_VERSION[0]
+    assert module.__doc__, "Its first lines say what it serves, and how it is enabled."
+
+
+def test_it_can_be_enabled_by_its_name_alone_and_with_all_others(point: EntryPoint, tmp_path: Path) -> None:
+    others = " ".join(sorted(other.name for other in entry_points(group=GROUP)))
+    for plugins in (point.name, others):
+        application = build({"mlserve.plugins": plugins, "mlserve.var": str(tmp_path)}, here=None).registry.mlserve
+        assert point.name in application.plugins
+        assert not application.started
+
+
+def test_its_readme_names_its_formats_settings_and_resources(folder: Path, point: EntryPoint, tmp_path: Path) -> None:
+    application = build({"mlserve.plugins": point.name, "mlserve.var": str(tmp_path)}, here=None).registry.mlserve
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    core = build({"mlserve.var": str(tmp_path)}, here=None).registry.mlserve
+    known = {setting.name for setting in core.settings.table}
+    for setting in application.settings.table:
+        assert setting.name in known or f"`{setting.name}`" in readme, setting.name
+    for family in application.families.values():
+        for suffix in family.formats:
+            assert f"`{suffix}`" in readme, suffix
+    for _, name in application.model_resources:
+        address = rf"/api/v1/models/{{model}}/{name}"
+        assert address in readme, address
+
+
+def test_the_catalogue_lists_it(folder: Path, point: EntryPoint, package: str) -> None:
+    catalogue = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in catalogue.splitlines() if line.startswith(f"| [{point.name}]({folder.name}/)")]
+    assert len(rows) == 1
+    assert f"`{package}`" in rows[0]
+    assert f"`pyramid-mlserve-{folder.name}`" in rows[0]
+
+
+def test_it_is_type_checked(folder: Path, package: str) -> None:
+    assert f'"plugins/{folder.name}/{package}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_its_tests_run_the_contract_suite(folder: Path) -> None:
+    tree = ast.parse((folder / "tests" / "test_contract.py").read_text(encoding="utf-8"))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    assert any("ContractSuite" in ast.unparse(base) for node in classes for base in node.bases)

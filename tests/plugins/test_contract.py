@@ -1,0 +1,9 @@
+"""The families that the suite itself lives from keep the contract too."""
+
+from mlserve.testing import ContractSuite
+from tests.factories import linear_model
+
+
+class TestLinear(ContractSuite):
+    plugin = "mlserve_linear"
+    artefact = staticmethod(linear_model)

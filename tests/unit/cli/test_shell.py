@@ -1,0 +1,162 @@
+"""`mlserve shell`: on a real terminal and with `-c`, alone and beside a running server."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mlserve.cli import main
+from mlserve.cli.shell import LOOKS_ONLY, NAMES, looked_at
+from tests.factories import linear_model, settings_of
+from tests.functional.servers import PACKAGES, PATIENCE, served
+
+MLSERVE = Path(sys.executable).with_name("mlserve")
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way="process")
+    path = tmp_path / "shell.ini"
+    path.write_text("\n".join(["[app:main]", "use = egg:pyramid-mlserve", *map(" = ".join, settings.items())]))
+    return path
+
+
+def run(ini: Path, code: str, status: int = 0) -> Result:
+    done = CliRunner().invoke(main, ["shell", str(ini), "-c", code])
+    assert done.exit_code == status, done.output
+    return done
+
+
+class Terminal:
+    """A shell on a pseudo-terminal, as a person has it."""
+
+    def __init__(self, ini: Path) -> None:
+        environ = {**os.environ, "PYTHONPATH": str(PACKAGES), "TERM": "dumb"}
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [MLSERVE, "shell", ini], stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
+        )
+        os.close(slave)
+        self.said = ""
+
+    def until(self, prompt: str = ">>> ") -> str:
+        """What was said up to the next prompt."""
+        start, deadline = len(self.said), time.monotonic() + PATIENCE
+        while prompt not in self.said[start:]:
+            assert select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))[0], self.said
+            self.said += os.read(self._master, 4096).decode().replace("\a", "")  # A completion rings the bell.
+        return self.said[start:].replace("\r\n", "\n")
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def ask(self, line: str) -> str:
+        """The answer to a line, without its echo and the prompt."""
+        self.type(line + "\n")
+        return self.until().partition("\n")[2].removesuffix(">>> ").strip()
+
+    def leave(self) -> int:
+        self.type("\x04")  # Control-D on an empty line
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        os.close(self._master)
+
+
+@contextmanager
+def terminal(ini: Path) -> Iterator[Terminal]:
+    shell = Terminal(ini)
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def test_the_banner_lists_every_name_and_each_is_there(ini: Path) -> None:
+    with terminal(ini) as shell:
+        banner = shell.until()
+        for name in NAMES:
+            assert f"\n  {name} " in banner
+        assert "models: line" in banner
+        names = [name for pair in NAMES for name in pair.split(", ")]
+        assert shell.ask(f"len([{', '.join(names)}])") == str(len(names))
+        assert shell.leave() == 0
+
+
+def test_a_person_looks_at_a_model_asks_it_and_completes_names(ini: Path) -> None:
+    with terminal(ini) as shell:
+        shell.until()
+        assert shell.ask("models") == "line: linear, version 1, ready"
+        assert shell.ask('predict("line", x=1.5, y=2)') == "{'value': 2.0}"
+        shell.type("session.scal\t")
+        assert "session.scalar" in shell.until("session.scalar")
+        shell.type("s(select(tables.models.c.name)).all()\n")
+        assert "['line']" in shell.until()
+        assert "y: expected" in shell.ask('predict("line", x=1.5)')
+        assert shell.leave() == 0
+
+
+def test_code_runs_and_its_failure_is_the_exit_status(ini: Path) -> None:
+    assert run(
+        ini, "print(request.registry.mlserve is application, request.mlserve.live is application.live)"
+    ).stdout == ("True True\n")
+    failed = run(ini, "1/0", status=1)
+    assert "ZeroDivisionError" in failed.stderr
+    assert run(ini, "raise SystemExit(7)", status=7).output == ""
+
+
+def test_its_predictions_are_not_kept_whatever_the_ini_says(ini: Path) -> None:
+    count = "session.scalar(select(func.count()).select_from(tables.predictions))"
+    post = (
+        "from webtest import TestApp; "
+        "print(TestApp(app).post_json('/api/v1/models/line/predictions', {'instances': [[1, 1]]}).json['outputs'])"
+    )
+    done = run(ini, f"{post}; predict('line', x=1, y=1); print({count})")
+    assert done.stdout.splitlines() == ["[{'value': 2.0}]", "0"]
+    assert run(ini, f"print({count})").stdout == "0\n"
+    assert not (ini.parent / "var" / "spool").exists()
+
+
+def test_the_session_cannot_write(ini: Path) -> None:
+    assert "readonly" in run(ini, "session.execute(tables.models.delete())", status=1).stderr
+    assert run(ini, "print(session.scalars(select(tables.models.c.name)).all())").stdout == "['line']\n"
+
+
+def test_a_session_that_is_open_sees_what_comes_and_holds_nobody_up(ini: Path) -> None:
+    with looked_at(ini) as names:
+        session, tables, count = names["session"], names["tables"], names["func"].count()
+        counted = names["select"](count).select_from(tables.models)
+        assert session.scalar(counted) == 1
+        with names["application"].database.write() as connection:
+            connection.execute(tables.models.insert().values(name="other", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+        assert session.scalar(counted) == 2
+    assert not LOOKS_ONLY.keys() & os.environ.keys()
+    assert not names["application"].started
+
+
+def test_it_works_beside_a_running_server_whose_shipper_goes_on(tmp_path: Path, ini: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": tmp_path / "line.linear"}, log__way="process")
+    with served(tmp_path / "server.ini", settings) as server, terminal(ini) as shell:
+        shell.until()
+        told = server.call("POST", "/api/v1/models/line/predictions", {"instances": [[1, 1]]}).json
+        found = "[]"
+        deadline = time.monotonic() + PATIENCE
+        while found == "[]" and time.monotonic() < deadline:  # The server's shipper brings it.
+            found = shell.ask("session.scalars(select(tables.predictions.c.id)).all()")
+        assert re.findall(r"[0-9a-f-]{36}", found) == [told["id"]]
+        assert shell.leave() == 0
+        server.terminate()
+        assert server.ended() == 0
