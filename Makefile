@@ -18,10 +18,10 @@ DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_wee
 PACKAGING := setup.py pyproject.toml constraints.txt requirements-demo.txt mlserve/_version.py $(wildcard plugins/*/setup.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test check format bench cost clean
+.PHONY: help serve demo test check format bench cost screenshots clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is missing, serve it on 127.0.0.1:6543
 	@$(BIN)/python -c 'import socket, sys; sys.exit("port $(PORT) is in use: stop the other server, or change port in development.ini" if socket.socket().connect_ex(("127.0.0.1", $(PORT))) == 0 else 0)'
@@ -52,6 +52,9 @@ bench: $(VENV)/.installed $(PEERS)/.installed $(DEMO) ## Compare with FastAPI on
 
 cost: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
 	@$(BIN)/python -W "ignore:pkg_resources is deprecated" benchmarks/request_cost.py
+
+screenshots: $(VENV)/.installed-dev $(DEMO) ## Photograph the pages anew, into docs/images; needs chromium
+	@PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/python scripts/screenshots.py
 
 clean: ## Remove caches, builds and the demo model; never var/, which holds predictions
 	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache $(DEMO) $(DEMO).*.json

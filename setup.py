@@ -79,6 +79,7 @@ setup(
     },
     entry_points={
         "paste.app_factory": ["main = mlserve:main"],
+        "paste.server_runner": ["waitress = mlserve.server:serve"],
         "console_scripts": ["mlserve = mlserve.cli:main"],
     },
     zip_safe=False,

@@ -7,10 +7,11 @@ Needs chromium on the machine, and pngquant where it is there to make the files 
 """
 
 import json
-import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ mlserve.var = {var}
 
 [server:main]
 use = egg:waitress#main
-listen = 127.0.0.1:0
+listen = 127.0.0.1:{port}
 """
 
 
@@ -70,8 +71,10 @@ def photograph(browser: Browser, origin: str) -> None:
     answer(page)
     keep(page, "answer")
     page.goto(f"/models/{MODEL}/docs")
-    page.locator('.opblock-post [data-path$="/predictions"]').click()
-    expect(page.locator(".opblock-post textarea").first).to_be_visible()
+    predict_here = page.locator(".opblock-post", has=page.locator('[data-path$="/predictions"]'))
+    predict_here.locator(".opblock-summary-control").click()
+    expect(predict_here.locator("textarea").first).to_be_visible()
+    predict_here.evaluate("operation => operation.scrollIntoView()")
     keep(page, "docs")
     answer(page := window(browser, origin, WIDE, scheme="dark"))
     keep(page, "answer-dark")
@@ -117,27 +120,34 @@ def serving() -> Iterator[str]:
     artefact = ROOT / "examples" / "flight_delay" / "flight-delay.ubj"
     if not artefact.exists():
         sys.exit("The demo model is not built: make demo")
-    with TemporaryDirectory() as folder:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         ini = Path(folder, "screenshots.ini")
-        ini.write_text(INI.format(model=MODEL, artefact=artefact, var=Path(folder, "var")), encoding="utf-8")
+        text = INI.format(model=MODEL, artefact=artefact, var=Path(folder, "var"), port=port)
+        ini.write_text(text, encoding="utf-8")
         command = [str(Path(sys.executable).with_name("pserve")), str(ini)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            yield listening(server)
+            wait_for(f"http://127.0.0.1:{port}/health/live", server, Path(log.name))
+            yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait()
 
 
-def listening(server: "subprocess.Popen[str]") -> str:
-    """Where the server says that it listens. Ends the program when it does not."""
-    assert server.stdout is not None
-    said = []
-    for line in server.stdout:
-        said.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return found[0]
-    sys.exit("The server did not start:\n" + "".join(said))
+def wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Return as soon as the server answers; end the program when it does not within a minute."""
+    for _ in range(600):
+        try:
+            urlopen(address).close()  # noqa: S310
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("The server did not start:\n" + log.read_text())
 
 
 if __name__ == "__main__":

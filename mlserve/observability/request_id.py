@@ -1,10 +1,12 @@
 """The id of the request that this thread is answering: in its answer, its log events and its prediction's record."""
 
-import os
 import re
 from contextvars import ContextVar, Token
 
+from mlserve.chance import Chance
+
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_new_id = Chance(24)
 _current: ContextVar[str | None] = ContextVar("mlserve_request_id", default=None)
 
 
@@ -18,7 +20,7 @@ class bound:  # noqa: N801 - used as a function; a class costs a third of what c
     _token: Token[str | None]
 
     def __init__(self, incoming: str | None = None) -> None:
-        self._identity = incoming if incoming and _ACCEPTED.fullmatch(incoming) else os.urandom(12).hex()
+        self._identity = incoming if incoming and _ACCEPTED.fullmatch(incoming) else _new_id()
 
     def __enter__(self) -> str:
         self._token = _current.set(self._identity)

@@ -1,9 +1,10 @@
 """Prediction ids: UUIDv7 (RFC 9562, section 6.2, method 3), in order of making within a process."""
 
-import os
 import re
 import threading
 import time
+
+from mlserve.chance import Chance
 
 CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -15,12 +16,13 @@ class PredictionIds:
     """Makes ids: 60 bits of time in steps of 1/4096 ms, then 62 random bits.
 
     Two ids within one step, or after the clock went back, take the next step, so ids only ever rise. The random bits
-    come from the system for every id: a forked worker cannot repeat its parent's.
+    are the system's: a forked worker cannot repeat its parent's.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
+        self._chance = Chance(16)
 
     def __call__(self) -> str:
         tick = time.time_ns() * 64 // 15625
@@ -29,7 +31,7 @@ class PredictionIds:
                 tick = self._last + 1
             self._last = tick
         stamp = f"{tick:015x}"
-        chance = os.urandom(8).hex()
+        chance = self._chance()
         return f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-{_VARIANT[chance[0]]}{chance[1:4]}-{chance[4:]}"
 
 

@@ -37,6 +37,8 @@ def test_pages(visit: Callable[..., Visit], scheme: Any, viewport: dict[str, int
     page.click("#try button[type=submit]")
     expect(page.locator("#made")).to_be_visible()
     look("the answer")
+    # Bars of which a part is cut off would lie.
+    assert page.locator("#answer .overflow").evaluate("table => table.scrollWidth - table.clientWidth") <= 0
     page.click("#made")
     expect(page.locator("#id")).to_be_visible()
     look("the prediction")

@@ -203,7 +203,7 @@ def test_a_room_gives_its_memory_back():
     before = resident()
     for _ in range(20_000):
         _Caller(library(), 6)
-    # The library's own part of a room takes more than a KiB: kept, twenty thousand of them would be 20 MiB.
+    # The library's own part of a room takes nearly a KiB: kept, twenty thousand of them would be 18 MiB.
     assert resident() - before < 8 * 2**20
 
 
