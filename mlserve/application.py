@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlserve.errors import ConfigurationError
-from mlserve.inference import LiveModels, ModelFamily
+from mlserve.inference import LiveModels
+from mlserve.inference.families import Families
 from mlserve.inference.loaded import Limits
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import HealthMonitor
@@ -49,8 +49,7 @@ class Application:
         self._addresses: set[str] = set()
         self._folders: tuple[str, ...] = (f"{self._prefix}/api/v1/",)
         self.plugins: dict[str, Plugin] = {}
-        self.families: dict[str, ModelFamily] = {}
-        self.plugin_of_family: dict[str, str] = {}
+        self.families = Families()
         self.model_resources: dict[tuple[str, str], type[ModelResource]] = {}
         self.migrations: list[str] = []
         self.panels: dict[str, Panel] = {}  # on the pages of models
@@ -94,30 +93,6 @@ class Application:
                 self._folders = (*self._folders, self._prefix + pattern)
             else:
                 self._addresses.add(self._prefix + pattern)
-
-    def add_family(self, family: ModelFamily, plugin: str) -> None:
-        self.families[family.name] = family
-        self.plugin_of_family[family.name] = plugin
-
-    def families_by_plugin(self) -> dict[str, list[str]]:
-        """The families that each enabled plugin brought, by the plugin's label."""
-        labels = [plugin.label for plugin in self.plugins.values()]
-        return {label: [name for name, owner in self.plugin_of_family.items() if owner == label] for label in labels}
-
-    def family_for(self, suffix: str, key: str) -> ModelFamily:
-        """The enabled family that reads files with this suffix. Raises ConfigurationError naming the INI key."""
-        wanted = suffix.lower()
-        fitting = [f for f in self.families.values() if wanted in (suffix.lower() for suffix in f.formats)]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            names = ", ".join(family.name for family in fitting)
-            raise ConfigurationError(f"{key} is a {suffix} file, which more than one enabled family reads: {names}.")
-        known = "; ".join(f"{family.name} reads {' '.join(family.formats)}" for family in self.families.values())
-        kind = f"a {suffix} file" if suffix else "a file without a suffix"
-        raise ConfigurationError(
-            f"{key} is {kind}, which no plugin of mlserve.plugins reads ({known or 'none is enabled'})."
-        )
 
     def at_start(self, action: Callable[[], None]) -> None:
         self._at_start.append(action)

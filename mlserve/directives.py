@@ -78,7 +78,7 @@ def add_model_family(config: Configurator, name: str, factory: Callable[[], Mode
         family = factory()
         if family.name != name:
             raise ConfigurationError(f"The family registered as {name!r} calls itself {family.name!r}.")
-        application.add_family(family, plugin)
+        application.families.add(family, plugin)
 
     config.action(("mlserve family", name), register, introspectables=(introspectable,))
 

@@ -18,9 +18,14 @@ def plugins(ini: Path) -> None:
     With their distributions, versions and families.
     """
     with built(ini) as application:
-        families = application.families_by_plugin()
         rows = [
-            (plugin.name, plugin.distribution, plugin.version, "yes", ", ".join(families[plugin.label]))
+            (
+                plugin.name,
+                plugin.distribution,
+                plugin.version,
+                "yes",
+                ", ".join(application.families.of_plugin(plugin.label)),
+            )
             for plugin in application.plugins.values()
         ]
         others = sorted(installed().keys() - application.plugins.keys())

@@ -24,7 +24,7 @@ def routes(ini: Path) -> None:
     rows = []
     with built(ini) as application:
         for name, path in application.settings.models.items():
-            family = application.family_for(path.suffix, f"mlserve.models.{name}").name
+            family = application.families.reading(path.suffix, f"mlserve.models.{name}").name
             for route, suffix, resource in _resources(application, family):
                 rows.append((name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route))
     print_table(("model", "verbs", "path", "resource"), rows)

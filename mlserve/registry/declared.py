@@ -26,7 +26,7 @@ def load_declared(application: Application) -> None:
     snapshot = Snapshot(application.var / "registry.json")
     for name, path in application.settings.models.items():
         with _named(name, path):
-            family = application.family_for(path.suffix, f"mlserve.models.{name}")
+            family = application.families.reading(path.suffix, f"mlserve.models.{name}")
             manifest = package(family, path, store)
             _require_trust(application, family, name, path, manifest)
             number = _register(application, snapshot, name, manifest)
@@ -37,7 +37,7 @@ def load_declared(application: Application) -> None:
 def examine(application: Application, name: str, path: Path) -> None:
     """Load a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
     with _named(name, path), TemporaryDirectory() as folder:
-        family = application.family_for(path.suffix, f"mlserve.models.{name}")
+        family = application.families.reading(path.suffix, f"mlserve.models.{name}")
         signature = inspect(family, path)
         read_metrics(path)
         if family.runs_code:  # The digest that a start would have is that of the packed bundle.

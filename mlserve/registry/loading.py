@@ -22,7 +22,7 @@ def load_bundle(
     return load_version(
         family,
         bundle.artefact,
-        identity={**identity, "digest": digest, "plugin": application.plugin_of_family[family.name]},
+        identity={**identity, "digest": digest, "plugin": application.families.plugin_of(family.name)},
         signature=bundle.manifest.signature,
         manifest=bundle.manifest.to_json(),
         settings=application.settings.section(f"mlserve.{family.name}"),

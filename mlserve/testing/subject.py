@@ -38,7 +38,7 @@ class Subject:
         """Raises ConfigurationError, BundleError or SignatureError, as a server's start does."""
         config = build({**settings_of(artefact.parent, plugins=plugin, models={}), **more}, here=None)
         application: Application = config.registry.mlserve
-        family = application.family_for(artefact.suffix, f"mlserve.models.{MODEL}")
+        family = application.families.reading(artefact.suffix, f"mlserve.models.{MODEL}")
         return cls(plugin, artefact, application, family, declared.inspect(family, artefact), more)
 
     def settings(self, folder: Path, artefact: Path | None = None) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_the_lineage_names_the_plugin_whatever_its_package_and_family_are_called
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
     settings["mlserve.plugins"] = plugin("mlserve_outer", includeme)
     with serving(settings) as app:
-        assert app.application.families_by_plugin() == {"mlserve_outer unpackaged": ["linear"]}
+        assert app.application.families.plugin_of("linear") == "mlserve_outer unpackaged"
         kept = app.get(app.predict("line", [[1, 2]]).headers["Content-Location"]).json
         assert kept["lineage"]["plugin"] == "mlserve_outer unpackaged"
         assert app.application.including is None

@@ -69,7 +69,7 @@ def test_its_readme_names_its_formats_settings_and_resources(folder: Path, point
     known = {setting.name for setting in core.settings.table}
     for setting in application.settings.table:
         assert setting.name in known or f"`{setting.name}`" in readme, setting.name
-    for family in application.families.values():
+    for family in application.families:
         for suffix in family.formats:
             assert f"`{suffix}`" in readme, suffix
     for _, name in application.model_resources:

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from mlserve_linear.family import LinearFamily
 
 from mlserve.application import Application
 from mlserve.errors import ConfigurationError
@@ -16,10 +15,6 @@ from mlserve.settings import read_settings
 def application(folder: Path, prefix: str = "", *, alone: bool = False) -> Application:
     settings = read_settings({"mlserve.var": str(folder)}, {}, folder)
     return Application(settings, route_prefix=prefix, alone=alone)
-
-
-class Other(LinearFamily):
-    name = "other"
 
 
 def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
@@ -54,22 +49,6 @@ def test_it_answers_for_its_own_part_of_the_addresses(
     made = application(tmp_path, prefix, alone=alone)
     made.own("/health/live", "/health/ready", "/pages/")
     assert made.owns(path) is owned
-
-
-def test_a_file_finds_the_one_family_that_reads_it(tmp_path: Path) -> None:
-    made = application(tmp_path)
-    with pytest.raises(ConfigurationError, match=r"the\.key is a \.linear file.*none is enabled"):
-        made.family_for(".linear", "the.key")
-    made.add_family(LinearFamily(), "plugin 1")
-    assert made.family_for(".linear", "the.key").name == "linear"
-    assert made.family_for(".LINEAR", "the.key").name == "linear"
-    with pytest.raises(ConfigurationError, match=r"the\.key is a \.onnx file.*linear reads \.linear"):
-        made.family_for(".onnx", "the.key")
-    with pytest.raises(ConfigurationError, match="a file without a suffix"):
-        made.family_for("", "the.key")
-    made.add_family(Other(), "plugin 2")
-    with pytest.raises(ConfigurationError, match="more than one enabled family reads: linear, other"):
-        made.family_for(".linear", "the.key")
 
 
 def test_it_starts_in_order_once_and_stops_in_reverse_once(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def application(folder: Path, url: str | None = None, **models: Path) -> Applica
     settings = read_settings(raw, {}, folder)
     settings.add(Setting("mlserve.linear.decimals", "int", 3, "Decimals."))
     made = Application(settings)
-    made.add_family(LinearFamily(), "linear-plugin 1")
+    made.families.add(LinearFamily(), "linear-plugin 1")
     (folder / "var").mkdir(exist_ok=True)
     url = url or settings["mlserve.database.url"]
     if url.startswith("sqlite"):

@@ -157,10 +157,10 @@ def test_a_past_version_is_loaded_from_its_bundle_or_refused_with_the_reason(tmp
     ):
         with pytest.raises(NotSupported, match=words):
             load_past(made, past)
-    made.families["linear"] = Trusting()
+    made.families.add(Trusting(), "a plugin")
     with pytest.raises(NotSupported, match=r"runs code when it is loaded, and mlserve\.trust\.digests"):
         load_past(made, known)
-    made.families["linear"] = LinearFamily()
+    made.families.add(LinearFamily(), "a plugin")
     (artefact,) = (tmp_path / "var" / "bundles" / lineage.digest / "files").iterdir()
     artefact.write_text("{}")
     with pytest.raises(BundleError, match="is not what its digest says"):
