@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import random
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -134,4 +133,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlserve.api.own_addresses import OwnAddresses
 from mlserve.inference import LiveModels
 from mlserve.inference.families import Families
 from mlserve.inference.loaded import Limits
 from mlserve.observability.counters import Counters
-from mlserve.observability.health import HealthMonitor
+from mlserve.observability.health import HealthMonitor, is_well
 from mlserve.observability.metrics.measures import Measures
 from mlserve.plugins import Plugin
 from mlserve.settings import Settings
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from mlserve.api.openapi.resources import Documents
+    from mlserve.api.panels import Panel
     from mlserve.api.resources import ModelResource
-    from mlserve.dashboard.panels import Panel
     from mlserve.dashboard.static_files import StaticFiles
     from mlserve.db.engine import Database
-    from mlserve.observability.metrics.recorder import Recorder
+    from mlserve.observability.metrics.recorder import NullRecorder, Recorder
     from mlserve.predictions.family_tables import PredictionTable
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
@@ -41,18 +42,17 @@ log = logging.getLogger("mlserve")
 class Application:
     """Settings and parts of one application, in the order in which they come to be."""
 
-    def __init__(self, settings: Settings, *, route_prefix: str = "", alone: bool = False) -> None:
+    def __init__(self, settings: Settings, *, route_prefix: str = "", alone: bool = False, serves: bool = True) -> None:
         self.settings = settings
         self.route_prefix = route_prefix
         self.alone = alone  # False: included into somebody else's application
-        self._prefix = f"/{route_prefix}" if route_prefix else ""
-        self._addresses: set[str] = set()
-        self._folders: tuple[str, ...] = (f"{self._prefix}/api/v1/",)
+        self.serves = serves  # False: started by a command, which answers nobody's requests
+        self.own_addresses = OwnAddresses(route_prefix, alone=alone)
         self.plugins: dict[str, Plugin] = {}
         self.families = Families()
         self.model_resources: dict[tuple[str, str], type[ModelResource]] = {}
         self.migrations: list[str] = []
-        self.panels: dict[str, Panel] = {}  # on the pages of models
+        self.panels: dict[tuple[str | None, str], Panel] = {}  # on the pages of models, by family and name
         self.prediction_tables: dict[str, PredictionTable] = {}  # by family
         self.counters = Counters()
         self.metrics = Measures(self.counters)  # anew at each start
@@ -71,7 +71,7 @@ class Application:
         self._at_stop: list[Callable[[], object]] = []
         # These exist from `start` on.
         self.database: Database
-        self.recorder: Recorder
+        self.recorder: Recorder | NullRecorder
         self.serving: PredictionService
         self.reports: ReportReader
         self.past: PastVersions
@@ -81,18 +81,6 @@ class Application:
         """The folder for what the server keeps."""
         folder: Path = self.settings["mlserve.var"]
         return folder
-
-    def owns(self, path: str) -> bool:
-        """Whether a path lies in the part of the URL space that mlserve answers for."""
-        return self.alone or path.startswith(self._folders) or path in self._addresses
-
-    def own(self, *patterns: str) -> None:
-        """Claim addresses outside `/api/v1`: one by its path, all below a folder by a path that ends in a slash."""
-        for pattern in patterns:
-            if pattern != "/" and pattern.endswith("/"):
-                self._folders = (*self._folders, self._prefix + pattern)
-            else:
-                self._addresses.add(self._prefix + pattern)
 
     def at_start(self, action: Callable[[], None]) -> None:
         self._at_start.append(action)
@@ -105,6 +93,14 @@ class Application:
     def started(self) -> bool:
         """Whether it runs in this process."""
         return self._running and self._process == os.getpid()
+
+    def readiness(self) -> tuple[bool, dict[str, dict[str, Any]]]:
+        """Whether predictions can be answered in this process, and what each health check says, from which it follows.
+
+        Read from memory.
+        """
+        report = self.health.report()
+        return self.started and is_well(report), report
 
     def start_if_due(self) -> None:
         """Start it for a request, where no start-up of ours has: inside another application, or after a fork."""

@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable
 
 from pyramid.config import Configurator
+from pyramid.path import AssetResolver
 from pyramid.urldispatch import Route
 
 from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.openapi import OF_EACH_MODEL as OPENAPI
+from mlserve.api.panels import Panel, PanelView
 from mlserve.api.resources import ModelResource
+from mlserve.application import Application
 from mlserve.bundles.manifest import FAMILY_NAME
-from mlserve.dashboard.panels import Panel, PanelView
 from mlserve.errors import ConfigurationError
 from mlserve.inference import ModelFamily
 from mlserve.observability.health import Check
@@ -127,10 +129,7 @@ def add_prediction_table(config: Configurator, family: str, table: PredictionTab
     introspectable["table"] = table
 
     def register() -> None:
-        if family not in application.families:
-            raise ConfigurationError(
-                f"{plugin} brings the table {name} for the family {family!r}, which no enabled plugin brings."
-            )
+        _require_family(application, family, f"{plugin} brings the table {name}")
         application.prediction_tables[family] = table
 
     # After the families, in whatever order a plugin calls the directives.
@@ -155,13 +154,25 @@ def add_model_panel(
     """Add a panel to the page of each model, or of each of one family.
 
     `template` is an asset, as renderers take it. `view(request, model)` gives its values for a LiveModel, or None where
-    there is nothing to show.
+    there is nothing to show. Panels of different families may have one name.
     """
+    application, plugin = config.registry.mlserve, plugin_of(config)
     panel = Panel(name, config.absolute_asset_spec(template), view, family)
-    introspectable = config.introspectable("mlserve panels", name, name, "model panel")
+    label = name if family is None else f"{family}.{name}"
+    introspectable = config.introspectable("mlserve panels", (family, name), label, "model panel")
     introspectable["panel"] = panel
-    panels = config.registry.mlserve.panels
-    config.action(("mlserve panel", name), lambda: panels.update({name: panel}), introspectables=(introspectable,))
+
+    def register() -> None:
+        if family is not None:
+            _require_family(application, family, f"{plugin} brings the panel {name!r}")
+        if not AssetResolver().resolve(panel.template).exists():
+            raise ConfigurationError(
+                f"{plugin} brings the panel {name!r}, whose template {panel.template} does not exist."
+            )
+        application.panels[(family, name)] = panel
+
+    # After the families and the overridden assets, in whatever order a plugin calls the directives.
+    config.action(("mlserve panel", family, name), register, order=1, introspectables=(introspectable,))
 
 
 def plugin_of(config: Configurator) -> str:
@@ -171,6 +182,11 @@ def plugin_of(config: Configurator) -> str:
     """
     including = config.registry.mlserve.including
     return str(config.package.__name__ if including is None else including.label)
+
+
+def _require_family(application: Application, family: str, claim: str) -> None:
+    if application.families.get(family) is None:
+        raise ConfigurationError(f"{claim} for the family {family!r}, which no enabled plugin brings.")
 
 
 def _core_resource_behind(name: str) -> str | None:

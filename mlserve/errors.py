@@ -32,9 +32,13 @@ class Problem:
 
 
 class MlserveError(Exception):
-    """Base of all errors that mlserve raises on purpose; `str()` is a sentence that a person can act on."""
+    """Base of all errors that mlserve raises on purpose; `str()` is a sentence that a person can act on.
+
+    `refusal` says that it is for what the caller sent, who may send something else; every other one is a failure here.
+    """
 
     code = "internal"
+    refusal = False
 
     def __init__(
         self, detail: str, *, problems: Sequence[Problem] = (), more: bool = False, retry_after: int | None = None
@@ -56,50 +60,60 @@ class Unreadable(MlserveError):
     """The body or a query parameter cannot be read at all: not JSON, not UTF-8, nested too deep."""
 
     code = "unreadable"
+    refusal = True
 
 
 class Invalid(MlserveError):
     """The body can be read but breaks the envelope or the version's signature."""
 
     code = "invalid"
+    refusal = True
 
 
 class TooLarge(MlserveError):
     """The body has more bytes, or the prediction more instances, than the limits allow."""
 
     code = "too_large"
+    refusal = True
 
 
 class UnsupportedMediaType(MlserveError):
     code = "unsupported_media_type"
+    refusal = True
 
 
 class NotAcceptable(MlserveError):
     code = "not_acceptable"
+    refusal = True
 
 
 class ModelUnknown(MlserveError):
     code = "model_unknown"
+    refusal = True
 
 
 class VersionUnknown(MlserveError):
     code = "version_unknown"
+    refusal = True
 
 
 class PredictionUnknown(MlserveError):
     code = "prediction_unknown"
+    refusal = True
 
 
 class NotSupported(MlserveError):
     """The model's family cannot do what was asked."""
 
     code = "not_supported"
+    refusal = True
 
 
 class IdempotencyKeyReused(MlserveError):
     """The same `Idempotency-Key` came before with another body."""
 
     code = "idempotency_key_reused"
+    refusal = True
 
 
 class ModelNotReady(MlserveError):

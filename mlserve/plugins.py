@@ -46,7 +46,7 @@ def find(name: str) -> Plugin:
     except ImportError as error:
         raise ConfigurationError(_why_not(name, dotted, error)) from error
     except Exception as error:
-        raise ConfigurationError(f"mlserve.plugins names {name!r}, whose import fails: {_told(error)}") from error
+        raise ConfigurationError(f"mlserve.plugins names {name!r}, whose import fails: {_told(error, dotted)}") from error
     _check(name, module)
     distribution = point.dist.name if point and point.dist else _distribution_of(module)
     return Plugin(name, module, distribution, _version_of(distribution))
@@ -76,17 +76,19 @@ def _include(config: Configurator, plugin: Plugin) -> None:
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"mlserve.plugins names {plugin.name!r}, whose includeme fails: {_told(error)}"
+            f"mlserve.plugins names {plugin.name!r}, whose includeme fails: {_told(error, plugin.module.__name__)}"
         ) from error
     finally:
         application.including = None
 
 
-def _told(error: Exception) -> str:
-    """What was raised and where, in the room of one sentence."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+def _told(error: Exception, module: str) -> str:
+    """What was raised and the plugin's line that led to it, in the room of one sentence."""
+    frames, package = list(traceback.walk_tb(error.__traceback__)), module.partition(".")[0]
+    inside = [at for at in frames if at[0].f_globals.get("__name__", "").partition(".")[0] == package]
+    frame, line = (inside or frames)[-1]
     reason = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {reason} ({place.filename}, line {place.lineno})."
+    return f"{type(error).__name__}: {reason} ({frame.f_code.co_filename}, line {line})."
 
 
 def _check(name: str, module: ModuleType) -> None:

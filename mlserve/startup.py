@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,12 +24,26 @@ from mlserve.types import ATTRIBUTES, Request
 LOOKING = ("proutes", "pviews", "ptweens", "pshell", "pdistreport")
 
 
-def build(settings: dict[str, str], *, here: str | None) -> Configurator:
-    """A committed Configurator of an application that is mlserve alone; nothing is opened or started yet."""
+@dataclass(frozen=True)
+class _Alone:
+    """How `build` puts an application together that is mlserve alone."""
+
+    environ: Mapping[str, str]
+    serves: bool
+
+
+def build(
+    settings: dict[str, str], *, here: str | None, environ: Mapping[str, str] | None = None, serves: bool = True
+) -> Configurator:
+    """A committed Configurator of an application that is mlserve alone; nothing is opened or started yet.
+
+    `environ` overrides the settings; it is the process's own unless given. A command, which answers nobody's requests,
+    says `serves=False`.
+    """
     settings = {**settings, **({"here": here} if here else {})}
     refuse_in_pyramid_includes(aslist(settings.get("pyramid.includes", "")))
     config = Configurator(settings=settings, request_factory=Request)
-    config.registry.mlserve_alone = True
+    config.registry.mlserve_alone = _Alone(os.environ if environ is None else environ, serves)
     config.include("mlserve")
     config.commit()
     return config
@@ -37,11 +52,15 @@ def build(settings: dict[str, str], *, here: str | None) -> Configurator:
 def includeme(config: Configurator) -> None:
     raw = application_settings(config.registry.settings)
     here = raw.get("here")
-    settings = read_settings(raw, os.environ, Path(here) if here else None)
-    alone = getattr(config.registry, "mlserve_alone", False)
-    application = Application(settings, route_prefix=config.route_prefix or "", alone=alone)
-    config.registry.mlserve = application
-    if not alone:
+    alone: _Alone | None = getattr(config.registry, "mlserve_alone", None)
+    settings = read_settings(raw, alone.environ if alone else os.environ, Path(here) if here else None)
+    config.registry.mlserve = Application(
+        settings,
+        route_prefix=config.route_prefix or "",
+        alone=alone is not None,
+        serves=alone is None or alone.serves,
+    )
+    if alone is None:
         for name in ATTRIBUTES:
             config.add_request_method(getattr(Request, name).wrapped, name, reify=True)
 

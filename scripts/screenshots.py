@@ -19,12 +19,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 MODEL = "flight-delay"
 WIDE = {"width": 1280, "height": 800}
+TALL = {"width": 1280, "height": 1000}
 NARROW = {"width": 390, "height": 844}
 LARGEST = 200_000  # bytes
 FLIGHTS = (
@@ -40,7 +41,7 @@ mlserve.models.{model} = {artefact}
 mlserve.var = {var}
 
 [server:main]
-use = egg:waitress#main
+use = egg:pyramid-mlserve#waitress
 listen = 127.0.0.1:{port}
 """
 
@@ -65,21 +66,25 @@ def photograph(browser: Browser, origin: str) -> None:
     """All the images."""
     page = window(browser, origin, WIDE)
     page.goto("/")
-    keep(page, "models")
+    keep(page, "models", height=480)
     page.goto(f"/models/{MODEL}")
-    keep(page, "model")
-    answer(page)
+    begin_with(page.locator("section.panel").first)
+    keep(page, "panels")
+    answer(page := window(browser, origin, TALL))
+    begin_with(page.locator("h1"))
     keep(page, "answer")
     page.goto(f"/models/{MODEL}/docs")
     predict_here = page.locator(".opblock-post", has=page.locator('[data-path$="/predictions"]'))
     predict_here.locator(".opblock-summary-control").click()
     expect(predict_here.locator("textarea").first).to_be_visible()
-    predict_here.evaluate("operation => operation.scrollIntoView()")
+    predict_here.locator("textarea").first.evaluate("area => { area.style.height = '23rem' }")
+    begin_with(predict_here.locator(".opblock-section-request-body"), margin=0)
     keep(page, "docs")
-    answer(page := window(browser, origin, WIDE, scheme="dark"))
+    answer(page := window(browser, origin, TALL, scheme="dark"))
+    begin_with(page.locator("h1"))
     keep(page, "answer-dark")
     answer(page := window(browser, origin, NARROW))
-    page.locator("#answer").evaluate("answer => answer.scrollIntoView()")
+    begin_with(page.locator("#answer"))
     keep(page, "answer-narrow")
 
 
@@ -98,11 +103,17 @@ def answer(page: Page) -> None:
     expect(page.locator("#made")).to_be_visible()
 
 
-def keep(page: Page, name: str) -> None:
-    """Photograph what the window shows."""
+def begin_with(shown: Locator, margin: int = 4) -> None:
+    """Scroll until the window begins with that element, so that nothing above it is cut; `margin` in pixels."""
+    shown.evaluate("(element, margin) => scrollTo(0, scrollY + element.getBoundingClientRect().top - margin)", margin)
+
+
+def keep(page: Page, name: str, height: int | None = None) -> None:
+    """Photograph what the window shows, or of a wide one its first pixels of that height."""
     path = IMAGES / f"{name}.png"
     page.evaluate("document.activeElement.blur()")
-    page.screenshot(path=path, animations="disabled", caret="hide")
+    clip: Any = {"x": 0, "y": 0, "width": WIDE["width"], "height": height} if height else None
+    page.screenshot(path=path, animations="disabled", caret="hide", clip=clip)
     if quantise := shutil.which("pngquant"):
         subprocess.run([quantise, "--force", "--ext", ".png", "--strip", str(path)], check=True)
 

@@ -12,6 +12,12 @@ from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test begin first: a worker that meets one last would keep the run waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server for the session: TEST_DATABASE_URL, or the one that comes by pip, started here."""

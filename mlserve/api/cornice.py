@@ -16,6 +16,7 @@ from cornice.service import SERVICES, Service
 from cornice.util import ContentTypePredicate
 from pyramid.config import Configurator
 
+from mlserve.api.negotiation import JSON
 from mlserve.api.resources import Resource
 from mlserve.errors import Invalid, NotAcceptable, Problem, UnsupportedMediaType
 from mlserve.types import Request
@@ -38,10 +39,18 @@ def includeme(config: Configurator) -> None:
 def add_resource(
     config: Configurator, name: str, path: str, resource: type[Resource], *, factory: Any, **route: Any
 ) -> None:
-    """Give a resource class a route of that name, with `factory` making its context from the request and the offers."""
-    factory = partial(factory, offers=resource.offers)
+    """Give a resource class a route of that name.
+
+    `factory` makes its context from the request and `offers`, the media types that the verb answers in.
+    """
+    offers = {verb.upper(): operation.offers for verb, operation in resource.operations.items()}
+    factory = partial(_context, factory, {**offers, "HEAD": offers.get("GET", (JSON,))})
     config.add_route(name, path, factory=factory, **route)
     config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
+
+
+def _context(factory: Any, offers: dict[str, tuple[str, ...]], request: Any) -> Any:
+    return factory(request, offers=offers.get(request.environ["REQUEST_METHOD"], (JSON,)))
 
 
 def _service_of(resource: type[Resource], *, factory: Any, pyramid_route: str) -> Service:
@@ -53,6 +62,7 @@ def _service_of(resource: type[Resource], *, factory: Any, pyramid_route: str) -
         factory=factory,
         renderer="mlserve",
         error_handler=raise_problem,
+        require_csrf=False,  # The application around us may ask its own forms for a token; callers of an API have none.
     )
     SERVICES.remove(service)  # Cornice's module-wide list would keep the services of every application alive.
     for verb in VERBS:
@@ -70,12 +80,18 @@ def add_service(config: Configurator, service: Service) -> None:
     for method, view, args in service.definitions:
         if args.get("plain"):
             resource = args["klass"]
-            config.add_view(resource, attr=method.lower(), route_name=service.pyramid_route, request_method=method)
+            config.add_view(
+                resource,
+                attr=method.lower(),
+                route_name=service.pyramid_route,
+                request_method=method,
+                require_csrf=args.get("require_csrf"),
+            )
         else:
             others.definitions.append((method, view, _with_our_habits(args)))
-    # Cornice adds its fallback view through the same door, without any arguments of ours.
+    # Cornice adds its fallback view through the same door, without the service's arguments.
     door = config.with_package(config.package)
-    door.add_view = partial(_add_view, config)
+    door.add_view = partial(_add_view, config, require_csrf=getattr(service, "require_csrf", None))
     register_service_views(door, others)
     key = "__cornice" + service.pyramid_route if service.pyramid_route else (config.route_prefix or "") + service.path
     config.registry.cornice_services[key] = service  # All definitions, plain ones too: the API's description reads it.

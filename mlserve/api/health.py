@@ -3,23 +3,45 @@
 from typing import Any
 
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPMethodNotAllowed
 
-from mlserve.observability.health import WELL
+from mlserve.api.operations import Operation
+from mlserve.api.views import add_read_view
 from mlserve.types import application_of
+
+_CHECK = {
+    "type": "object",
+    "required": ["state"],
+    "properties": {
+        "state": {"enum": ["ok", "degraded", "failed", "stale", "unknown"]},
+        "age_seconds": {"type": ["number", "null"], "minimum": 0},
+    },
+    "x-component": "check",
+}
+_READINESS = {
+    "type": "object",
+    "required": ["status", "checks", "counters"],
+    "properties": {
+        "status": {"enum": ["ok", "degraded", "failed"]},
+        "checks": {"type": "object", "additionalProperties": _CHECK},
+        "counters": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+    },
+    "x-component": "readiness",
+}
+LIVE = Operation(
+    summary="Is the process alive",
+    answer={"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+)
+READY = Operation(
+    summary="Can predictions be answered",
+    description="503 while they cannot, with the same body.",
+    answer=_READINESS,
+    answers={503: _READINESS},
+)
 
 
 def includeme(config: Configurator) -> None:
-    for name, view in (("live", live), ("ready", ready)):
-        route = f"health.{name}"
-        config.registry.mlserve.own(f"/health/{name}")
-        config.add_route(route, f"/health/{name}")
-        config.add_view(view, route_name=route, request_method="GET", renderer="mlserve", require_csrf=False)
-        config.add_view(only_read, route_name=route, require_csrf=False)
-
-
-def only_read(request: Any) -> Any:
-    raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})
+    for name, view, operation in (("live", live, LIVE), ("ready", ready, READY)):
+        add_read_view(config, f"health.{name}", f"/health/{name}", view, operation, renderer="mlserve")
 
 
 def live(request: Any) -> dict[str, Any]:
@@ -30,8 +52,7 @@ def live(request: Any) -> dict[str, Any]:
 def ready(request: Any) -> dict[str, Any]:
     """Each check with its state; 503 unless all of them are well enough to answer predictions."""
     application = application_of(request)
-    checks = application.health.report()
-    well = application.started and all(check["state"] in WELL for check in checks.values())
+    well, checks = application.readiness()
     if not well:
         request.response.status_int = 503
     status = "ok" if well and all(check["state"] == "ok" for check in checks.values()) else "degraded"

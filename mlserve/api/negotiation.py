@@ -10,6 +10,7 @@ JSON = "application/json"
 # Python refuses to read a number of thousands of digits, and no body is that long.
 _LONGEST_LENGTH = 18
 PROBLEM = "application/problem+json"
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def negotiate(environ: dict[str, Any], offers: tuple[str, ...] = (JSON,)) -> str:
@@ -33,12 +34,29 @@ def require_json_sent(environ: dict[str, Any]) -> None:
     if encoding and encoding.strip().lower() != "identity":
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; send it as it is.")
     content_type = environ.get("CONTENT_TYPE")
-    if content_type in (JSON, None, ""):
+    if content_type == JSON:
+        return
+    if not content_type:
+        # The one kind of body that a page of another site can send without asking this server first.
+        if comes_from_elsewhere(environ):
+            raise UnsupportedMediaType(f"A body from a page of another site must say that it is {JSON}.")
         return
     media_type, _, parameters = content_type.partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
         raise UnsupportedMediaType(f"The body is {content_type!r}; send {JSON} in UTF-8.")
+
+
+def comes_from_elsewhere(environ: dict[str, Any]) -> bool:
+    """Whether a browser says that a page of another site sent this. A program that is no browser says nothing."""
+    if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        return False
+    scheme, _, place = str(origin).lower().partition("://")
+    host = str(environ.get("HTTP_HOST", "")).lower()
+    return place.removesuffix(_DEFAULT_PORTS.get(scheme, "")) != host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 import colander
 
+from mlserve.api.negotiation import JSON
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 
@@ -32,6 +33,9 @@ class Operation:
     description: str = ""
     path: Mapping[str, Schema] = field(default_factory=dict)  # of the path's own placeholders; a text unless given
     answer_headers: Mapping[str, Schema] = field(default_factory=dict)  # of the 200, by name
-    answers: Mapping[int, Schema | None] = field(
-        default_factory=dict
-    )  # other statuses that are no problem; None: empty
+    answers: Mapping[int, Schema | None] = field(default_factory=dict)  # other statuses, no problems; None: empty
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """The media types that the caller's `Accept` chooses from: JSON where it answers any, and the others."""
+        return (JSON, *self.media) if self.answer is not None or not self.media else tuple(self.media)

@@ -9,6 +9,8 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPException, HTTPNotFound
 from pyramid.response import Response
 
+from mlserve.api.negotiation import PROBLEM
+from mlserve.api.own_addresses import OwnAddresses
 from mlserve.errors import MlserveError
 
 log = logging.getLogger("mlserve.api")
@@ -54,7 +56,7 @@ INTERNAL = "Something went wrong on the server; its log tells more under this re
 
 
 def includeme(config: Configurator) -> None:
-    ours = config.registry.mlserve.owns
+    ours = config.registry.mlserve.own_addresses
     config.add_exception_view(domain_problem, context=MlserveError)
     for context, view in (
         (HTTPException, http_problem),
@@ -69,8 +71,8 @@ def includeme(config: Configurator) -> None:
 class OwnsPredicate:
     """View predicate: the path lies in the part of the URL space that mlserve answers for."""
 
-    def __init__(self, owns: Any, config: Configurator) -> None:
-        self.owns = owns
+    def __init__(self, own: OwnAddresses, config: Configurator) -> None:
+        self.own = own
 
     def text(self) -> str:
         return "mlserve_owns"
@@ -78,7 +80,7 @@ class OwnsPredicate:
     phash = text
 
     def __call__(self, context: Any, request: Any) -> bool:
-        return bool(self.owns(request.environ.get("PATH_INFO", "/")))
+        return request.environ.get("PATH_INFO", "/") in self.own
 
 
 class NoSuchResource(HTTPNotFound):
@@ -136,7 +138,7 @@ def problem_response(
     }
     return Response(
         status=status,
-        headerlist=[("Content-Type", "application/problem+json"), *(headers or [])],
+        headerlist=[("Content-Type", PROBLEM), *(headers or [])],
         body=msgspec.json.encode(body),
     )
 

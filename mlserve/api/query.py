@@ -28,7 +28,7 @@ def read_query(environ: dict[str, Any], schema: colander.SchemaNode) -> dict[str
         values: dict[str, Any] = schema.deserialize({name: text for name, text in given.items() if name in schema})
     except colander.Invalid as error:
         problems += [
-            Problem("invalid", _expected(str(message)), got(given.get(name, "")), field=name)
+            Problem("invalid", _expected(schema[name], str(message)), got(given.get(name, "")), field=name)
             for name, message in error.asdict().items()
         ]
     if problems:
@@ -36,9 +36,22 @@ def read_query(environ: dict[str, Any], schema: colander.SchemaNode) -> dict[str
     return values
 
 
-def _expected(message: str) -> str:
-    """Colander's message, with an example of a time in place of "Invalid date"."""
+def _expected(node: colander.SchemaNode, message: str) -> str:
+    """What the parameter should be; of numbers, truth values and times, Colander's message says what it is not."""
+    if isinstance(node.typ, colander.Integer):
+        return "a whole number" + _range(node.validator)
+    if isinstance(node.typ, colander.Boolean):
+        return f"{node.typ.true_choices[0]} or {node.typ.false_choices[0]}"
     return "an RFC 3339 time such as 2026-11-22T18:30:00Z" if message == colander.DateTime.err_template else message
+
+
+def _range(validator: Any) -> str:
+    if not isinstance(validator, colander.Range):
+        return ""
+    least, most = (None if bound is None else f"{bound:,}" for bound in (validator.min, validator.max))
+    if most is None:
+        return f" from {least}"
+    return f" up to {most}" if least is None else f" from {least} to {most}"
 
 
 def _misnamed(pairs: list[tuple[str, str]], schema: colander.SchemaNode) -> Iterator[Problem]:

@@ -13,12 +13,11 @@ class Resource:
     """A REST resource: a method for each verb, which returns JSON values or a Response.
 
     `plain` names the verbs that are registered as plain Pyramid views, without Cornice's work for each request.
-    `offers` are the media types that it answers in, the usual one first; `self.context.media_type` is the one that
-    the caller takes. `operations` describe its verbs, for OpenAPI.
+    `operations` describe its verbs: the media types of each are offered to the caller, the usual one first, and
+    `self.context.media_type` is the one that the caller takes. A verb that is not described answers JSON.
     """
 
     plain: ClassVar[frozenset[str]] = frozenset()
-    offers: ClassVar[tuple[str, ...]] = ("application/json",)
     operations: ClassVar[Mapping[str, Operation]] = {}
 
     def __init__(self, request: "Request", context: Any = None) -> None:

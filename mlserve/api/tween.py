@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 access_log = logging.getLogger("mlserve.access")
 
+# The verbs whose answers a cache keeps unless it is told otherwise.
+CACHED = ("GET", "HEAD")
 # What the metrics call the route of a request that none matches.
 NO_ROUTE = "none"
 
 
 def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
     application = registry.mlserve
-    owns = application.owns
+    own = application.own_addresses
 
     def tween(request: Any) -> Any:
         environ = request.environ
-        if not owns(environ.get("PATH_INFO", "/")):
+        if environ.get("PATH_INFO", "/") not in own:
             return handler(request)
         started = time.perf_counter_ns()
         with request_id.bound(environ.get("HTTP_X_REQUEST_ID")) as identity:
@@ -38,6 +40,9 @@ def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
                 raise
             response.headerlist.append(("X-Request-Id", identity))
             response.headerlist.append(("X-Content-Type-Options", "nosniff"))
+            # What is kept of people's data, and what changes, belongs into no shared cache; nothing else says so.
+            if environ["REQUEST_METHOD"] in CACHED and "Cache-Control" not in response.headers:
+                response.headerlist.append(("Cache-Control", "private, no-cache"))
             nanoseconds = _measure(application, request, response.status[:3], started)
             if access_log.isEnabledFor(logging.INFO):
                 _log_access(environ, response, nanoseconds)

@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,15 +71,21 @@ def built(ini: Path) -> Iterator[Application]:
         raise click.ClickException(str(error)) from None
 
 
-def configured(ini: Path) -> Configurator:
-    """The Configurator of an INI's application; a mistake ends the process with one sentence."""
+def configured(ini: Path, environ: Mapping[str, str] | None = None) -> Configurator:
+    """The Configurator of an INI's application; a mistake ends the process with one sentence.
+
+    `environ` overrides the INI; it is the process's own unless given.
+    """
     with one_sentence():
-        return build(app_settings(ini), here=str(ini.absolute().parent))
+        return build(app_settings(ini), here=str(ini.absolute().parent), environ=environ, serves=False)
 
 
 @contextmanager
 def started(ini: Path) -> Iterator[Application]:
-    """The application of an INI, started as a server would, and stopped in order at the end."""
+    """The application of an INI, started as a server would, and stopped in order at the end.
+
+    It serves nobody: among the processes of the host, it is none that metrics tell of.
+    """
     with built(ini) as application:
         with one_sentence():
             application.start()

@@ -76,8 +76,7 @@ def shell(ini: Path, command: str | None) -> None:
 def looked_at(ini: Path) -> Iterator[dict[str, Any]]:
     """The names of the shell; all is closed at the end."""
     with ExitStack() as stack:
-        with _environment(LOOKS_ONLY):
-            config = configured(ini)
+        config = configured(ini, {**os.environ, **LOOKS_ONLY})
         app, application = config.make_wsgi_app(), config.registry.mlserve
         with one_sentence():
             application.start()
@@ -172,17 +171,3 @@ def _interact(names: dict[str, Any], banner: str) -> None:
         readline.set_completer(rlcompleter.Completer(names).complete)
         readline.parse_and_bind("tab: complete")
     code.interact(banner, local=names, exitmsg="")
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

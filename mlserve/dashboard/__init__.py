@@ -1,38 +1,13 @@
 """The pages: models, a form to try each, the predictions that were kept. Server-rendered; JavaScript only adds to them.
 
 Inside another application they stand below its route prefix for mlserve. Without one they are left out: `/` is theirs.
+Where they are left out, nothing of them is loaded, the template language neither.
 """
 
-from functools import partial
-
 from pyramid.config import Configurator
-from pyramid.settings import asbool
-
-from mlserve.api.context import ApiContext, ModelContext
-from mlserve.dashboard import kept_views, model_views
-from mlserve.dashboard.contexts import HTML, OFFERS, KeptContext
-from mlserve.dashboard.page import only, templates
 
 
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
-    if not application.settings["mlserve.dashboard.enabled"] or not (application.alone or application.route_prefix):
-        return
-    reload = asbool(config.registry.settings.get("pyramid.reload_templates"))
-    application.templates = templates(reload=reload)
-    application.own("/", "/models/", "/predictions/")
-    config.include("mlserve.dashboard.static_files")
-    config.include("mlserve.dashboard.docs_page")
-    config.include("mlserve.dashboard.errors")
-    for name, path, context, offers, allowed in (
-        ("models", "/", ApiContext, (HTML,), {"GET": model_views.models}),
-        ("model", "/models/{model}", ModelContext, (HTML,), {"GET": model_views.model, "POST": model_views.predict}),
-        ("predictions", "/models/{model}/predictions", ModelContext, OFFERS, {"GET": kept_views.predictions}),
-        ("prediction", "/predictions/{id}", KeptContext, OFFERS, {"GET": kept_views.prediction}),
-    ):
-        route = f"dashboard.{name}"
-        config.add_route(route, path, factory=partial(context, offers=offers))
-        for verb, view in allowed.items():
-            # The form has a token of its own (csrf.py): Pyramid's own check may be the host's, with the host's session.
-            config.add_view(view, route_name=route, request_method=verb, require_csrf=False, renderer="mlserve")
-        config.add_view(only(*allowed), route_name=route, require_csrf=False)
+    if application.settings["mlserve.dashboard.enabled"] and (application.alone or application.route_prefix):
+        config.include("mlserve.dashboard.routes")

@@ -5,9 +5,9 @@ The policy is not registered with Pyramid: inside another application that place
 
 from typing import Any
 
-from pyramid.csrf import CookieCSRFStoragePolicy, check_csrf_origin
-from pyramid.exceptions import BadCSRFOrigin
+from pyramid.csrf import CookieCSRFStoragePolicy
 
+from mlserve.api.negotiation import comes_from_elsewhere
 from mlserve.errors import Unreadable
 from mlserve.types import application_of
 
@@ -22,11 +22,12 @@ def token(request: Any) -> str:
 
 
 def check(request: Any, given: str) -> None:
-    """Raise Unreadable for a form that this server has not given to this browser."""
-    try:
-        check_csrf_origin(request)
-    except BadCSRFOrigin:
-        raise Unreadable("This form was sent from a page of another site.") from None
+    """Raise Unreadable for a form that this server has not given to this browser.
+
+    The cookie alone would not do: a site at another port or subdomain can set one.
+    """
+    if comes_from_elsewhere(request.environ):
+        raise Unreadable("This form was sent from a page of another site.")
     if not _policy(request).check_csrf_token(request, given):
         raise Unreadable(
             "This form does not carry this browser's token: it is from an older visit, or the browser refuses cookies. "

@@ -13,14 +13,15 @@ from pyramid.config import Configurator
 from pyramid.response import Response
 
 from mlserve.api.context import ApiContext, ModelContext
-from mlserve.dashboard.page import only, page
+from mlserve.api.cornice import VERBS
+from mlserve.api.methods import only
+from mlserve.api.openapi import DOCUMENT
+from mlserve.dashboard.contexts import HTML
+from mlserve.dashboard.page import page
 from mlserve.inference import LiveModel
 
-DOCUMENT = "/api/v1/openapi.json"
 # With more tags than this, all begin folded.
 MOST_UNFOLDED = 3
-VERBS = ("get", "post", "put", "patch", "delete")
-HTML = ("text/html",)
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class Listed:
 
 
 def includeme(config: Configurator) -> None:
-    config.registry.mlserve.own("/docs")
+    config.registry.mlserve.own_addresses.add("/docs")
     for route, path, context, view in (
         ("dashboard.docs", "/docs", ApiContext, docs),
         ("dashboard.model_docs", "/models/{model}/docs", ModelContext, model_docs),
     ):
-        config.add_route(route, path, factory=partial(context, offers=HTML))
-        config.add_view(view, route_name=route, request_method="GET")
+        config.add_route(route, path, factory=partial(context, offers=(HTML,)))
+        config.add_view(view, route_name=route, request_method="GET", require_csrf=False)
         config.add_view(only("GET"), route_name=route, require_csrf=False)
 
 

@@ -10,7 +10,9 @@ from pyramid.httpexceptions import HTTPException
 from pyramid.response import Response
 from webob.acceptparse import create_accept_header
 
+from mlserve.api.negotiation import JSON, PROBLEM
 from mlserve.api.problems import domain_problem, encoding_problem, http_problem, internal_problem
+from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.page import page
 from mlserve.errors import MlserveError
 from mlserve.types import application_of
@@ -52,16 +54,14 @@ def reads_pages(request: Any) -> bool:
     """Whether a failure of this request is told as a page; a program that names no type gets problem+json."""
     application = application_of(request)
     path = request.environ.get("PATH_INFO", "/")
-    prefix = f"/{application.route_prefix}" if application.route_prefix else ""
-    programs = tuple(f"{prefix}/{name}" for name in ("api/", "health/", "metrics", "static/"))
-    if not application.owns(path) or path.startswith(programs):
+    own = application.own_addresses
+    programs = tuple(f"{own.prefix}/{name}" for name in ("api/", "health/", "metrics", "static/"))
+    if path not in own or path.startswith(programs):
         return False
     if "HTTP_HX_REQUEST" in request.environ:
         return True
-    accepted = create_accept_header(request.environ.get("HTTP_ACCEPT", "*/*")).acceptable_offers(
-        ["application/json", "text/html"]
-    )
-    return bool(accepted) and accepted[0][0] == "text/html"
+    accepted = create_accept_header(request.environ.get("HTTP_ACCEPT", "*/*")).acceptable_offers([JSON, HTML])
+    return bool(accepted) and accepted[0][0] == HTML
 
 
 def as_page(problem_of: Problem) -> Problem:
@@ -76,7 +76,7 @@ def as_page(problem_of: Problem) -> Problem:
 def error_page(problem_of: Problem, error: Any, request: Any) -> Response:
     """The page of a failure; a redirection, and what even the page's template fails at, stay as they are."""
     response = problem_of(error, request)
-    if response.content_type != "application/problem+json":
+    if response.content_type != PROBLEM:
         return response
     problem = msgspec.json.decode(response.body)
     headers = [(name, value) for name, value in response.headerlist if name in ("Allow", "Retry-After")]

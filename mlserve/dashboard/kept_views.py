@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import colander
 import msgspec
-from pyramid.response import Response
 
 from mlserve.api.negotiation import JSON
 from mlserve.api.query import read_query
@@ -16,15 +15,15 @@ from mlserve.dashboard import present, snippets
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.explained import explained
 from mlserve.dashboard.page import page
-from mlserve.errors import ModelUnknown, NotSupported, PredictionUnknown, TooLarge, VersionUnknown
+from mlserve.dashboard.plots import MOST, Plot, plot_of
+from mlserve.errors import NotSupported, PredictionUnknown, TooLarge
+from mlserve.inference import LiveModel
 from mlserve.predictions import actuals, store
-from mlserve.predictions.explanations import explained_now
+from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.predictions.resources import PredictionsResource
-from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
-from mlserve.predictions.table import CONTENT_TYPE, CSV, predictions_csv
+from mlserve.predictions.table import CSV
 from mlserve.registry import service
-from mlserve.signature import Signature
 
 # So many instances of one prediction are shown; all of them are in its JSON and CSV.
 INSTANCES = 50
@@ -32,8 +31,7 @@ INSTANCES = 50
 QUERY_OF_INSTANCE = colander.SchemaNode(
     colander.Int(), name="instance", missing=0, validator=colander.Range(0, 2**31 - 1)
 )
-InstanceQuery = colander.SchemaNode(
-    colander.Mapping(unknown="ignore"),
+InstanceQuery = colander.MappingSchema(
     QUERY_OF_INSTANCE,
     colander.SchemaNode(
         colander.Boolean(true_choices=("1", "true"), false_choices=("0", "false")), name="explain", missing=False
@@ -59,12 +57,8 @@ def predictions(request: Any) -> Any:
     """A model's kept predictions, newest first; JSON and CSV as the API answers them."""
     if request.context.media_type != HTML:
         return PredictionsResource(request).get()
-    query = read_query(request.environ, PredictionsQuery)
-    cursor, limit = query.pop("cursor"), query.pop("limit")
     model = request.context.model
-    with request.mlserve.database.read() as connection:
-        found = store.walk_predictions(connection, model.name, before_id=cursor, limit=limit + 1, **query)
-        listed, more = first_page(found, limit, request.serving.limits.body)
+    listed = kept_page(request, model.name)
     # What was asked for, less what was left empty: the next page is asked for in the same words.
     sent = {name: value for name, value in request.GET.items() if value and name != "cursor"}
     address = partial(request.route_path, "dashboard.predictions", model=model.name)
@@ -72,35 +66,33 @@ def predictions(request: Any) -> Any:
         request,
         "predictions.jinja2",
         model=model,
-        rows=rows(listed),
-        query=query,
-        filtered=any(value is not None for value in query.values()),
-        first=address(_query=sent) if cursor else None,
-        next=address(_query={**sent, "cursor": listed[-1].id}) if more else None,
+        rows=rows(listed.records),
+        # An older page shows the rest of the list; what is drawn is the newest of it.
+        plot=None if listed.after else _plot(request, model, listed.filters),
+        query=listed.filters,
+        filtered=any(value is not None for value in listed.filters.values()),
+        first=address(_query=sent) if listed.after else None,
+        next=address(_query={**sent, "cursor": listed.next}) if listed.next else None,
         curl=snippets.curl_get(f"{request.route_url('model', model=model.name)}/predictions{_query_text(sent)}"),
     )
 
 
 def prediction(request: Any) -> Any:
     """One kept prediction, found by its id alone; JSON and CSV as the API answers them."""
-    record: PredictionRecord = request.context.record
-    with request.mlserve.database.read() as connection:
-        history = actuals.history(connection, record.id)
-        signature = _signature(connection, record)
-    request.response.headers["Vary"] = "Accept"
-    if request.context.media_type == JSON:
-        return {**describe_prediction(record), "actuals": describe_revision(history[0]) if history else None}
-    if request.context.media_type == CSV:
-        return Response(
-            predictions_csv([record], partial(_known, signature)),
-            headerlist=[("Content-Type", CONTENT_TYPE), ("Vary", "Accept")],
-        )
     query = read_query(request.environ, InstanceQuery)
+    record: PredictionRecord = request.context.record
+    if request.context.media_type == JSON:
+        return kept_json(request, record)
+    if request.context.media_type == CSV:
+        return kept_csv(request, [record])
     number = query["instance"]
     if number >= record.n:
         raise PredictionUnknown(f"Prediction {record.id} has no instance {number}; it has {record.n}, counted from 0.")
+    with request.mlserve.database.read() as connection:
+        history = actuals.history(connection, record.id)
+        signature = service.signature(connection, record.model, record.version)
     inputs, outputs = msgspec.json.decode(record.inputs), msgspec.json.decode(record.outputs)
-    explanation, why_not = _explanation(request, record) if query["explain"] else (record.explanation, None)
+    explanation, why_not = _explanation(request, record, now=query["explain"])
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}
     served = {model.name: model for model in request.mlserve.live}
@@ -124,32 +116,27 @@ def prediction(request: Any) -> Any:
     )
 
 
-def _explanation(request: Any, record: PredictionRecord) -> tuple[bytes | msgspec.Raw | None, str | None]:
-    """The stored explanation, or one that is made now; or the sentence that says why there is none."""
-    if record.explanation is not None:
-        return record.explanation, None
+def _plot(request: Any, model: LiveModel, filters: dict[str, Any]) -> Plot | None:
+    """The newest answers of those that the filters select, over time."""
+    champion = model.champion
+    with request.mlserve.database.read() as connection:
+        found = store.walk_answers(connection, model.name, filters, limit=MOST + 1)
+        return plot_of(found, None if champion is None else champion.signature)
+
+
+def _explanation(request: Any, record: PredictionRecord, *, now: bool) -> tuple[bytes | msgspec.Raw | None, str | None]:
+    """The stored explanation, or with `now` one that is made now; or the sentence that says why there is none."""
+    stored = request.serving.log.explanation(record)
+    if stored is not None or not now:
+        return stored, None
     try:
-        return explained_now(request.mlserve, record), None
-    except (ModelUnknown, NotSupported, TooLarge) as error:
+        return request.serving.explaining.of_kept(record), None
+    except (NotSupported, TooLarge) as error:
         return None, error.detail
 
 
 def _query_text(query: dict[str, str]) -> str:
     return f"?{urlencode(query)}" if query else ""
-
-
-def _signature(connection: Any, record: PredictionRecord) -> Signature | None:
-    """The signature of the version that answered, also of a model that is no longer served."""
-    for version in service.versions(connection, record.model):
-        if version["number"] == record.version:
-            return Signature.from_json(version["signature"])
-    return None
-
-
-def _known(signature: Signature | None, model: str, version: int) -> Signature:
-    if signature is None:
-        raise VersionUnknown(f"Model {model} has no version {version}.")
-    return signature
 
 
 def _short(record: PredictionRecord) -> str:

@@ -31,8 +31,7 @@ LAST = 10
 # The last predictions are a glance: of very large ones fewer are shown.
 LAST_BYTES = 1_000_000
 
-FromQuery = colander.SchemaNode(
-    colander.Mapping(unknown="ignore"),
+FromQuery = colander.MappingSchema(
     colander.SchemaNode(colander.String(), name="from", missing=None),
     QUERY_OF_INSTANCE.clone(),
 )

@@ -1,10 +1,9 @@
 """Making a page: the templates' environment, and the headers that every page has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import StrictUndefined
-from pyramid.httpexceptions import HTTPMethodNotAllowed
 from pyramid.response import Response
 from pyramid_jinja2 import Environment, SmartAssetSpecLoader
 
@@ -82,13 +81,3 @@ def protect(response: Response) -> Response:
     """The response with the headers of a page."""
     response.headerlist.extend(HEADERS)
     return response
-
-
-def only(*verbs: str) -> Callable[[Any], Any]:
-    """The view of every other verb. Raises HTTPMethodNotAllowed."""
-    allowed = ", ".join(dict.fromkeys([*verbs, "HEAD"]))
-
-    def only_these(request: Any) -> Any:
-        raise HTTPMethodNotAllowed(headers={"Allow": allowed})
-
-    return only_these

@@ -1,29 +1,17 @@
-"""Panels: what a plugin adds to the page of a model."""
+"""Shows the panels that plugins add to the page of a model."""
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from mlserve.api.panels import Panel
 from mlserve.dashboard.page import render
 from mlserve.inference import LiveModel
 from mlserve.types import application_of
 
 log = logging.getLogger("mlserve.dashboard")
-
-PanelView = Callable[[Any, LiveModel], Mapping[str, Any] | None]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """`view(request, model)` gives the values for `template`, or None where the panel has nothing to say."""
-
-    name: str
-    template: str
-    view: PanelView
-    family: str | None = None
 
 
 @dataclass(frozen=True)

@@ -106,10 +106,10 @@ def number(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def signed(value: float | None) -> str:
-    """A contribution: +0.1234, −0.5."""
+def signed(value: float | None, otherwise: str = "not kept") -> str:
+    """A contribution, or what contributions add up to: +0.1234, −0.5."""
     if value is None:
-        return "not kept"
+        return otherwise
     return f"{'−' if value < 0 else '+'}{number(abs(value))}"
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from jinja2 import pass_context
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPMethodNotAllowed
 from pyramid.interfaces import IPackageOverrides
 from pyramid.response import Response
 
+from mlserve.api.methods import only
 from mlserve.api.problems import NoSuchResource
 from mlserve.types import application_of
 
@@ -85,9 +85,10 @@ def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
     application.static_files = StaticFiles(config.registry)
     application.templates.globals["static"] = static
-    application.own("/static/")
+    application.own_addresses.add("/static/")
     config.add_route(ROUTE, "/static/{version}/{name:.+}")
-    config.add_view(static_view, route_name=ROUTE)
+    config.add_view(static_view, route_name=ROUTE, request_method="GET", require_csrf=False)
+    config.add_view(only("GET"), route_name=ROUTE, require_csrf=False)
 
 
 @pass_context
@@ -98,9 +99,7 @@ def static(context: Any, name: str) -> str:
 
 
 def static_view(request: Any) -> Response:
-    """Answer a file, or 304 to whoever has it. Raises NoSuchResource, HTTPMethodNotAllowed."""
-    if request.method not in ("GET", "HEAD"):
-        raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})
+    """Answer a file, or 304 to whoever has it. Raises NoSuchResource."""
     held = application_of(request).static_files
     file = held.by_name.get(request.matchdict["name"])
     if file is None:

@@ -69,6 +69,11 @@ def unavailable(error: BaseException | None) -> DatabaseUnavailable:
     return DatabaseUnavailable(LOCKED if locked else UNUSABLE, retry_after=1)
 
 
+def is_broken_connection(error: DatabaseUnavailable) -> bool:
+    """Whether a connection that had been made was found broken, so that a new one may do; a lock or a limit is not."""
+    return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated
+
+
 def reason_of(error: BaseException) -> str:
     """Why, in the words of what caused it, in one line: for the log and for an operator, never for a caller."""
     cause = error.__cause__ if isinstance(error, DatabaseUnavailable) and error.__cause__ else error

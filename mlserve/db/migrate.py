@@ -1,7 +1,9 @@
 """Bringing the database's tables to this version, once, whoever starts first."""
 
 import fcntl
+import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +15,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, table, text
 
 from mlserve.db.engine import Database, open_database, parse_url
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 
 VERSION_TABLE = "mlserve_alembic_version"
+
+log = logging.getLogger("mlserve.database")
+
+_versions = table(VERSION_TABLE, column("version_num"))
 
 # The key of PostgreSQL's advisory lock: any constant that nobody else uses.
 _LOCK_KEY = 0x6D6C7365727665
@@ -30,8 +36,9 @@ def upgrade(
 ) -> list[str]:
     """Runs all missing migrations, of the core and of the plugins' locations; the heads that it leads to.
 
-    A location is `package:folder`. Whoever comes second waits up to `patience` seconds for the first. Raises
-    DatabaseUnavailable, or ConfigurationError when the database was made by a newer version.
+    A location is `package:folder`. What a plugin that is not enabled here has left is left alone, with a warning in the
+    log. Whoever comes second waits up to `patience` seconds for the first. Raises DatabaseUnavailable, or
+    ConfigurationError when the database was made by a newer version.
     """
     database = open_database(url, bounded=False)
     try:
@@ -52,14 +59,54 @@ def current(database: Database) -> tuple[str, ...]:
 
 
 def is_current(database: Database, locations: Sequence[str] = ()) -> bool:
-    """Whether every migration has run, and none that this version does not know. Raises DatabaseUnavailable."""
+    """Whether every migration has run, and none of a newer version. Raises DatabaseUnavailable."""
     script = ScriptDirectory.from_config(_config(locations))
-    # A head that a plugin's migration depends on is not listed beside it: what counts is all that they stand on.
     try:
-        applied = {revision.revision for revision in script.iterate_revisions(current(database), "base")}
-    except CommandError:
+        found = _Found(script, current(database))
+    except ConfigurationError:
         return False
-    return set(script.get_heads()) <= applied
+    return set(script.get_heads()) <= found.applied
+
+
+class _Found:
+    """What a database has, beside the revisions that are known here.
+
+    The table of versions keeps the last revision of each location, also where one depends on another: alembic would
+    leave out the one that is depended on, which nobody could tell any more once the plugin is not enabled.
+    """
+
+    def __init__(self, script: ScriptDirectory, heads: Sequence[str]) -> None:
+        """Raises ConfigurationError where a head is of a newer version."""
+        known = {revision.revision for revision in script.walk_revisions()}
+        self.heads = set(heads)
+        self.foreign = self.heads - known  # of plugins that are not enabled here
+        _refuse_newer(self.heads, self.foreign, known)
+        under = {head: _ancestors(script, head) for head in self.heads & known}
+        self.applied = set[str]().union(*under.values())
+        # Those that no other stands on, as alembic wants them.
+        self.alembic = {head for head in under if not any(head in under[other] for other in under if other != head)}
+
+
+def _ancestors(script: ScriptDirectory, head: str) -> set[str]:
+    """A revision with all that it stands on."""
+    return {revision.revision for revision in script.iterate_revisions(head, "base")}
+
+
+def _refuse_newer(heads: set[str], foreign: set[str], known: set[str]) -> None:
+    """Raises ConfigurationError where an unknown head follows one that is known: it is not that of another plugin."""
+    core = {revision.revision for revision in ScriptDirectory.from_config(_config(())).walk_revisions()}
+    series = {_series(revision) for revision in known}
+    newer = sorted(head for head in foreign if _series(head) in series or not core & heads)
+    if newer:
+        raise ConfigurationError(
+            f"The database has the revision {', '.join(newer)}, which is not known here: it was made by a newer "
+            "version of mlserve or of a plugin."
+        )
+
+
+def _series(revision: str) -> str:
+    """What the revisions of one location have in common: `xgboost_` of xgboost_0001, nothing of the core's numbers."""
+    return re.sub(r"\d+$", "", revision)
 
 
 def _heads(connection: Connection) -> tuple[str, ...]:
@@ -70,13 +117,28 @@ def _heads(connection: Connection) -> tuple[str, ...]:
 def _run(connection: Connection, locations: Sequence[str]) -> None:
     config = _config(locations)
     config.attributes["connection"] = connection
+    script = ScriptDirectory.from_config(config)
+    found = _Found(script, _heads(connection))
+    if found.foreign:
+        log.warning("revisions_unknown", extra={"fields": {"revisions": sorted(found.foreign)}})
+    wanted = set(script.get_heads())
+    if wanted <= found.heads:
+        return
+    # Alembic refuses heads that it does not know. It is all one transaction: nobody sees the table without them.
+    _set_heads(connection, found.alembic)
     try:
         command.upgrade(config, "heads")
     except CommandError as error:
-        raise ConfigurationError(
-            f"The database cannot be brought to this version of mlserve ({error});"
-            " it was made by a newer version or with a plugin that is not enabled here."
-        ) from error
+        raise ConfigurationError(f"The database cannot be brought to this version of mlserve: {error}.") from error
+    _set_heads(connection, wanted | found.foreign)
+
+
+def _set_heads(connection: Connection, wanted: set[str]) -> None:
+    found = set(_heads(connection))
+    if found - wanted:
+        connection.execute(_versions.delete().where(_versions.c.version_num.in_(found - wanted)))
+    if wanted - found:
+        connection.execute(_versions.insert(), [{"version_num": head} for head in sorted(wanted - found)])
 
 
 def _config(locations: Sequence[str]) -> Config:

@@ -18,7 +18,7 @@ class Explanation:
 
     `contributions` follow the order of `signature.inputs`; `bias` and all contributions of a block add up to its
     `margin`, up to rounding. `blocks` is `(None,)` where there is only one. `method` names how it was computed, such as
-    "treeshap"; `scale` says in words what `margin` is, such as "log-odds of the second class".
+    "treeshap"; `scale` says in words what `margin` is, such as "log-odds of late".
     """
 
     method: str

@@ -47,6 +47,3 @@ class Families:
 
     def __iter__(self) -> Iterator[ModelFamily]:
         return iter(self._families.values())
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._families

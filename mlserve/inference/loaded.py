@@ -34,7 +34,7 @@ class Limits:
     instances: int
     problems: int
     depth: int
-    explained: int = 1000
+    explained: int
 
     def instances_of(self, signature: Signature) -> int:
         """The most instances of one prediction of this model.

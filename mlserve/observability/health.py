@@ -95,17 +95,32 @@ class HealthMonitor:
             return {"state": "unknown"}
         age = now - result.at
         state = "stale" if age > self.interval + self.timeout else result.state
-        return {"state": state, "age_seconds": round(age, 1), **result.detail}
+        ours = {"state": state, "age_seconds": round(age, 1)}
+        return {**ours, **result.detail, **ours}  # Ours come first, and no detail says otherwise.
+
+
+def is_well(report: dict[str, dict[str, Any]]) -> bool:
+    """Whether predictions can be answered, by what each check says."""
+    return all(check["state"] in WELL for check in report.values())
 
 
 def _result_of(check: Check) -> Result:
     try:
-        return Result("ok", check(), time.monotonic())
+        return Result("ok", _detail(check()), time.monotonic())
     except Degraded as degraded:
-        return Result("degraded", degraded.args[0] if degraded.args else {}, time.monotonic())
+        detail = degraded.args[0] if degraded.args else {}
+        if isinstance(detail, dict):
+            return Result("degraded", detail, time.monotonic())
+        return Result("degraded", {}, time.monotonic(), reason=str(degraded))
     except MlserveError as error:
         return Result("failed", {"reason": error.detail}, time.monotonic())
     except Exception as error:
         if error.args and isinstance(error.args[0], dict):
             return Result("failed", error.args[0], time.monotonic())
         return Result("failed", {"error": type(error).__name__}, time.monotonic(), reason=str(error))
+
+
+def _detail(shown: Any) -> dict[str, Any]:
+    if not isinstance(shown, dict):
+        raise TypeError(f"the check returned {type(shown).__name__}: a health check returns a dict, which may be empty")
+    return shown

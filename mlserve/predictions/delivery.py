@@ -41,12 +41,10 @@ class Delivery:
     An explanation that its family's table does not take is set aside alone: its prediction is shipped all the same.
     """
 
-    def __init__(
-        self, folder: Path, database: Database, batch: int, counters: Counters, tables: FamilyTables | None = None
-    ) -> None:
+    def __init__(self, folder: Path, database: Database, batch: int, counters: Counters, tables: FamilyTables) -> None:
         self._folder = folder
         self._database = database
-        self._tables = FamilyTables({}, database.dialect) if tables is None else tables
+        self._tables = tables
         self._batch = batch
         self._counters = counters
         self._insert = insert_new(database, ["id"])

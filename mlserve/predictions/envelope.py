@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 
 from mlserve.errors import Invalid, Problem, Unreadable
-
-REFERENCE_LENGTH = 255
+from mlserve.signature.json_schema import REFERENCE_LENGTH
 
 
 class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -4,6 +4,7 @@ The rows of a prediction are written in the transaction that writes the predicti
 deleted with it.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -16,6 +17,8 @@ from mlserve.db.types import JsonText, UuidText
 from mlserve.predictions.record import PredictionRecord
 
 __all__ = ["FamilyTables", "JsonText", "PredictionRecord", "PredictionTable", "Refused", "Rows", "UuidText"]
+
+log = logging.getLogger("mlserve.log")
 
 
 class PredictionTable(Protocol):
@@ -35,6 +38,17 @@ class PredictionTable(Protocol):
 
 class Refused(ValueError):
     """A family's table cannot keep an explanation; `str()` is the reason, for the server's log."""
+
+
+class _Stored(msgspec.Struct):
+    """As much of an explanation's JSON as must be there for anything to be made of it."""
+
+    method: str
+    scale: str
+    instances: list[msgspec.Raw]
+
+
+_read_stored = msgspec.json.Decoder(_Stored).decode
 
 
 class Rows(NamedTuple):
@@ -95,19 +109,36 @@ class FamilyTables:
             # Values without a conversion: the database was not even asked.
             raise Refused(f"the rows do not fit table {table.name}: {error}") from error
 
-    def complete(self, connection: Connection, record: PredictionRecord | None) -> PredictionRecord | None:
-        """The record that SQL keeps, with the explanation that the family's table keeps of it, if there is one."""
-        found = None if record is None else self._tables.get(record.family)
-        if record is None or found is None:
-            return record
+    def explanation(self, connection: Connection, record: PredictionRecord) -> msgspec.Raw | None:
+        """The explanation that the family's table keeps of a prediction; None if there is none.
+
+        None too where the family cannot read its rows, whatever it did: the log says why.
+        """
+        found = self._tables.get(record.family)
+        if found is None:
+            return None
         table = found.table
         query = select(table).where(table.c.prediction_id == record.id).order_by(*table.primary_key.columns)
-        rows = connection.execute(query).mappings().all()
-        if rows:
-            record.explanation_text = msgspec.Raw(found.explanation(cast(Sequence[Mapping[str, Any]], rows)))
-        return record
+        result = connection.execute(query).mappings()
+        try:
+            rows = result.all()
+            return _checked(found.explanation(cast(Sequence[Mapping[str, Any]], rows)), record.n) if rows else None
+        except DBAPIError:
+            raise
+        except Exception as error:
+            fields = {"prediction": record.id, "family": record.family}
+            log.error("explanation_unreadable", extra={"fields": fields}, exc_info=error)
+            return None
 
     def delete(self, connection: Connection, ids: Sequence[str]) -> None:
         """Delete the rows of these predictions, of whatever family."""
         for table in self:
             connection.execute(delete(table).where(table.c.prediction_id.in_(ids)))
+
+
+def _checked(text: bytes, n: int) -> msgspec.Raw:
+    """The JSON text of an explanation of `n` instances. Raises ValueError for any other."""
+    instances = len(_read_stored(text).instances)
+    if instances != n:
+        raise ValueError(f"it is of {instances} instances, and the prediction of {n}")
+    return msgspec.Raw(text)

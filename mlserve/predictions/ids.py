@@ -40,6 +40,12 @@ def is_id(text: str) -> bool:
     return CANONICAL.fullmatch(text) is not None
 
 
+def first_id(timestamp: int) -> str:
+    """The smallest id of that time, in microseconds since 1970 UTC: those made before are smaller."""
+    stamp = f"{-(-(max(0, timestamp) << 12) // 1000):015x}"
+    return f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-8000-000000000000"
+
+
 def timestamp_of(prediction_id: str) -> int:
     """When the id was made, in microseconds since 1970 UTC. Raises ValueError for a text that is no id."""
     if not is_id(prediction_id):

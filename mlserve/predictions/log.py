@@ -5,10 +5,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection
 
 from mlserve.db.engine import Database
-from mlserve.db.failures import is_data_error
+from mlserve.db.failures import is_broken_connection, is_data_error
 from mlserve.db.insert import CompiledInsert
 from mlserve.errors import DatabaseUnavailable, IdempotencyKeyReused, LogUnavailable
 from mlserve.observability.counters import Counters
@@ -42,6 +43,12 @@ class PredictionLog(Protocol):
     def find(self, prediction_id: str) -> PredictionRecord | None:
         """The prediction of that id, also one that was just answered. Raises DatabaseUnavailable."""
 
+    def explanation(self, record: PredictionRecord) -> msgspec.Raw | None:
+        """The explanation that was stored with a prediction, as JSON; None if there is none that can be read.
+
+        Raises DatabaseUnavailable.
+        """
+
     def known(self, ids: Collection[str]) -> dict[str, Known]:
         """The model, version and number of instances of those that exist. Raises DatabaseUnavailable."""
 
@@ -63,14 +70,14 @@ class SqlLog:
         self,
         database: Database,
         *,
-        tables: FamilyTables | None = None,
+        tables: FamilyTables,
         folder: Path | None = None,
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
     ) -> None:
         self._database = database
-        self._tables = FamilyTables({}, database.dialect) if tables is None else tables
+        self._tables = tables
         self._folder = folder
         self._answer_unkept = answer_unkept
         self._counters = counters
@@ -82,7 +89,9 @@ class SqlLog:
         try:
             try:
                 self._store(record)
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                if not is_broken_connection(error):  # Who has waited for a lock must not wait for it twice.
+                    raise
                 # A connection that broke while it was idle is replaced now. Should the first commit have arrived
                 # after all, the id is there and nothing happens.
                 self._store(record)
@@ -99,7 +108,7 @@ class SqlLog:
             with self._database.write() as connection:
                 if self._execute(self._insert_keyed, connection, record):
                     return record
-                kept = self._keyed(connection, record.caller, record.model, key)
+                kept = store.get_keyed(connection, record.caller, record.model, key)
             if kept is not None:
                 return _same_body(kept, record.body_digest)
             # The other record was purged between the two statements, so that now the key is free.
@@ -107,11 +116,17 @@ class SqlLog:
 
     def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
         with self._database.read() as connection:
-            kept = self._keyed(connection, caller, model, key)
+            kept = store.get_keyed(connection, caller, model, key)
         return None if kept is None else _same_body(kept, body_digest)
 
     def find(self, prediction_id: str) -> PredictionRecord | None:
-        return lookup.find(self._database, self._folder, prediction_id, self._tables)
+        return lookup.find(self._database, self._folder, prediction_id)
+
+    def explanation(self, record: PredictionRecord) -> msgspec.Raw | None:
+        if record.explanation is not None:  # It came out of the spool.
+            return record.explanation
+        with self._database.read() as connection:
+            return self._tables.explanation(connection, record)
 
     def known(self, ids: Collection[str]) -> dict[str, Known]:
         return lookup.known(self._database, self._folder, ids)
@@ -128,9 +143,6 @@ class SqlLog:
     def _store(self, record: PredictionRecord) -> None:
         with self._database.write() as connection:
             self._execute(self._insert, connection, record)
-
-    def _keyed(self, connection: Connection, caller: str, model: str, key: str) -> PredictionRecord | None:
-        return self._tables.complete(connection, store.get_keyed(connection, caller, model, key))
 
     def _execute(self, insert: CompiledInsert, connection: Connection, record: PredictionRecord) -> int:
         try:
@@ -158,7 +170,7 @@ class SpoolLog:
         database: Database,
         folder: Path,
         *,
-        tables: FamilyTables | None = None,
+        tables: FamilyTables,
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
@@ -186,6 +198,9 @@ class SpoolLog:
 
     def find(self, prediction_id: str) -> PredictionRecord | None:
         return self._sql.find(prediction_id)
+
+    def explanation(self, record: PredictionRecord) -> msgspec.Raw | None:
+        return self._sql.explanation(record)
 
     def known(self, ids: Collection[str]) -> dict[str, Known]:
         return self._sql.known(ids)
@@ -218,7 +233,7 @@ def open_log(
     database: Database,
     folder: Path,
     *,
-    tables: FamilyTables | None = None,
+    tables: FamilyTables,
     segment_size: int = 64 * 1024 * 1024,
     answer_unkept: bool = False,
     counters: Counters,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mlserve.db.engine import Database
 from mlserve.predictions import store
-from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.ids import is_id
 from mlserve.predictions.record import HEAD, PredictionRecord, decode, payload_head
 from mlserve.predictions.spool import reader
@@ -15,18 +14,17 @@ from mlserve.predictions.store import Known
 _ID_PLACE = slice(len(HEAD), len(HEAD) + 36)
 
 
-def find(database: Database, folder: Path | None, prediction_id: str, tables: FamilyTables) -> PredictionRecord | None:
+def find(database: Database, folder: Path | None, prediction_id: str) -> PredictionRecord | None:
     """The prediction of that id, from SQL, from what this host has not shipped yet, or from SQL once more.
 
-    The last look is for a record that was shipped between the first two. Its explanation, if one was stored, comes
-    from `tables`, or with the record. Raises DatabaseUnavailable.
+    The last look is for a record that was shipped between the first two. Raises DatabaseUnavailable.
     """
     if not is_id(prediction_id):
         return None
     # Listed first: a record that is in none of these segments was in SQL before the segments were listed.
     names = [segment.name for segment in reader.segments(folder)] if folder else []
     with database.read() as connection:
-        record = tables.complete(connection, store.get(connection, prediction_id))
+        record = store.get(connection, prediction_id)
         if record is not None or folder is None or not names:
             return record
         positions = positions_of(connection, names)
@@ -34,7 +32,7 @@ def find(database: Database, folder: Path | None, prediction_id: str, tables: Fa
     if payload is not None:
         return decode(payload)
     with database.read() as connection:
-        return tables.complete(connection, store.get(connection, prediction_id))
+        return store.get(connection, prediction_id)
 
 
 def known(database: Database, folder: Path | None, ids: Collection[str]) -> dict[str, Known]:

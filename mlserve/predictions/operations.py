@@ -3,31 +3,36 @@
 from collections.abc import Mapping
 
 from mlserve.api.operations import Operation
-from mlserve.predictions.answer_schemas import (
+from mlserve.predictions.actual_schemas import (
     BULK_ANSWER,
     HISTORY,
     REPORTED,
-    JsonObject,
     bulk_example,
     bulk_schema,
-    explained_schema,
-    explanation_body,
-    explanation_example,
+    report_example,
+    report_schema,
+)
+from mlserve.predictions.answer_schemas import (
     page_schema,
-    past_explanation_schema,
     prediction_body,
     prediction_example,
     prediction_schema,
     read_schema,
-    report_example,
-    report_schema,
 )
-from mlserve.predictions.schemas import PredictionsQuery
+from mlserve.predictions.explanation_schemas import (
+    explained_schema,
+    explanation_body,
+    explanation_example,
+    past_explanation_schema,
+)
+from mlserve.predictions.schemas import IDEMPOTENCY_KEY, PredictionsQuery
+from mlserve.predictions.table import CSV
+from mlserve.signature.json_schema import JsonObject
 
-_CSV: JsonObject = {"type": "string", "description": "One row an instance, below a header."}
+_TABLE: JsonObject = {"type": "string", "description": "One row an instance, below a header."}
 _KEY: JsonObject = {
     "type": "string",
-    "pattern": "^[!-~]{1,255}$",
+    "pattern": f"^{IDEMPOTENCY_KEY.pattern}$",
     "description": "The same request again gets the stored answer.",
 }
 _NEXT: JsonObject = {"type": "string", "description": 'The next page, as `<…>; rel="next"`, where there is one.'}
@@ -44,7 +49,7 @@ PREDICTIONS = {
         answer=page_schema,
         query=PredictionsQuery,
         problems=(_NO_DATABASE,),
-        media={"text/csv": _CSV},
+        media={CSV: _TABLE},
         answer_headers={"Link": _NEXT},
     ),
     "post": Operation(
@@ -63,7 +68,7 @@ PREDICTION = {
         summary="Read a prediction",
         answer=read_schema,
         problems=("prediction_unknown", _NO_DATABASE),
-        media={"text/csv": _CSV},
+        media={CSV: _TABLE},
         path=_OF_ID,
     )
 }

@@ -1,45 +1,39 @@
 """Predictions as REST resources: make one, read it back, list them, and say what really happened."""
 
-import re
-from functools import partial
 from typing import Any
 
 from pyramid.response import Response
 from sqlalchemy import Connection
 
-from mlserve.api.negotiation import JSON, negotiate, read_body, require_json_sent
-from mlserve.api.query import read_query
+from mlserve.api.addresses import next_page, path_of
+from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource, Resource
 from mlserve.errors import DatabaseUnavailable, Invalid, PredictionUnknown, Problem, Unreadable
-from mlserve.predictions import actuals, operations, store
+from mlserve.predictions import actuals, operations
 from mlserve.predictions.envelope import read_any
+from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reports import BulkItem
-from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
+from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, describe_revision
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
-from mlserve.predictions.table import CONTENT_TYPE, CSV, next_page, predictions_csv
-from mlserve.registry.signatures import signature_of
+from mlserve.predictions.table import CSV
 from mlserve.signature.faults import got
 
 # How many reports one transaction stores: predictions wait for the same lock.
 BULK = 250
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class PredictionsResource(ModelResource):
     """The predictions of one model. A family's own class names its `family`."""
 
     plain = frozenset({"post"})
-    offers = (JSON, CSV)
     operations = operations.PREDICTIONS
 
     def post(self) -> Response:
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         environ = self.request.environ
-        if self.context.media_type != JSON:
-            negotiate(environ)  # CSV is for what is kept: the answer is JSON, or 406.
         require_json_sent(environ)
         serving = self.request.serving
         body = read_body(environ, serving.limits.body)
@@ -49,38 +43,28 @@ class PredictionsResource(ModelResource):
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
-        query = read_query(self.request.environ, PredictionsQuery)
-        cursor = query.pop("cursor")
-        limit = query.pop("limit")
-        model = self.context.model.name
-        with self.request.mlserve.database.read() as connection:
-            found = store.walk_predictions(connection, model, before_id=cursor, limit=limit + 1, **query)
-            page, more = first_page(found, limit, self.request.serving.limits.body)
-        cursor = page[-1].id if more else None
-        headers = {"Vary": "Accept"}
-        if cursor is not None:
-            headers["Link"] = next_page(self.request.environ, cursor)
+        model = self.context.model
+        page = kept_page(self.request, model.name)
+        link = [] if page.next is None else [("Link", next_page(self.request.environ, page.next))]
         if self.context.media_type == CSV:
-            return _csv(self.request, page, headers)
-        self.request.response.headers.update(headers)
-        return {"predictions": [describe_prediction(record) for record in page], "next": cursor}
+            champion = model.champion
+            return kept_csv(
+                self.request, page.records, link, otherwise=None if champion is None else champion.signature
+            )
+        self.request.response.headers.update([("Vary", "Accept"), *link])
+        return {"predictions": [describe_prediction(record) for record in page.records], "next": page.next}
 
 
 class PredictionResource(Resource):
     """One kept prediction."""
 
-    offers = (JSON, CSV)
     operations = operations.PREDICTION
 
     def get(self) -> Any:
-        application = self.request.mlserve
         record = find(self.request, self.context.model.name)
         if self.context.media_type == CSV:
-            return _csv(self.request, [record], {"Vary": "Accept"})
-        self.request.response.headers["Vary"] = "Accept"
-        with application.database.read() as connection:
-            current = actuals.current(connection, record.id)
-        return {**describe_prediction(record), "actuals": None if current is None else describe_revision(current)}
+            return kept_csv(self.request, [record])
+        return kept_json(self.request, record)
 
 
 class ActualsResource(Resource):
@@ -165,17 +149,6 @@ def _unknown(model: str, identity: str) -> PredictionUnknown:
     return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
 
 
-def _csv(request: Any, records: list[PredictionRecord], headers: dict[str, str]) -> Response:
-    """The records of the context's model as a table."""
-    champion = request.context.model.champion
-    text = predictions_csv(
-        records,
-        partial(signature_of, request.mlserve),
-        otherwise=None if champion is None else champion.signature,
-    )
-    return Response(text, headerlist=[("Content-Type", CONTENT_TYPE), *headers.items()])
-
-
 def json_body(request: Any) -> dict[str, Any]:
     """The JSON object of the body. Raises Unreadable, Invalid, TooLarge, UnsupportedMediaType."""
     require_json_sent(request.environ)
@@ -188,14 +161,13 @@ def json_body(request: Any) -> dict[str, Any]:
 
 def _idempotency_key(environ: dict[str, Any]) -> str | None:
     key: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise Unreadable("The Idempotency-Key header must be 1 to 255 visible ASCII characters.")
     return key
 
 
 def _headers(environ: dict[str, Any], answered: Answered) -> list[tuple[str, str]]:
-    path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
-    headers = [("Content-Location", f"{path.rstrip('/')}/{answered.record.id}")]
+    headers = [("Content-Location", f"{path_of(environ)}/{answered.record.id}")]
     if answered.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     return headers

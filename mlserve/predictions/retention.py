@@ -1,20 +1,23 @@
-"""What is older than a border goes: predictions with their actuals and explanations, actuals of no prediction, records
-set aside."""
+"""What is older than a border goes: predictions with their actuals and explanations, actuals and explanations of no
+prediction, records set aside."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, select
 
 from mlserve.db.chunks import in_chunks
 from mlserve.db.engine import Database
 from mlserve.predictions.family_tables import FamilyTables
+from mlserve.predictions.ids import first_id
 from mlserve.predictions.spool.set_aside import made_before
 from mlserve.predictions.tables import actuals, predictions
 
 # Before the smallest id.
 _NIL = "00000000-0000-0000-0000-000000000000"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,25 @@ def count(database: Database, spool: Path, older_than: datetime) -> Old:
             connection.execute(query.where(c.model == model, c.created_at < older_than)).scalar_one()
             for model in _models(connection)
         )
-        alone = connection.execute(select(func.count()).select_from(actuals).where(_alone(older_than))).scalar_one()
+        alone = connection.execute(
+            select(func.count()).select_from(actuals).where(_reported_alone(older_than))
+        ).scalar_one()
     return Old(old, alone, len(made_before(spool, older_than)))
 
 
-def purge(
-    database: Database, spool: Path, older_than: datetime, batch: int = 1000, *, tables: FamilyTables | None = None
-) -> Old:
+def purge(database: Database, spool: Path, older_than: datetime, batch: int = 1000, *, tables: FamilyTables) -> Old:
     """Deletes what was made before that time; how much. `tables` hold the predictions' explanations.
 
-    A transaction for each `batch`, so that no lock is long and work done is kept. Raises DatabaseUnavailable, OSError.
+    Also those of predictions that went while no plugin brought their table. A transaction for each `batch`, so that no
+    lock is long and work done is kept. Raises DatabaseUnavailable, OSError.
     """
-    tables = FamilyTables({}, database.dialect) if tables is None else tables
     old = 0
     while deleted := _purge_batch(database, older_than, batch, tables):
         old += deleted
-    alone = _purge_alone(database, older_than, batch)
+    alone = _purge_alone(database, actuals.c.prediction_id, _reported_alone(older_than), batch)
+    for table in tables:
+        column = table.c.prediction_id
+        _purge_alone(database, column, _alone(column, column < first_id((older_than - _EPOCH) // _MICROSECOND)), batch)
     aside = made_before(spool, older_than)
     for path in aside:
         path.unlink(missing_ok=True)
@@ -72,26 +78,28 @@ def _purge_batch(database: Database, older_than: datetime, batch: int, tables: F
     return 0
 
 
-def _purge_alone(database: Database, older_than: datetime, batch: int) -> int:
-    c = actuals.c
+def _purge_alone(database: Database, column: Column[str], alone: ColumnElement[bool], batch: int) -> int:
+    """Deletes the rows that are `alone`, of some predictions after others; `column` holds their id."""
     total, last = 0, _NIL
     while True:
         with database.write() as connection:
-            query = select(c.prediction_id).distinct().where(_alone(older_than), c.prediction_id > last)
-            ids = connection.scalars(query.order_by(c.prediction_id).limit(batch)).all()
+            query = select(column).distinct().where(alone, column > last)
+            ids = connection.scalars(query.order_by(column).limit(batch)).all()
             for chunk in in_chunks(ids):
                 # Asked once more, because the shipper may have brought the prediction meanwhile.
-                total += connection.execute(
-                    delete(actuals).where(c.prediction_id.in_(chunk), _alone(older_than))
-                ).rowcount
+                total += connection.execute(delete(column.table).where(column.in_(chunk), alone)).rowcount
         if not ids:
             return total
         last = ids[-1]
 
 
-def _alone(older_than: datetime) -> ColumnElement[bool]:
-    known = select(predictions.c.id).where(predictions.c.id == actuals.c.prediction_id)
-    return (actuals.c.created_at < older_than) & ~known.exists()
+def _reported_alone(older_than: datetime) -> ColumnElement[bool]:
+    return _alone(actuals.c.prediction_id, actuals.c.created_at < older_than)
+
+
+def _alone(column: Column[str], old: ColumnElement[bool]) -> ColumnElement[bool]:
+    """What is old and of no prediction."""
+    return old & ~select(predictions.c.id).where(predictions.c.id == column).exists()
 
 
 def _models(connection: Connection) -> list[str]:

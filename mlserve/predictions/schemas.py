@@ -1,5 +1,6 @@
 """The JSON forms of predictions and actuals, and the query that lists them."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +10,11 @@ import colander
 from mlserve.predictions.actuals import Revision
 from mlserve.predictions.ids import CANONICAL
 from mlserve.predictions.record import PredictionRecord, created_at
+from mlserve.signature.json_schema import NO_NUL
 
 PAGE = 50
 LONGEST_PAGE = 1000
+IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
 
 
 class Moment(colander.DateTime):
@@ -31,7 +34,7 @@ def _without_nul(node: colander.SchemaNode, text: str) -> None:
         raise colander.Invalid(node, "a text without the character NUL")
 
 
-_NO_NUL = {"type": "string", "pattern": "^[^\\u0000]*$"}
+_TEXT = {"type": "string", "pattern": NO_NUL}
 PredictionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(Moment(), name="since", missing=None, description="Made then or later."),
@@ -49,7 +52,7 @@ PredictionsQuery = colander.SchemaNode(
         missing=None,
         validator=_without_nul,
         description="Made by this caller.",
-        json_schema=_NO_NUL,
+        json_schema=_TEXT,
     ),
     colander.SchemaNode(
         colander.String(),
@@ -57,7 +60,7 @@ PredictionsQuery = colander.SchemaNode(
         missing=None,
         validator=_without_nul,
         description="With this reference.",
-        json_schema=_NO_NUL,
+        json_schema=_TEXT,
     ),
     colander.SchemaNode(
         colander.Int(),

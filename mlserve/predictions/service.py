@@ -2,18 +2,20 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
 
-from mlserve.errors import Invalid, MlserveError, Problem, TooLarge, Unreadable
-from mlserve.inference import Explanation, LoadedVersion
-from mlserve.inference.explanation import explanation_json
+from mlserve.errors import NotSupported, TooLarge
+from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.observability.metrics.measures import Measures, outcome_of
-from mlserve.predictions.envelope import Envelope, read_envelope, refuse_depth
+from mlserve.predictions import reading
+from mlserve.predictions.envelope import Envelope, read_envelope
+from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.ids import PredictionIds
 from mlserve.predictions.log import PredictionLog
 from mlserve.predictions.record import PredictionRecord
@@ -52,19 +54,12 @@ class PredictionService:
     """`request.serving`."""
 
     def __init__(
-        self,
-        log: PredictionLog,
-        limits: Limits,
-        worker: str,
-        metrics: Measures | None = None,
-        *,
-        tables: Container[str] = frozenset(),
+        self, log: PredictionLog, explaining: Explaining, limits: Limits, worker: str, metrics: Measures
     ) -> None:
-        """`tables` holds the families whose explanations have a table, and so are kept."""
         self.log = log
+        self.explaining = explaining
         self.limits = limits
-        self._tables = tables
-        self._metrics = Measures() if metrics is None else metrics
+        self._metrics = metrics
         self._worker = worker
         self._new_id = PredictionIds()
 
@@ -84,11 +79,9 @@ class PredictionService:
             asked = replace(asked, body_digest=hashlib.sha256(body).hexdigest())
             kept = self.log.keyed(asked.caller, loaded.lineage.model, key, asked.body_digest)
             if kept is not None:
-                return _replayed(kept)
-        envelope, problems = read_envelope(body, self.limits.depth, self.limits.problems)
-        if problems:
-            raise self._all_problems(loaded, envelope, problems, body)
-        batch = self.decode(loaded, envelope, body)
+                envelope, _ = read_envelope(body, self.limits.depth, self.limits.problems)
+                return self._replayed(kept, explain=asked.explain or envelope.explain)
+        envelope, batch = reading.read_batch(loaded, body, self.limits)
         if envelope.reference is not None:
             asked = replace(asked, reference=envelope.reference)
         if envelope.explain:
@@ -116,76 +109,42 @@ class PredictionService:
 
     def _serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int) -> Answered:
         if asked.explain:  # What cannot be explained is refused before anything is predicted.
-            self._require_explainable(loaded, batch.n)
+            self.explaining.require(loaded, batch.n)
         outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch), batch.n)
-        explanation = loaded.explain(batch) if asked.explain else None
-        record = self._record(loaded, batch, asked, msgspec.Raw(outputs), warnings, started)
-        shown = None if explanation is None else self._shown(loaded, explanation, record)
+        shown, explanation = self.explaining.of_answer(loaded, batch) if asked.explain else (None, None)
+        record = self._record(loaded, batch, asked, outputs, warnings, explanation, started)
         if asked.idempotency_key is not None:
             kept = self.log.keep_once(record)
-            return Answered(record, False, shown) if kept.id == record.id else _replayed(kept)
-        self.log.keep(record)
+            if kept.id != record.id:
+                return self._replayed(kept, explain=asked.explain)
+        else:
+            self.log.keep(record)
         return Answered(record, False, shown)
 
-    def explain(self, loaded: LoadedVersion, body: bytes) -> bytes:
-        """Explain the instances of a JSON body, the same as that of a prediction, and keep nothing; a JSON text.
-
-        Raises Unreadable, Invalid, TooLarge, NotSupported, PredictionFailed.
+    def _replayed(self, kept: PredictionRecord, *, explain: bool) -> Answered:
+        """The stored answer. An explanation that was not stored is computed again, and left out where it cannot be: the
+        answer is what the key promises.
         """
-        started = time.perf_counter_ns()
-        try:
-            explanation = self._explain(loaded, body)
-        except Exception as error:
-            self._metrics.explanation(loaded.lineage, outcome_of(error), time.perf_counter_ns() - started)
-            raise
-        self._metrics.explanation(loaded.lineage, "ok", time.perf_counter_ns() - started)
-        return explanation
-
-    def _explain(self, loaded: LoadedVersion, body: bytes) -> bytes:
-        loaded.require_explainer()
-        envelope, problems = read_envelope(body, self.limits.depth, self.limits.problems)
-        if problems:
-            raise self._all_problems(loaded, envelope, problems, body)
-        return self.explain_batch(loaded, self.decode(loaded, envelope, body))
-
-    def explain_batch(self, loaded: LoadedVersion, batch: Batch) -> bytes:
-        """Explain a Batch that is already decoded; a JSON text. Raises TooLarge, NotSupported, PredictionFailed."""
-        self._require_explainable(loaded, batch.n)
-        return explanation_json(loaded.explain(batch), loaded.signature)
-
-    def _require_explainable(self, loaded: LoadedVersion, n: int) -> None:
-        loaded.require_explainer()
-        limit = self.limits.explained_of(loaded.signature)
-        if n > limit:
-            raise TooLarge(
-                f"{n:,} instances to explain; at most {limit:,} of this model at once (mlserve.limits.explained)."
-            )
-
-    def _shown(self, loaded: LoadedVersion, explanation: Explanation, record: PredictionRecord) -> bytes:
-        """The explanation that the caller is shown; the record is given the one to keep, where there is a table."""
-        shown = explanation_json(explanation, loaded.signature)
-        if record.family in self._tables:
-            hidden = loaded.stored_inputs.not_kept
-            record.explanation_text = msgspec.Raw(
-                explanation_json(explanation, loaded.signature, hidden) if hidden else shown
-            )
-        return shown
+        if not explain:
+            return Answered(kept, True)
+        explanation: bytes | msgspec.Raw | None = self.log.explanation(kept)
+        if explanation is None:
+            with suppress(NotSupported, TooLarge):
+                explanation = self.explaining.of_kept(kept)
+        return Answered(kept, True, None if explanation is None else bytes(explanation))
 
     def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes = b"") -> Batch:
         """Check the instances against the version's own signature. Raises Invalid, TooLarge, Unreadable."""
-        try:
-            return loaded.decoder.decode(_raw(envelope.instances), _raw(envelope.columns))
-        except (Invalid, Unreadable):
-            refuse_depth(body, self.limits.depth)
-            raise
+        return reading.decode(loaded, envelope, body, self.limits)
 
     def _record(
         self,
         loaded: LoadedVersion,
         batch: Batch,
         asked: Asked,
-        outputs: msgspec.Raw,
+        outputs: bytes,
         warnings: list[dict[str, Any]],
+        explanation: bytes | None,
         started: int,
     ) -> PredictionRecord:
         lineage = loaded.lineage
@@ -207,31 +166,13 @@ class PredictionService:
             duration_us=(time.perf_counter_ns() - started) // 1000,
             n=batch.n,
             inputs=msgspec.Raw(loaded.stored_inputs.encode(batch)),
-            outputs=outputs,
+            outputs=msgspec.Raw(outputs),
             warnings=warnings or None,
             not_kept=loaded.stored_inputs.not_kept or None,
             idempotency_key=asked.idempotency_key,
             body_digest=asked.body_digest,
             worker=self._worker,
-        )
-
-    def _all_problems(
-        self, loaded: LoadedVersion, envelope: Envelope, problems: list[Problem], body: bytes
-    ) -> MlserveError:
-        refuse_depth(body, self.limits.depth)
-        more = False
-        if (envelope.instances is msgspec.UNSET) != (envelope.columns is msgspec.UNSET):
-            try:
-                self.decode(loaded, envelope, body)
-            except Invalid as error:
-                problems, more = problems + list(error.problems), error.more
-            except MlserveError as error:
-                return error
-        limit = self.limits.problems
-        return Invalid(
-            "The request breaks the envelope of a prediction.",
-            problems=problems[:limit],
-            more=more or len(problems) > limit,
+            explanation_text=msgspec.UNSET if explanation is None else msgspec.Raw(explanation),
         )
 
 
@@ -245,11 +186,3 @@ def answer_json(record: PredictionRecord, explanation: bytes | None = None) -> b
     if explanation is not None:
         tail = b',"explanation":' + explanation + tail
     return head.encode() + bytes(record.outputs) + tail
-
-
-def _replayed(kept: PredictionRecord) -> Answered:
-    return Answered(kept, True, None if kept.explanation is None else bytes(kept.explanation))
-
-
-def _raw(value: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
-    return None if value is msgspec.UNSET else bytes(value)

@@ -10,13 +10,13 @@ from typing import Any
 from mlserve.db.engine import Database
 from mlserve.db.failures import reason_of
 from mlserve.errors import MlserveError
+from mlserve.host_lock import HostLock
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
 from mlserve.predictions.delivery import Delivery
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
-from mlserve.predictions.spool.host_lock import HostLock
 from mlserve.predictions.spool.positions import Place, forget_place, now, places
 from mlserve.predictions.spool.reader import Segment, SegmentFile
 
@@ -42,7 +42,7 @@ class Shipper:
         batch: int = 1000,
         keep: float = 3600.0,
         counters: Counters,
-        tables: FamilyTables | None = None,
+        tables: FamilyTables,
     ) -> None:
         self._folder = folder
         self._database = database

@@ -1,8 +1,8 @@
 """Queries over the prediction log in SQL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select, and_, or_, select
@@ -23,6 +23,14 @@ class Known(msgspec.Struct, frozen=True):
     model: str
     version: int
     n: int
+
+
+class Answer(NamedTuple):
+    """What a prediction answered, without what it was asked: a JSON array of one object an instance."""
+
+    created_at: datetime
+    version: int
+    outputs: msgspec.Raw
 
 
 def get(connection: Connection, prediction_id: str) -> PredictionRecord | None:
@@ -69,19 +77,35 @@ def walk_predictions(
     `before_id` continues behind the last id of the page before, even if that prediction was purged meanwhile. Raises
     ValueError for a `before_id` that is no id.
     """
-    c = predictions.c
-    query = select(predictions).where(c.model == model).order_by(c.created_at.desc(), c.id.desc()).limit(limit)
-    wanted = {c.version: version, c.caller: caller, c.reference: reference}
-    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
-    if since is not None:
-        query = query.where(c.created_at >= since)
-    if until is not None:
-        query = query.where(c.created_at < until)
+    filters = {"since": since, "until": until, "version": version, "caller": caller, "reference": reference}
+    query = _newest_first(select(predictions), model, filters).limit(limit)
     if before_id is not None:
         query = _behind(connection, query, before_id)
     with connection.execute(query, execution_options={"yield_per": _FETCH}) as result:
         for row in result.mappings():
             yield from_row(dict(row))
+
+
+def walk_answers(connection: Connection, model: str, filters: Mapping[str, Any], *, limit: int) -> Iterator[Answer]:
+    """As `walk_predictions`, of their answers alone; `filters` are that function's, by name."""
+    c = predictions.c
+    query = _newest_first(select(c.created_at, c.version, c.outputs), model, filters).limit(limit)
+    with connection.execute(query, execution_options={"yield_per": _FETCH}) as result:
+        for row in result:
+            yield Answer(*row)
+
+
+def _newest_first(query: Select[Any], model: str, filters: Mapping[str, Any]) -> Select[Any]:
+    c = predictions.c
+    conditions = {
+        "since": c.created_at.__ge__,
+        "until": c.created_at.__lt__,
+        "version": c.version.__eq__,
+        "caller": c.caller.__eq__,
+        "reference": c.reference.__eq__,
+    }
+    wanted = (conditions[name](value) for name, value in filters.items() if value is not None)
+    return query.where(c.model == model, *wanted).order_by(c.created_at.desc(), c.id.desc())
 
 
 def _behind(connection: Connection, query: Select[Any], before_id: str) -> Select[Any]:

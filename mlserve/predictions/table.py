@@ -3,8 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -92,10 +90,3 @@ def _cell(value: msgspec.Raw) -> str:
 def guarded(text: str) -> str:
     """A text that no spreadsheet takes for a formula: one that could be has an apostrophe in front."""
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def next_page(environ: dict[str, Any], cursor: str) -> str:
-    """The value of the header `Link` that leads to the page behind `cursor`."""
-    query = [(name, value) for name, value in parse_qsl(environ.get("QUERY_STRING", "")) if name != "cursor"]
-    path = quote((environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]).encode("latin-1"))
-    return f'<{path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'

@@ -10,6 +10,7 @@ from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
+from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.explanations import ExplanationsResource, PredictionExplanationResource
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.log import open_log
@@ -18,6 +19,7 @@ from mlserve.predictions.resources import ActualsResource, BulkActualsResource, 
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.registry.past import using_version
 from mlserve.registry.signatures import signature_of
 
 # Resources that each model has, whatever its family, under `/api/v1/models/{model}`.
@@ -67,5 +69,8 @@ def _start(application: Application) -> None:
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    application.serving = PredictionService(log, application.limits, worker, application.metrics, tables=tables)
+    explaining = Explaining(
+        application.limits, application.metrics, tables=tables, using=partial(using_version, application)
+    )
+    application.serving = PredictionService(log, explaining, application.limits, worker, application.metrics)
     application.reports = ReportReader(application.limits, partial(signature_of, application))

@@ -1,15 +1,13 @@
 """What the resources of models take and answer, for the OpenAPI document."""
 
-from typing import Any
-
 from mlserve.api.operations import Operation
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-
-JsonObject = dict[str, Any]
+from mlserve.settings.read import MODEL_NAME
+from mlserve.signature.json_schema import JsonObject
 
 _SUMMARY: JsonObject = {
-    "name": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"},
+    "name": {"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"},
     "family": {"type": "string"},
     "state": {"enum": ["ready", "failed"]},
     "version": {"type": ["integer", "null"], "minimum": 1, "description": "The version that answers."},
@@ -29,11 +27,11 @@ _LIST: JsonObject = {
                 "type": "object",
                 "required": list(_LISTED),
                 "properties": _LISTED,
-                "x-component": "ModelSummary",
+                "x-component": "model_summary",
             },
         }
     },
-    "x-component": "Models",
+    "x-component": "models",
 }
 
 

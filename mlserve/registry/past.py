@@ -1,5 +1,6 @@
 """Versions that are not live any more, loaded again off the live models: to ask a past prediction's own bundle."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlserve.application import Application
-from mlserve.errors import ModelNotReady, NotSupported
+from mlserve.errors import BundleError, ModelNotReady, NotSupported, SignatureError
 from mlserve.inference import LoadedVersion
 from mlserve.registry.loading import load_bundle, store_of
+
+log = logging.getLogger("mlserve.registry")
 
 # How many are in memory at once, and for how many seconds a request waits for room.
 ROOM = 2
@@ -123,7 +126,7 @@ class PastVersions:
 
 
 def load_past(application: Application, past: Past) -> LoadedVersion:
-    """Load a version from the bundles of this host. Raises NotSupported where that cannot be, BundleError."""
+    """Load a version from the bundles of this host. Raises NotSupported where that cannot be."""
     named = f"Version {past.version} of model {past.model}"
     family = application.families.get(past.family)
     if family is None:
@@ -132,4 +135,24 @@ def load_past(application: Application, past: Past) -> LoadedVersion:
         raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
     if family.runs_code and past.digest not in application.settings["mlserve.trust.digests"]:
         raise NotSupported(f"{named} runs code when it is loaded, and mlserve.trust.digests does not list its bundle.")
-    return load_bundle(application, family, past.digest, {"model": past.model, "version": past.version})
+    try:
+        return load_bundle(application, family, past.digest, {"model": past.model, "version": past.version})
+    except (BundleError, SignatureError) as error:
+        # What was kept of its predictions is as good as before, so that this is no failure of the request for one.
+        fields = {"model": past.model, "version": past.version, "digest": past.digest, "reason": error.detail}
+        log.error("past_version_unusable", extra={"fields": fields})
+        raise NotSupported(
+            f"{named} cannot be loaded from its bundle {past.digest}: the server's log says why."
+        ) from error
+
+
+@contextmanager
+def using_version(application: Application, past: Past) -> Iterator[LoadedVersion]:
+    """A version: the live one if it is that, else loaded from its bundle. Raises what `load_past` and `using` raise."""
+    live = (model.champion for model in application.live if model.name == past.model)
+    champion = next(live, None)  # None too for a model that is not served any more.
+    if champion is not None and champion.lineage.digest == past.digest:
+        yield champion
+        return
+    with application.past.using(past) as loaded:
+        yield loaded

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mlserve.api.addresses import path_of
 from mlserve.api.resources import Resource
 from mlserve.inference import LiveModel
 from mlserve.registry import operations
@@ -13,7 +14,7 @@ class ModelsResource(Resource):
     operations = operations.MODELS
 
     def get(self) -> dict[str, Any]:
-        path = _path(self.request)
+        path = path_of(self.request.environ)
         return {"models": [{**summary(model), "url": f"{path}/{model.name}"} for model in self.request.mlserve.live]}
 
 
@@ -25,7 +26,7 @@ class OneModelResource(Resource):
     def get(self) -> dict[str, Any]:
         application = self.request.mlserve
         model = self.context.model
-        path = _path(self.request)
+        path = path_of(self.request.environ)
         own = sorted(name for family, name in application.model_resources if family == model.family)
         return {**describe(model), "resources": {name: f"{path}/{name}" for name in own}}
 
@@ -60,7 +61,3 @@ def describe(model: LiveModel) -> dict[str, Any]:
         "predictor": champion.predictor.info(),
         "signature": champion.signature.to_json(),
     }
-
-
-def _path(request: Any) -> str:
-    return str(request.environ.get("SCRIPT_NAME", "") + request.environ["PATH_INFO"]).rstrip("/")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, insert, select
 from mlserve.db.insert import insert_into
 from mlserve.registry.tables import models as models_table
 from mlserve.registry.tables import versions as versions_table
+from mlserve.signature import Signature
 
 
 class Packaged(Protocol):
@@ -56,6 +57,13 @@ def number_of(connection: Connection, model: str, digest: str) -> int | None:
     v = versions_table.c
     number: int | None = connection.scalar(select(v.number).where(v.model == model, v.digest == digest))
     return number
+
+
+def signature(connection: Connection, model: str, number: int) -> Signature | None:
+    """The signature of a version; None where there is no such version."""
+    v = versions_table.c
+    found = connection.scalar(select(v.signature).where(v.model == model, v.number == number))
+    return None if found is None else Signature.from_json(found)
 
 
 def models(connection: Connection) -> list[dict[str, Any]]:

@@ -7,12 +7,15 @@ from mlserve.signature import Signature
 
 
 def signature_of(application: Application, model: str, number: int) -> Signature:
-    """The signature of a version. Raises VersionUnknown, DatabaseUnavailable."""
-    champion = application.live.get(model).champion
-    if champion is not None and champion.lineage.version == number:
-        return champion.signature
+    """The signature of a version, also of a model that is not served any more.
+
+    Raises VersionUnknown, DatabaseUnavailable.
+    """
+    live = next((one.champion for one in application.live if one.name == model), None)
+    if live is not None and live.lineage.version == number:
+        return live.signature
     with application.database.read() as connection:
-        for version in service.versions(connection, model):
-            if version["number"] == number:
-                return Signature.from_json(version["signature"])
-    raise VersionUnknown(f"Model {model} has no version {number}.")
+        found = service.signature(connection, model, number)
+    if found is None:
+        raise VersionUnknown(f"Model {model} has no version {number}.")
+    return found

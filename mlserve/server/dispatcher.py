@@ -1,5 +1,6 @@
 """Who answers a request: one of waitress's threads, or waitress's loop itself where that cannot take long."""
 
+import resource
 import time
 from collections import deque
 from threading import get_ident
@@ -23,6 +24,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._short = short
         self._due: deque[tuple[Any, Pace]] = deque()
         self._answering = False
+        self._preempted = 0
 
     def add_task(self, channel: Any) -> None:
         """Called by the loop for a channel's first request, and by whoever has answered it for the next one."""
@@ -47,7 +49,17 @@ class Dispatcher(ThreadedTaskDispatcher):
                 channel.will_close = True
             finally:
                 self._answering = False
-            pace.told_by_loop(time.perf_counter_ns() - started)
+            clock = time.perf_counter_ns() - started
+            if clock <= pace.QUICK or not self._was_preempted():
+                pace.told_by_loop(clock)
+
+    def _was_preempted(self) -> bool:
+        """Whether the system gave the processor to somebody else since this was last asked.
+
+        Then a long answer says that the machine is busy, and nothing of the model.
+        """
+        before, self._preempted = self._preempted, resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+        return before != self._preempted
 
     def _is_first(self, channel: Any) -> bool:
         """Whether the loop has just read it. What a client sends without waiting for answers is for the threads.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -20,7 +20,6 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
 from mlserve.server.short import ShortRequests
-from mlserve.startup import one_sentence
 
 # How long requests that are waiting or being answered may take after the signal to end, in seconds.
 GRACE = 5.0
@@ -35,11 +34,22 @@ def serve(app: Any, global_conf: Any = None, **settings: str) -> int:
 
     `settings` are waitress's. A mistake in them, or a port that is in use, ends the process with one sentence.
     """
-    with one_sentence():
+    try:
         server = Server(app, settings)
+    except ConfigurationError as error:
+        _give_up(app, error)
     sys.setswitchinterval(SWITCH)
     server.run()
     return 0
+
+
+def _give_up(app: Any, error: ConfigurationError) -> NoReturn:
+    """End the process with status 1: of a server's SystemExit `pserve` makes status 0, which no supervisor minds."""
+    application = getattr(getattr(app, "registry", None), "mlserve", None)
+    if application is not None:
+        application.stop()
+    print(f"mlserve cannot start: {error}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(1)
 
 
 class Channel(HTTPChannel):

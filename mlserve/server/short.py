@@ -9,9 +9,10 @@ from mlserve.errors import ModelUnknown
 if TYPE_CHECKING:
     from mlserve.application import Application
 
-# What such a request may have at most: bytes, and objects, which bounds the instances even where they are empty.
+# What such a request may have at most: bytes, and brackets of each kind, which bounds the instances in either form,
+# even where they are empty.
 LARGEST = 16 * 1024
-MOST_OBJECTS = 32
+MOST_BRACKETS = 32
 
 # A commit may wait for somebody else's lock; a write into the page cache does not.
 _WAYS = ("process", "off")
@@ -23,14 +24,15 @@ class Pace:
 
     A model proves itself in the threads first: a few answers in a row of little processor time, and of little time by
     the clock too, so that one that waits for something is not taken for quick. In the loop a running mean of the clock
-    counts, in which one answer that was held up weighs little. Who loses the loop proves itself again after a pause,
-    which doubles as long as that goes wrong soon.
+    counts, in which one answer weighs little. Who loses the loop proves itself again after a pause, which doubles as
+    long as that goes wrong soon.
     """
 
     PROOFS = 3
     QUICK = 2 * _MILLISECOND  # of processor time, in a thread
     PATIENT = 20 * _MILLISECOND  # by the clock, in a thread that competes with others
     SLOW = 4 * _MILLISECOND  # the mean by the clock, in the loop
+    MEMORY = 32  # answers that the mean tells of; one weighs at most as much as MEMORY milliseconds
     SHORTEST, LONGEST = 1.0, 60.0  # pauses, in seconds
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class Pace:
 
     def told_by_loop(self, clock: int) -> None:
         """The loop has answered, in `clock` nanoseconds."""
-        self._mean += (min(clock, self.PATIENT) - self._mean) / 8
+        self._mean += (min(clock, self.MEMORY * _MILLISECOND) - self._mean) / self.MEMORY
         if self._mean > self.SLOW:
             now = time.monotonic()
             kept_long = now - self._since > self.LONGEST
@@ -90,7 +92,9 @@ class ShortRequests:
         if pace is None or request.body_rcv is None or len(request.body_rcv) > LARGEST:
             return None
         body: bytes = request.body_rcv.getbuf().get()
-        if body.count(b"{") > MOST_OBJECTS or b"explain" in body or b"columns" in body or b"\\" in body:
+        if max(body.count(b"{"), body.count(b"[")) > MOST_BRACKETS:
+            return None
+        if b"explain" in body or b"columns" in body or b"\\" in body:
             return None
         return pace
 

@@ -11,7 +11,7 @@ from mlserve.settings.table import CORE, MODEL_PATTERN, MODELS, RENAMED, Setting
 from mlserve.settings.unknown import refuse_unknown
 from mlserve.settings.values import parse, shown, slip
 
-_MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 # What lies beside a model file and is none.
 _NO_MODELS = (".ini", ".py", ".csv", ".signature.json", ".metrics.json")
 
@@ -104,7 +104,7 @@ class Settings:
         setting = self._table[MODEL_PATTERN]
         models = {}
         for key in dict.fromkeys(keys):
-            if not _MODEL_NAME.fullmatch(key.removeprefix(MODELS)):
+            if not MODEL_NAME.fullmatch(key.removeprefix(MODELS)):
                 raise ConfigurationError(self._bad_name(key))
             path = self._parsed(setting, key)
             if path is None:
@@ -128,7 +128,7 @@ class Settings:
     def _bad_name(self, key: str) -> str:
         name = key.removeprefix(MODELS)
         fixed = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63]
-        right = f", such as {MODELS}{fixed}" if _MODEL_NAME.fullmatch(fixed) else ""
+        right = f", such as {MODELS}{fixed}" if MODEL_NAME.fullmatch(fixed) else ""
         return (
             f"{self.where(key)} does not name a model: write a name of at most 63 characters a-z, 0-9 and -, "
             f"beginning with a letter{right}."

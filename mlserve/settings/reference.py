@@ -15,6 +15,7 @@ with one sentence. `%(here)s` is the INI's folder, and relative paths start ther
 |---|---|
 | bool | `true` or `false` (also `yes`, `no`, `on`, `off`, `1`, `0`) |
 | int | a whole number |
+| float | a number: `0.26`, `-1`, `1e-6` |
 | duration | a number and its unit: `250ms`, `5s`, `10m`, `1h`, `7d` |
 | size | a number and its unit: `512B`, `64KiB`, `8MiB`, `1GiB` (also decimal: `kB`, `MB`, `GB`) |
 | path | absolute, relative to the INI's folder, or beginning with `~` |

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-SettingType = Literal["str", "bool", "int", "duration", "size", "path", "list", "choice", "url"]
+SettingType = Literal["str", "bool", "int", "float", "duration", "size", "path", "list", "choice", "url"]
+# The types whose values have an order, and so bounds.
+_NUMBERS = ("int", "float", "duration", "size")
 
 _NAME = re.compile(r"mlserve(\.[a-z][a-z0-9]*([_-][a-z0-9]+)*)+")
 MODELS: Final = "mlserve.models."
@@ -19,13 +21,13 @@ class Setting:
 
     `default` is what one would write in the INI; "" means that there is no value (None, or an empty list), and only
     such a setting may be left empty. `choices` are the words of a `choice`, or the database dialects of a `url`.
-    `minimum` and `maximum` are in the unit of the typed value: a count, seconds or bytes. ValueError for a name that
-    is no key: `mlserve.` and lower-case words separated by dots.
+    `minimum` and `maximum` are in the unit of the typed value: a number, seconds or bytes. ValueError for a name that
+    is no key (`mlserve.` and lower-case words separated by dots), an unknown type, and what the type cannot have.
     """
 
     name: str
     type: SettingType
-    default: str | int
+    default: str | float
     help: str
     choices: tuple[str, ...] | None = None
     minimum: float | None = None
@@ -35,6 +37,19 @@ class Setting:
     def __post_init__(self) -> None:
         if self.name != MODEL_PATTERN and not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not the name of a setting: write mlserve.SECTION.WORD in lower case")
+        if self.type not in get_args(SettingType):
+            known = ", ".join(get_args(SettingType))
+            raise ValueError(f"{self.name} is of the type {self.type!r}, which is none of {known}")
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.type not in _NUMBERS:
+            raise ValueError(f"{self.name} is of the type {self.type!r}, which has no minimum or maximum")
+        for bound in bounds:
+            if isinstance(bound, bool) or not isinstance(bound, int | float):
+                raise ValueError(f"{self.name} has the bound {bound!r}: write a number, in seconds or in bytes too")
+        if self.type == "choice" and not self.choices:
+            raise ValueError(f"{self.name} is a choice without choices")
+        if self.choices is not None and self.type not in ("choice", "url"):
+            raise ValueError(f"{self.name} is of the type {self.type!r}, which has no choices")
 
     @property
     def default_text(self) -> str:

@@ -26,6 +26,7 @@ _BOOLEANS: Final = {
 }
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]+)", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _URL = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://(.*)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):(.*)@|(?<=password=)[^&]*")
 _COMMENT = re.compile(r"\s[;#]").search
@@ -80,7 +81,7 @@ def in_words(setting: Setting, value: float) -> str:
     elif setting.type == "size":
         units = {unit: SIZES[unit] for unit in ("TiB", "GiB", "MiB", "KiB", "B")}
     else:
-        return _decimal(value)
+        return f"{value:.15g}" if setting.type == "float" else _decimal(value)
     unit = next((unit for unit, size in units.items() if value and value % size == 0), list(units)[-1])
     return _decimal(value / units[unit]) + unit
 
@@ -103,6 +104,12 @@ def _int(setting: Setting, text: str, here: Path) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError(_wanted(setting))
     return int(text)
+
+
+def _float(setting: Setting, text: str, here: Path) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(_wanted(setting))
+    return float(text)
 
 
 def _duration(setting: Setting, text: str, here: Path) -> float:
@@ -184,6 +191,8 @@ def _words(setting: Setting) -> str:
             return "a size with its unit (B, KiB, MiB, GiB)"
         case "int":
             return "a whole number"
+        case "float":
+            return "a number"
         case "bool":
             return "true or false"
         case "path":
@@ -193,7 +202,7 @@ def _words(setting: Setting) -> str:
 
 
 def _limits(setting: Setting) -> str:
-    if not setting.minimum:
+    if setting.minimum is None:
         return "" if setting.maximum is None else f" of at most {in_words(setting, setting.maximum)}"
     if setting.maximum is None:
         return f" of at least {in_words(setting, setting.minimum)}"
@@ -204,6 +213,7 @@ _PARSERS: Final[dict[SettingType, Callable[[Setting, str, Path], Any]]] = {
     "str": _str,
     "bool": _bool,
     "int": _int,
+    "float": _float,
     "duration": _duration,
     "size": _size,
     "path": _path,

@@ -10,9 +10,8 @@ from mlserve.errors import SignatureError
 from mlserve.signature.faults import got
 from mlserve.signature.features import FeatureInvalid
 from mlserve.signature.fields import Field, Signature, is_list
+from mlserve.signature.json_schema import JsonObject
 from mlserve.signature.schema import row_schema
-
-JsonObject = dict[str, Any]
 
 # What a sidecar may say of a field instead of what the file says: each type takes fewer values than the one before.
 NARROWER: dict[str, frozenset[str]] = {

@@ -11,6 +11,7 @@ from mlserve.signature.ranges import range_of
 JsonObject = dict[str, Any]
 
 _JSON_TYPES = {"bool": "boolean", "string": "string", "category": "string"}
+REFERENCE_LENGTH = 255  # in characters
 NO_NUL = "^[^\\u0000]*$"
 _DIGEST = "^sha256:[0-9a-f]{64}$"
 
@@ -54,7 +55,7 @@ def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:
             "columns": columns,
             "reference": {
                 "type": ["string", "null"],
-                "maxLength": 255,
+                "maxLength": REFERENCE_LENGTH,
                 "pattern": NO_NUL,
                 "description": "A text of the caller's own, stored and searchable.",
             },
@@ -97,7 +98,7 @@ def kept_json_schema(signature: Signature) -> JsonObject:
         "description": "One instance as it was understood and kept; a missing value is null.",
         "properties": {field.name: _kept(field) for field in kept},
         "required": [field.name for field in kept],
-        "x-component": "kept",
+        "x-component": "kept_instance",
     }
 
 

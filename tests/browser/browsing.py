@@ -4,7 +4,6 @@ the console (a breach of the pages' content security policy is one) or a dialog 
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
+
+from tests.tools import tool
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
@@ -32,20 +32,10 @@ _ARGUMENTS = [
 ]
 
 
-def required() -> bool:
-    """Whether a machine without Chromium fails these tests instead of skipping them."""
-    return bool(os.environ.get("CI")) or os.environ.get("MLSERVE_REQUIRE_BROWSER") == "1"
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The machine's Chromium, started; the test is skipped, or fails where it is required, when there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        reason = "no chromium on this machine: apt-get install chromium"
-        if required():
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """The machine's Chromium, started."""
+    path = tool("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)

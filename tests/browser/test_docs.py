@@ -8,6 +8,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.browsing import NARROW, Visit, axe_violations, overflow
 
+pytestmark = pytest.mark.slow
+
 
 def operation(page: Page, verb: str, path: str) -> Locator:
     """One operation as Swagger UI shows it."""

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import Visit
 
+pytestmark = pytest.mark.slow
+
 
 def without_the_browser_s_own_check(page: Page) -> None:
     page.evaluate("document.getElementById('try').noValidate = true")

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.browsing import Visit, api, run_in_bash
 from tests.browser.models import ATTACKS
 
+pytestmark = pytest.mark.slow
+
 
 def assert_not_attacked(page: Page) -> None:
     """No text became a script or an element; dialogs and refused scripts fail the test by themselves."""

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import Visit, api, run_in_bash
+
+pytestmark = pytest.mark.slow
 
 PREDICTION = re.compile(r"/predictions/[0-9a-f-]{36}$")
 BARS = "#answer table.bars tbody tr"

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^( *)```(\w+)?(?: ([^\n]+))?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
 
@@ -56,6 +57,11 @@ def prose(page: str | Path) -> str:
 
 def links(page: str | Path) -> list[str]:
     return _LINK.findall(prose(page))
+
+
+def images(page: str | Path) -> dict[str, str]:
+    """The pictures that the page shows: what each is said to show, by its address."""
+    return {address: words for words, address in _IMAGE.findall(prose(page))}
 
 
 def anchors(page: str | Path) -> set[str]:

@@ -118,7 +118,7 @@ def test_the_class_names_of_the_xgboost_page_give_its_answer(workplace: Workplac
     said = [block.text for block in blocks("plugins/xgboost/README.md", "json") if "banana" in block.text]
     workplace.save(Block("python", "fruit.py", FRUIT))
     workplace.save(Block("json", "x.ubj.signature.json", said[0]))
-    server = "[server:main]\nuse = egg:waitress#main\n"
+    server = "[server:main]\nuse = egg:pyramid-mlserve#waitress\n"
     model = "[app:main]\nuse = egg:pyramid-mlserve\nmlserve.plugins = xgboost\nmlserve.models.x = %(here)s/x.ubj\n"
     workplace.save(Block("ini", "x.ini", model + server))
     printed = workplace.shell("python fruit.py && echo '[[0.5, 1.25]]' | mlserve predict x.ini x")

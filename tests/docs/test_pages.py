@@ -13,7 +13,7 @@ from sqlalchemy import text
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.settings import CORE, read_settings
-from tests.docs.pages import ROOT, anchors, blocks, links, pages, prose, text_of
+from tests.docs.pages import ROOT, anchors, blocks, images, links, pages, prose, text_of
 
 PAGES = pages()
 IN_DOCS = [page for page in PAGES if page.startswith("docs/")]
@@ -35,6 +35,16 @@ def test_every_link_leads_somewhere(page: str) -> None:
         assert target.exists(), f"{page} links to {link}"
         if anchor:
             assert anchor in anchors(target), f"{page} links to {link}"
+
+
+def test_every_picture_is_there_is_put_in_words_and_every_one_kept_is_shown() -> None:
+    shown = set()
+    for page in PAGES:
+        for address, words in images(page).items():
+            assert words.strip(), f"{page} shows {address} and does not say what is on it"
+            shown.add(((ROOT / page).parent / address).resolve())
+        shown |= {((ROOT / page).parent / link).resolve() for link in links(page) if link.endswith(".png")}
+    assert shown == set((ROOT / "docs" / "images").iterdir())
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
@@ -82,6 +92,20 @@ def test_ini_blocks_hold_settings_that_a_server_takes(page: str, tmp_path: Path)
             key for key in keys if key not in settings and not key.startswith(("mlserve.models.", "mlserve.ruler."))
         ]
         assert not unknown, f"{page}: {unknown}"
+
+
+def servers(text: str) -> set[str]:
+    """What the `[server:main]` of an INI's text uses; nothing where it has none."""
+    return set(re.findall(r"^\[server:main\]\n(?:#.*\n)*use = (\S+)$", text, re.MULTILINE))
+
+
+def test_every_server_of_a_page_is_the_one_of_our_inis() -> None:
+    ours = servers(text_of("development.ini"))
+    assert len(ours) == 1
+    assert servers(text_of("production.ini")) == ours
+    of_pages = {page: set().union(*(servers(block.text) for block in blocks(page, "ini"))) for page in PAGES}
+    assert {page: used for page, used in of_pages.items() if used not in (set(), ours)} == {}
+    assert sum(map(len, of_pages.values())) >= 5
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,8 +1,6 @@
-"""A real Prometheus on a folder of its own, scraping servers of a test; and where its tools are."""
+"""A real Prometheus on a folder of its own, scraping servers of a test."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -13,22 +11,10 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-import pytest
-
 from tests.factories import until
+from tests.tools import tool
 
 PROMETHEUS = Path(__file__).parents[2] / "docs" / "prometheus"
-
-
-def tool(name: str) -> str:
-    """The path of a program; the test is skipped where there is none, and fails where all of them are required."""
-    path = shutil.which(name)
-    if path is None:
-        reason = f"{name} is not installed"
-        if os.environ.get("CI") or os.environ.get("MLSERVE_REQUIRE_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
 
 
 class Prometheus:

@@ -6,10 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.docs.pages import blocks, prose
-from tests.functional.prometheus import PROMETHEUS, tool
+from tests.functional.prometheus import PROMETHEUS
+from tests.tools import tool
+
+pytestmark = pytest.mark.slow
 
 Series = dict[str, str]
 HOWTO = "docs/howto/monitor-with-prometheus.md"
@@ -18,9 +22,12 @@ BUCKET = "mlserve_prediction_duration_seconds_bucket"
 REQUESTS = "mlserve_http_requests_total"
 
 
-def predictions(**statuses: int) -> Series:
-    """Predictions a minute of the model `m`, by status."""
-    return {f'{COUNT}{{model="m",version="1",status="{name}"}}': f"0+{n}x120" for name, n in statuses.items()}
+def predictions(**statuses: int | str) -> Series:
+    """Predictions of the model `m` by status: how many a minute, or all values."""
+    return {
+        f'{COUNT}{{model="m",version="1",status="{name}"}}': n if isinstance(n, str) else f"0+{n}x120"
+        for name, n in statuses.items()
+    }
 
 
 def requests(**statuses: int) -> Series:
@@ -130,7 +137,18 @@ def test_every_alert_fires_and_is_quiet(tmp_path: Path) -> None:
         for alert, (fires, quiet) in CASES.items()
         for test in (firing(fires, alert, [{"labels": "{}", "value": 1}]), firing(quiet, alert, []))
     ]
+    hold(tests, tmp_path)
+
+
+def test_the_first_failures_of_a_model_that_is_seldom_asked_raise_the_alert(tmp_path: Path) -> None:
+    """They are seen since the series begins at 0: one that begins with them has no increase."""
+    alert = "MlservePredictionsFail"
+    seen, unseen = (predictions(ok="0x120", failed=values) for values in ("0x110 5x10", "_x110 5x10"))
+    hold([firing(seen, alert, [{"labels": "{}", "value": 1}]), firing(unseen, alert, [])], tmp_path)
+
+
+def hold(tests: list[dict[str, Any]], folder: Path) -> None:
     file = {"rule_files": [str(PROMETHEUS / "alerts.yml")], "evaluation_interval": "1m", "tests": tests}
-    (tmp_path / "test.yml").write_text(json.dumps(file))
-    found = subprocess.run([tool("promtool"), "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True)
+    (folder / "test.yml").write_text(json.dumps(file))
+    found = subprocess.run([tool("promtool"), "test", "rules", "test.yml"], cwd=folder, capture_output=True)
     assert found.returncode == 0, (found.stdout + found.stderr).decode()

@@ -336,6 +336,12 @@ def test_predict_through_the_spool_is_in_sql_when_it_ends(tmp_path: Path) -> Non
     assert [record["id"] for record in kept(ini)] == [answer["prediction"]]
 
 
+def test_predict_is_no_worker_that_metrics_tell_of(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path)
+    run("predict", ini, "line", stdin="[[1, 2]]")
+    assert not (tmp_path / "var" / "metrics").exists()
+
+
 def fill(ini: Path) -> list[dict[str, Any]]:
     """Three predictions: two versions, two references; the oldest is ten days old. As JSON, newest first."""
     run("predict", ini, "line", "--reference", "a", stdin="[[1, 2]]")

@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPException
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from mlserve_linear.contributions import LinearContributions
 from pyramid.config import Configurator
 from sqlalchemy import select, text
 
@@ -205,7 +206,6 @@ def test_past_versions_explain_what_they_predicted(tmp_path: Path) -> None:
         with ThreadPoolExecutor(6) as pool:
             found = list(pool.map(lambda number: biases(app, number % 4 + 1), range(40)))
         assert found == [(number % 4 + 1, float(number % 4 + 1)) for number in range(40)]
-        assert len(app.application.past._places) <= 2
         assert app.get(URL).json["version"] == 4
         digest = app.get(f"{URL}/predictions/{made[1]}").json["lineage"]["digest"]
     shutil.rmtree(tmp_path / "var" / "bundles" / digest)
@@ -235,6 +235,57 @@ def test_where_the_table_is_gone_the_prediction_arrives_and_its_explanation_is_s
     (aside,) = (tmp_path / "var" / "spool" / "set-aside").glob("*.record")
     assert aside.stem == made
     assert b'"explanation":{"method"' in aside.read_bytes()
+
+
+@pytest.mark.parametrize("way", ["sql", "process"])
+def test_a_replay_has_its_explanation_where_the_family_keeps_none(tmp_path: Path, way: str) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way=way)
+    headers = {"Idempotency-Key": "order-7"}
+    with serving(settings, without_linear_table) as app:
+        first, again = (
+            app.post_json(f"{URL}/predictions", {"instances": ROWS, "explain": True}, headers=headers) for _ in range(2)
+        )
+        assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+        assert again.json["explanation"] == EXPLANATION
+        assert explain(app, first.json["id"])["stored"] is False
+    linear_model(tmp_path, z=1.0)  # Another version answers now.
+    with serving(settings, without_linear_table) as app:
+        again = app.post_json(f"{URL}/predictions", {"instances": ROWS, "explain": True}, headers=headers)
+        assert again.json == first.json
+        shutil.rmtree(
+            tmp_path / "var" / "bundles" / app.get(f"{URL}/predictions/{first.json['id']}").json["lineage"]["digest"]
+        )
+    with serving(settings, without_linear_table) as app:
+        again = app.post_json(f"{URL}/predictions", {"instances": ROWS, "explain": True}, headers=headers).json
+        assert again == {name: value for name, value in first.json.items() if name != "explanation"}
+
+
+class Illegible(LinearContributions):
+    """Keeps explanations, and cannot read them."""
+
+    def explanation(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        raise KeyError("secret")
+
+
+def with_an_illegible_table(config: Configurator) -> None:
+    config.registry.mlserve.prediction_tables["linear"] = Illegible()
+
+
+def test_a_plugin_that_cannot_read_its_rows_takes_no_prediction_down(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way="sql")
+    with serving(settings, with_an_illegible_table) as app:
+        body = {"instances": ROWS, "explain": True}
+        first, again = (
+            app.post_json(f"{URL}/predictions", body, headers={"Idempotency-Key": "k"}).json for _ in range(2)
+        )
+        assert again == first
+        one = f"{URL}/predictions/{first['id']}"
+        assert app.get(one).json["outputs"] == first["outputs"]
+        assert app.get(one, headers={"Accept": "text/csv"}).text.count(first["id"]) == 2
+        told = explain(app, first["id"])
+        assert (told["stored"], told["explanation"]) == (False, EXPLANATION)
+        for query in ("", "?explain=1"):
+            assert app.get(f"/predictions/{first['id']}{query}", headers={"Accept": "text/html"}).status_int == 200
 
 
 def test_a_body_given_to_the_command_line_is_kept_with_its_explanation(tmp_path: Path) -> None:

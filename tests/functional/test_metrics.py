@@ -19,9 +19,10 @@ from mlserve.observability.metrics.catalogue import METRICS, core_counters
 from tests.docs.pages import blocks
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
-from tests.functional.prometheus import PROMETHEUS, Prometheus, tool
+from tests.functional.prometheus import PROMETHEUS, Prometheus
 from tests.functional.servers import Server
 from tests.functional.test_alerts import rules
+from tests.tools import tool
 
 COUNT = "mlserve_prediction_duration_seconds_count"
 REQUESTS = "mlserve_http_requests_total"
@@ -56,6 +57,7 @@ def told(app: Any) -> dict[tuple[str, ...], float]:
 def test_predictions_are_measured_by_model_version_and_outcome(app: Served) -> None:
     before = told(app)
     assert before[COUNT, "line", "ok", "1"] == before["mlserve_prediction_instances_total", "line", "1"] == 0
+    assert before[COUNT, "fails", "failed", "1"] == before[COUNT, "line", "refused", "1"] == 0
     for _ in range(3):
         app.predict("line", [[1, 2], [3, 4]])
     app.predict("line", [{}], status=422)
@@ -134,6 +136,19 @@ def test_a_plugin_s_own_counters_are_told(app: Served) -> None:
     assert told(app)["mlserve_plugin_rows_read_total",] == 3
 
 
+@pytest.mark.parametrize("shown", [{"lag_seconds": None}, {"backlog_records": 9e9}, None])
+def test_nothing_that_a_plugin_s_check_shows_stops_or_changes_what_is_told(
+    settings: dict[str, str], shown: Any
+) -> None:
+    with serving(settings, lambda config: config.add_health_check("feed", lambda: shown)) as app:
+        until(lambda: told(app).get(("mlserve_health_check", "feed", "unknown")) == 0)
+        app.predict("line", [[1, 2]])
+        until(lambda: told(app).get(("mlserve_records_shipped_total",)) == 1)
+        until(lambda: told(app).get(("mlserve_spool_backlog_records",)) == 0)
+        assert {"metrics", "health-feed"} <= {thread.name for thread in threading.enumerate()}
+        assert app.get("/health/ready", status="*").json["checks"]["feed"]["state"] == ("ok" if shown else "failed")
+
+
 def test_a_scrape_asks_no_database(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> Any:
         raise DatabaseUnavailable("gone")
@@ -168,6 +183,20 @@ def test_a_second_start_in_the_same_process_counts_nothing_twice(settings: dict[
         app.application.start()
         found = told(app)
     assert (found[COUNT, "line", "ok", "1"], found["mlserve_log_drops_total",]) == (1, 1)
+
+
+def test_a_scrape_after_the_stop_counts_nothing_twice_and_takes_nobody_s_slot(settings: dict[str, str]) -> None:
+    """An application that stopped inside another is scraped on."""
+    with serving(settings) as stopped:
+        stopped.predict("line", [[1, 2]])
+    assert told(stopped)[COUNT, "line", "ok", "1"] == 1
+    with serving(settings) as app:
+        for _ in range(9):
+            app.predict("line", [[1, 2]])
+        assert told(app)[COUNT, "line", "ok", "1"] == 10
+        assert told(stopped)[COUNT, "line", "ok", "1"] == 10
+    with serving(settings) as app:
+        assert told(app)[COUNT, "line", "ok", "1"] == 10
 
 
 def test_a_damaged_slot_stops_neither_start_nor_scrape(settings: dict[str, str], tmp_path: Path) -> None:

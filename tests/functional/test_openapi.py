@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from openapi_schema_validator import OAS31Validator
@@ -81,6 +83,16 @@ def test_it_is_valid_and_has_every_model_s_own_addresses(app: Served) -> None:
     identities = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(identities) == len(set(identities)) > 25
     assert {tag["name"] for tag in document["tags"]} == {"Server", "flight-delay", "line", "measured"}
+
+
+def test_components_are_called_by_words_that_generated_clients_can_use(app: Served) -> None:
+    components = app.get(ALL).json["components"]
+    own = {name.partition(".")[::2] for name in components["schemas"] if "." in name}
+    assert {model for model, _ in own} == {"flight-delay", "line", "measured"}
+    names = {name for _, name in own} | {name for name in components["schemas"] if "." not in name}
+    assert {"problem", "problem_item", "models", "readiness", "check"} <= names
+    assert {"instance", "kept_instance", "outputs", "prediction_with_actuals"} <= names
+    assert not [name for name in (*names, *components["headers"]) if not re.fullmatch("[a-z]+(_[a-z]+)*", name)]
 
 
 def test_one_model_s_document_has_that_model_only(app: Served) -> None:
@@ -246,18 +258,26 @@ def test_a_plugin_s_resource_cannot_hide_the_document(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("mount", ["", "/a place"])
+@pytest.mark.parametrize("mount", ["", "/café x"])
 def test_embedded_and_mounted_its_paths_begin_where_the_server_does(tmp_path: Path, mount: str) -> None:
     config = Configurator(settings=settings_of(tmp_path, models={"line": linear_model(tmp_path)}))
     config.include("mlserve", route_prefix="ml")
-    app = TestApp(config.make_wsgi_app(), extra_environ={"SCRIPT_NAME": mount})
+    # A server hands the bytes of the path around as characters.
+    app = TestApp(config.make_wsgi_app(), extra_environ={"SCRIPT_NAME": mount.encode().decode("latin-1")})
     try:
         document = app.get("/ml" + ALL).json
         validate(document)
-        assert document["servers"] == [{"url": mount.replace(" ", "%20") + "/ml"}]
+        assert document["servers"] == [{"url": quote(mount) + "/ml"}]
         assert "/api/v1/models/line/predictions" in document["paths"]
         assert "/health/live" in document["paths"]
-        assert app.post_json("/ml/api/v1/models/line/predictions", _example(document, "line")).status_int == 200
+        line = f"{quote(mount)}/ml/api/v1/models/line"
+        made = app.post_json("/ml/api/v1/models/line/predictions", _example(document, "line"))
+        assert made.headers["Content-Location"] == f"{line}/predictions/{made.json['id']}"
+        assert [model["url"] for model in app.get("/ml/api/v1/models").json["models"]] == [line]
+        assert app.get("/ml/api/v1/models/line").json["resources"]["predictions"] == f"{line}/predictions"
+        app.post_json("/ml/api/v1/models/line/predictions", _example(document, "line"))
+        listed = app.get("/ml/api/v1/models/line/predictions?limit=1")
+        assert listed.headers["Link"].startswith(f"<{line}/predictions?limit=1&cursor=")
     finally:
         config.registry.mlserve.stop()
 

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint, distribution, entry_points
 from pathlib import Path
 
@@ -40,6 +42,16 @@ def test_there_are_some() -> None:
 def test_its_files_stand_where_one_looks_for_them(folder: Path, package: str) -> None:
     for name in ("README.md", f"{package}/__init__.py", f"{package}/py.typed", "tests/test_contract.py"):
         assert (folder / name).is_file(), name
+
+
+def test_it_is_published_with_its_licence_and_its_readme(folder: Path) -> None:
+    """The text of the licence has to go with each wheel and sdist; setuptools packs what stands beside setup.py."""
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    arguments = ["--quiet", "--license", "--long-description"]
+    command = [sys.executable, "-W", "ignore", "setup.py", *arguments]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("Apache-2.0\n")
+    assert (folder / "README.md").read_text(encoding="utf-8").strip() in said
 
 
 def test_its_distribution_is_named_as_all_are_and_needs_the_core(folder: Path, point: EntryPoint) -> None:

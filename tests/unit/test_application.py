@@ -4,12 +4,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlserve.application import Application
-from mlserve.errors import ConfigurationError
+from mlserve.errors import ConfigurationError, DatabaseUnavailable
+from mlserve.observability.health import Degraded
 from mlserve.settings import read_settings
+from tests.factories import until
 
 
 def application(folder: Path, prefix: str = "", *, alone: bool = False) -> Application:
@@ -21,34 +24,6 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
     limits = application(tmp_path).limits
     assert (limits.body, limits.instances, limits.problems, limits.depth) == (8 * 2**20, 10_000, 100, 64)
     assert application(tmp_path).var == tmp_path
-
-
-@pytest.mark.parametrize(
-    ("prefix", "alone", "path", "owned"),
-    [
-        ("", True, "/anything", True),
-        ("", False, "/api/v1/models", True),
-        ("", False, "/health/live", True),
-        ("", False, "/api/v1", False),
-        ("", False, "/api/v2/theirs", False),
-        ("", False, "/api/theirs", False),
-        ("", False, "/health/", False),
-        ("", False, "/health/live/theirs", False),
-        ("", False, "/pages/one", True),
-        ("", False, "/pages", False),
-        ("", False, "/", False),
-        ("ml", False, "/ml/api/v1/models", True),
-        ("ml", False, "/ml/health/ready", True),
-        ("ml", False, "/api/v1/models", False),
-        ("ml", False, "/mlx/api/v1/models", False),
-    ],
-)
-def test_it_answers_for_its_own_part_of_the_addresses(
-    tmp_path: Path, prefix: str, alone: bool, path: str, owned: bool
-) -> None:
-    made = application(tmp_path, prefix, alone=alone)
-    made.own("/health/live", "/health/ready", "/pages/")
-    assert made.owns(path) is owned
 
 
 def test_it_starts_in_order_once_and_stops_in_reverse_once(tmp_path: Path) -> None:
@@ -153,3 +128,30 @@ def test_one_part_that_cannot_stop_keeps_no_other_from_it(tmp_path: Path, caplog
     made.stop()
     assert done == ["last", "first"]
     assert "stop_failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "ready"), [(None, True), (Degraded({}), True), (RuntimeError(), False), (DatabaseUnavailable(""), False)]
+)
+def test_it_is_ready_while_it_runs_and_every_check_allows_predictions(
+    tmp_path: Path, error: Exception | None, ready: bool
+) -> None:
+    made = application(tmp_path)
+
+    def check() -> dict[str, Any]:
+        if error is not None:
+            raise error
+        return {"seen": 1}
+
+    made.health.add("part", check)
+    assert made.readiness() == (False, {"part": {"state": "unknown"}})
+    made.start()
+    until(lambda: made.readiness()[1]["part"]["state"] != "unknown")
+    assert made.readiness()[0] is ready
+    made.stop()
+    assert made.readiness()[0] is False
+
+
+def test_it_serves_unless_a_command_says_otherwise(tmp_path: Path) -> None:
+    assert application(tmp_path).serves
+    assert not Application(application(tmp_path).settings, serves=False).serves

@@ -67,7 +67,7 @@ INTROSPECTED = {
     "add_migrations": ("mlserve migrations", "mlserve_linear:migrations"),
     "add_prediction_table": ("mlserve prediction tables", "linear"),
     "add_health_check": ("mlserve health checks", "linear"),
-    "add_model_panel": ("mlserve panels", "inputs"),
+    "add_model_panel": ("mlserve panels", (None, "inputs")),
 }
 
 
@@ -167,10 +167,24 @@ def test_addresses_that_differ_by_a_placeholder_s_name_are_one_claim(config: Con
 
 def test_nothing_is_changed_before_the_commit(config: Configurator) -> None:
     application = config.registry.mlserve
-    before = (dict(application.model_resources), list(application.migrations), list(application.families))
-    for directive in ("add_model_family", "add_model_resource", "add_migrations"):
+
+    def brought() -> list[Any]:
+        return [
+            dict(application.model_resources),
+            list(application.migrations),
+            list(application.families),
+            dict(application.prediction_tables),
+            dict(application.panels),
+            set(application.health.report()),
+        ]
+
+    before = brought()
+    for directive in set(DIRECTIVES) - {"add_setting", "add_prediction_table"}:  # A setting is read at once.
         CLAIMS[directive](config)
-    assert (application.model_resources, application.migrations, list(application.families)) == before
+    config.add_prediction_table("toy", LinearContributions())
+    assert brought() == before
+    config.commit()
+    assert [after != earlier for after, earlier in zip(brought(), before, strict=True)] == [True] * 6
 
 
 @pytest.mark.parametrize("name", ["", "Toy", "a.b", "7up", "a" * 64, "toy\n"])
@@ -187,7 +201,7 @@ def test_a_family_belongs_to_the_plugin_that_brought_it(config: Configurator) ->
     assert application.families.of_plugin(plugin.label) == ["linear"]
     config.add_model_family("toy", ToyFamily)
     config.commit()
-    assert "toy" in application.families
+    assert application.families.get("toy") is not None
     assert plugin_of(config) == config.package.__name__
 
 
@@ -220,6 +234,33 @@ def test_a_table_belongs_to_a_family_and_has_the_predictions_ids(config: Configu
         config.add_prediction_table("linear", table)
     config.add_prediction_table("nobody", LinearContributions())
     with pytest.raises(ConfigurationExecutionError, match="for the family 'nobody', which no enabled plugin brings"):
+        config.commit()
+
+
+def test_panels_of_different_families_may_have_one_name(config: Configurator) -> None:
+    panels = config.registry.mlserve.panels
+    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="toy")  # Before its family.
+    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="linear")
+    config.add_model_panel("importance", template="toy.jinja2", view=panel)
+    config.add_model_family("toy", ToyFamily)
+    config.commit()
+    assert [family for family, name in panels if name == "importance"] == ["toy", "linear", None]
+    assert {found.family for found in panels.values() if found.name == "importance"} == {"toy", "linear", None}
+
+
+def test_two_panels_of_one_family_have_two_names(config: Configurator) -> None:
+    def one(inner: Configurator) -> None:
+        inner.add_model_panel("importance", template="toy.jinja2", view=panel, family="linear")
+
+    def other(inner: Configurator) -> None:
+        inner.add_model_panel("importance", template="other.jinja2", view=panel, family="linear")
+
+    refuse_together(config, one, other)
+
+
+def test_a_panel_s_family_is_one_that_is_there(config: Configurator) -> None:
+    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="liner")
+    with pytest.raises(ConfigurationExecutionError, match="the panel 'importance' for the family 'liner', which no"):
         config.commit()
 
 

@@ -39,6 +39,22 @@ def test_the_environment_overrides_the_ini(tmp_path: Path, monkeypatch: pytest.M
     assert build({"mlserve.limits.instances": "9"}, here=str(tmp_path)).registry.mlserve.limits.instances == 7
 
 
+def test_another_environment_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLSERVE__LIMITS__INSTANCES", "7")
+    given = {"MLSERVE__LIMITS__PROBLEMS": "3"}
+    limits = build({"mlserve.limits.instances": "9"}, here=str(tmp_path), environ=given).registry.mlserve.limits
+    assert (limits.instances, limits.problems) == (9, 3)
+    assert build({}, here=str(tmp_path), environ={}).registry.mlserve.limits.instances != 7
+
+
+def test_an_application_serves_unless_it_is_built_to_look(tmp_path: Path) -> None:
+    assert build({}, here=str(tmp_path)).registry.mlserve.serves
+    assert not build({}, here=str(tmp_path), serves=False).registry.mlserve.serves
+    embedder = Configurator(settings={"mlserve.var": tmp_path})
+    embedder.include("mlserve")
+    assert embedder.registry.mlserve.serves
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "true"), (False, "false"), (3, "3"), (2.5, "2.5"), (Path("/a"), "/a"), ("x", "x")]
 )

@@ -69,6 +69,15 @@ def test_the_core_imports_no_model_library() -> None:
         assert not tops(imports_of(path)) & MODEL_LIBRARIES, path
 
 
+def test_what_observes_imports_nothing_of_what_is_observed() -> None:
+    """Only where metrics are put together with the rest."""
+    observed = {"predictions", "registry", "dashboard", "api", "db"}
+    for path in modules(CORE / "observability"):
+        if path != CORE / "observability" / "metrics" / "wiring.py":
+            ours = {name.removeprefix("mlserve.") for name in imports_of(path) if name.startswith("mlserve.")}
+            assert not tops(ours) & observed, path
+
+
 @pytest.mark.parametrize("plugin", sorted((ROOT / "plugins").glob("*/mlserve_*")), ids=lambda path: path.name)
 def test_plugins_use_only_public_names_of_the_core(plugin: Path) -> None:
     for path in modules(plugin):

@@ -5,12 +5,11 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
+from mlserve.api.negotiation import PROBLEM
 from mlserve.api.problems import CODE_OF, STATUS_OF
-
-JsonObject = dict[str, Any]
+from mlserve.signature.json_schema import JsonObject
 
 MARK = "x-component"
-PROBLEM_JSON = "application/problem+json"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")  # what OpenAPI lets a component be called
 # Pyramid's own codes, where no domain error has that code too.
 _STATUS = {code: status for status, code in CODE_OF.items()} | STATUS_OF
@@ -40,7 +39,7 @@ _ITEM: JsonObject = {
     },
 }
 
-PROBLEM: JsonObject = {
+_PROBLEM: JsonObject = {
     "type": "object",
     "description": "Every error has this shape (RFC 9457). Programs go by `code`, people read `detail`.",
     "required": ["type", "title", "status", "code", "detail", "request_id"],
@@ -51,7 +50,7 @@ PROBLEM: JsonObject = {
         "code": {"type": "string"},
         "detail": {"type": "string"},
         "request_id": {"type": ["string", "null"]},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemItem"}},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/problem_item"}},
         "more": {"type": "boolean", "description": "There are more problems than are listed."},
     },
 }
@@ -61,7 +60,7 @@ class Components:
     """Collects the shared parts while the document is built; each is listed once."""
 
     def __init__(self) -> None:
-        self.schemas: dict[str, Any] = {"Problem": PROBLEM, "ProblemItem": _ITEM}
+        self.schemas: dict[str, Any] = {"problem": _PROBLEM, "problem_item": _ITEM}
         self.responses: dict[str, Any] = {}
 
     def add(self, others: "Components") -> None:
@@ -70,7 +69,7 @@ class Components:
         self.responses |= others.responses
 
     def as_dict(self) -> JsonObject:
-        headers = {"RequestId": {"description": REQUEST_ID["description"], "schema": {"type": "string"}}}
+        headers = {"request_id": {"description": REQUEST_ID["description"], "schema": {"type": "string"}}}
         return {"schemas": self.schemas, "responses": self.responses, "headers": headers}
 
     def listed(self, value: Any, prefix: str) -> Any:
@@ -101,7 +100,7 @@ class Components:
 
     def default_problem(self) -> JsonObject:
         """The answer of any other status, where an operation does not say which it has."""
-        schema = {"$ref": "#/components/schemas/Problem"}
+        schema = {"$ref": "#/components/schemas/problem"}
         self.responses.setdefault("problem", _response("Any problem.", schema))
         return {"$ref": "#/components/responses/problem"}
 
@@ -111,17 +110,17 @@ class Components:
         name = "failed" if status == 500 else ".".join(codes)
         if name not in self.responses:
             narrowed = {"properties": {"status": {"type": "integer", "const": status}, "code": {"enum": codes}}}
-            schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, narrowed]}
+            schema = {"allOf": [{"$ref": "#/components/schemas/problem"}, narrowed]}
             said = " or ".join(f"`{code}`" for code in codes)
             self.responses[name] = _response(f"{HTTPStatus(status).phrase}: {said}.", schema, retry=status == 503)
         return {"$ref": f"#/components/responses/{name}"}
 
 
 def _response(description: str, schema: JsonObject, *, retry: bool = False) -> JsonObject:
-    headers: JsonObject = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    headers: JsonObject = {"X-Request-Id": {"$ref": "#/components/headers/request_id"}}
     if retry:
         headers["Retry-After"] = {
             "description": "Seconds until it is worth another try.",
             "schema": {"type": "integer"},
         }
-    return {"description": description, "headers": headers, "content": {PROBLEM_JSON: {"schema": schema}}}
+    return {"description": description, "headers": headers, "content": {PROBLEM: {"schema": schema}}}

@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 
 from mlserve._version import __version__
+from mlserve.api.negotiation import JSON
 from mlserve.api.openapi.components import Components
 from mlserve.api.openapi.parameters import header_parameters, path_parameters, path_template, query_parameters
 from mlserve.api.operations import Operation
 from mlserve.inference import LiveModel, LoadedVersion
 from mlserve.inference.loaded import Limits
+from mlserve.signature.json_schema import JsonObject
 
 log = logging.getLogger("mlserve.api")
-
-JsonObject = dict[str, Any]
 
 OF_A_MODEL = "/api/v1/models/{model}"
 SERVER = "Server"  # no model can be called so
@@ -39,7 +39,7 @@ class Address:
     operations: Mapping[str, Operation | None]
     family: str | None = None  # only models of this family have it
     summaries: Mapping[str, str] = field(default_factory=dict)  # what its docstrings say of the verbs
-    offers: tuple[str, ...] = ()  # the media types that `Accept` chooses from; none: it is not looked at
+    negotiated: bool = False  # whether a caller can be refused for what `Accept` says
 
     @property
     def of_a_model(self) -> bool:
@@ -108,7 +108,7 @@ class Part:
             except Exception:
                 # A plugin's mistake in one description must not take the document from all models.
                 log.exception("description_failed", extra={"fields": {"path": address.pattern, "verb": verb}})
-        return self._undescribed(address, verb, placeholders)
+        return self._undescribed(address, verb, operation, placeholders)
 
     def _described(self, address: Address, operation: Operation, placeholders: Mapping[str, JsonObject]) -> JsonObject:
         schema = _Schemas(self.components, self.limits, self.model)
@@ -130,14 +130,16 @@ class Part:
         found["responses"] = {**_answers(operation, schema), **problems}
         return found
 
-    def _undescribed(self, address: Address, verb: str, placeholders: Mapping[str, JsonObject]) -> JsonObject:
+    def _undescribed(
+        self, address: Address, verb: str, operation: Operation | None, placeholders: Mapping[str, JsonObject]
+    ) -> JsonObject:
         found: JsonObject = {
             "summary": address.summaries.get(verb) or f"{verb.upper()} {address.pattern.rpartition('/')[2]}",
             "parameters": path_parameters(placeholders),
         }
         if verb in _WITH_BODY:
             found["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
-        content: JsonObject = {offer: {"schema": {}} for offer in address.offers}
+        content: JsonObject = {offer: {"schema": {}} for offer in (operation.offers if operation else (JSON,))}
         found["responses"] = {
             "200": {"description": "OK", "content": content},
             "default": self.components.default_problem(),
@@ -163,7 +165,7 @@ class _Schemas:
 def _codes(address: Address, operation: Operation, placeholders: bool) -> list[str]:
     """The codes of problems that an operation can answer: its own, and those that come with what it takes."""
     codes = [*operation.problems, "internal"]
-    if address.offers:
+    if address.negotiated:
         codes.append("not_acceptable")
     if address.of_a_model:
         codes.append("model_unknown")
@@ -177,7 +179,7 @@ def _codes(address: Address, operation: Operation, placeholders: bool) -> list[s
 def _answers(operation: Operation, schema: _Schemas) -> JsonObject:
     own = {} if operation.answer is None else {"application/json": operation.answer}
     content = {media: {"schema": schema(given)} for media, given in {**own, **operation.media}.items()}
-    headers: JsonObject = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    headers: JsonObject = {"X-Request-Id": {"$ref": "#/components/headers/request_id"}}
     for name, header in operation.answer_headers.items():
         about = {key: value for key, value in header.items() if key == "description"}
         headers[name] = {**about, "schema": {key: value for key, value in header.items() if key != "description"}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import colander
 
-JsonObject = dict[str, Any]
+from mlserve.signature.json_schema import JsonObject
 
 _TYPES: tuple[tuple[type, JsonObject], ...] = (
     (colander.DateTime, {"type": "string", "format": "date-time"}),

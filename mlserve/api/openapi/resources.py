@@ -3,17 +3,18 @@
 import hashlib
 import threading
 from typing import Any, ClassVar, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from pyramid.response import Response
 
+from mlserve.api.addresses import mount_of
 from mlserve.api.openapi.addresses import addresses_of
-from mlserve.api.openapi.document import JsonObject, Part, document
+from mlserve.api.openapi.document import Part, document
 from mlserve.api.operations import Operation
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import Resource
 from mlserve.inference import LiveModel
+from mlserve.signature.json_schema import JsonObject
 
 # The prefix is a header's where a proxy says so: what is kept must have an end.
 _MOST_KEPT = 256
@@ -47,7 +48,7 @@ class Documents:
 
     def __init__(self, registry: Any) -> None:
         self._registry = registry
-        self._kept: dict[tuple[str | None, str], Document] = {}
+        self._kept: dict[tuple[LiveModel | None, str], Document] = {}
         self._parts: dict[LiveModel | None, Part] = {}
         self._revision = -1
         self._lock = threading.Lock()
@@ -55,15 +56,15 @@ class Documents:
     def get(self, model: LiveModel | None, url: str) -> Document:
         """The document of one model, or of all; `url` is where the server's paths begin."""
         live = self._registry.mlserve.live
-        name = None if model is None else model.name
         with self._lock:  # Building takes long: whoever asks at the same time waits for the one that builds.
             revision = live.revision
             if revision != self._revision or len(self._kept) >= _MOST_KEPT:
                 self._kept, self._revision = {}, revision
                 self._forget_all_but({None, *live})
-            if (name, url) not in self._kept:
-                self._kept[name, url] = _encoded(self._build(model, url))
-            return self._kept[name, url]
+            # By the model itself: a request may have found one that another of its name has replaced since.
+            if (model, url) not in self._kept:
+                self._kept[model, url] = _encoded(self._build(model, url))
+            return self._kept[model, url]
 
     def _build(self, model: LiveModel | None, url: str) -> JsonObject:
         if model is not None:
@@ -109,9 +110,7 @@ def _answer(request: Any, model: LiveModel | None) -> Response:
 
 def _url(request: Any) -> str:
     """Where the server's paths begin, as the caller sees it: the mount point, and the prefix of an embedding."""
-    mount = quote(request.environ.get("SCRIPT_NAME", "").encode("latin-1")).rstrip("/")
-    prefix = request.registry.mlserve.route_prefix
-    return f"{mount}/{prefix}" if prefix else mount or "/"
+    return mount_of(request.environ) + request.registry.mlserve.own_addresses.prefix or "/"
 
 
 def _encoded(value: JsonObject) -> Document:

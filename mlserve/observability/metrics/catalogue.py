@@ -87,7 +87,7 @@ COUNTERS: Final = {
     "log_drops": "Predictions that were answered and could not be kept.",
     "records_shipped": "Records that the shipper brought into the database.",
     "records_set_aside": "Records that the database refused for their content.",
-    "explanations_set_aside": "Explanations that were set aside, since no enabled plugin keeps them.",
+    "explanations_set_aside": "Explanations set aside: no enabled plugin has a table for them, or it refused them.",
     "spool_damaged": "Damaged places found in spool files.",
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from mlserve._version import __version__
-from mlserve.observability.health import WELL, State
+from mlserve.observability.health import State
 from mlserve.observability.metrics.snapshot import Series
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _STATM: Final = Path("/proc/self/statm")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+# The checks that measure the spool in the background; a plugin's check may show fields of the same names.
+_SPOOL_CHECKS: Final = ("shipper", "log")
 _MODEL_STATES: Final = ("ready", "failed")
 _SPOOL: Final = {
     "backlog_records": "mlserve_spool_backlog_records",
@@ -24,7 +26,7 @@ _SPOOL: Final = {
 
 def read_gauges(application: "Application") -> dict[str, Series]:
     """The gauges of this process, by name."""
-    report = application.health.report()
+    ready, report = application.readiness()
     return {
         "mlserve_loaded_versions": _versions(application),
         "mlserve_model_state": [
@@ -35,9 +37,7 @@ def read_gauges(application: "Application") -> dict[str, Series]:
             for name, check in report.items()
             for state in get_args(State)
         ],
-        "mlserve_ready": [
-            ((), float(application.started and all(check["state"] in WELL for check in report.values())))
-        ],
+        "mlserve_ready": [((), float(ready))],
         "mlserve_workers": [((), 1.0)],
         "mlserve_build_info": [((__version__,), 1.0)],
         "mlserve_process_resident_memory_bytes": [((), float(_resident_memory()))],
@@ -52,7 +52,7 @@ def _versions(application: "Application") -> Series:
 
 def _spool(report: dict[str, dict[str, Any]]) -> dict[str, Series]:
     """The spool of this host, as the check that measures it in the background saw it last."""
-    checks = list(report.values())
+    checks = [report[name] for name in _SPOOL_CHECKS if name in report]
     seen = {name: [float(check[field]) for check in checks if field in check] for field, name in _SPOOL.items()}
     return {name: [((), max(values))] for name, values in seen.items() if values}
 

@@ -15,19 +15,8 @@ if TYPE_CHECKING:
 Outcome = Literal["ok", "replayed", "refused", "failed"]
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Errors that are ours; every other one is the caller's. A test holds this to the statuses of the problems.
-FAILURES: Final = frozenset(
-    {
-        "model_not_ready",
-        "database_unavailable",
-        "log_unavailable",
-        "prediction_failed",
-        "bundle",
-        "signature",
-        "configuration",
-        "internal",
-    }
-)
+# The outcomes that alerts compare. A first failure must be an increase, and not a series that begins with it.
+_EXPECTED: Final[tuple[Outcome, ...]] = ("ok", "refused", "failed")
 
 
 class Measures:
@@ -55,7 +44,8 @@ class Measures:
 
     def expect(self, lineage: "Lineage") -> None:
         """A version is loaded: its series begin at 0."""
-        self._predictions.expect((lineage.model, lineage.version, "ok"))
+        for outcome in _EXPECTED:
+            self._predictions.expect((lineage.model, lineage.version, outcome))
 
     def read(self) -> Snapshot:
         """Counters and histograms, from 0 at the start of the application in this process."""
@@ -80,7 +70,7 @@ class Measures:
 
 def outcome_of(error: Exception) -> Outcome:
     """Whether a prediction was refused, for what the caller sent, or failed here."""
-    return "refused" if isinstance(error, MlserveError) and error.code not in FAILURES else "failed"
+    return "refused" if isinstance(error, MlserveError) and error.refusal else "failed"
 
 
 def _histogram(timings: list[Timed], labels: int) -> Histogram:

@@ -16,7 +16,7 @@ class Recorder:
     """`read` gives the process's own snapshot; `interval` is in seconds.
 
     Nothing that the disk does makes it raise: where the folder cannot be written, this process tells of itself and of
-    what it can still read.
+    what it can still read. The thread outlives every failure of `read`, and each is told once.
     """
 
     def __init__(self, folder: Path, read: Callable[[], Snapshot], interval: float) -> None:
@@ -27,6 +27,7 @@ class Recorder:
         self._slot: slots.Slot | None = None
         self._base = Snapshot()
         self._failing = False
+        self._stopped = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
@@ -38,13 +39,17 @@ class Recorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write a last time and free the slot."""
+        """Write a last time and free the slot, which may be another's from now on."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        self.record()
-        if self._slot is not None:
-            self._slot.release()
+        try:
+            self.record()
+        finally:
+            with self._lock:
+                slot, self._slot, self._stopped = self._slot, None, True
+                if slot is not None:
+                    slot.release()
 
     def disown(self) -> None:
         """In a child process: let go of the parent's slot, which the parent still holds."""
@@ -54,16 +59,7 @@ class Recorder:
     def record(self) -> Snapshot:
         """Write what this process and its predecessors in the slot have measured; the same."""
         with self._lock:
-            try:
-                if self._slot is None:
-                    self._slot, self._base = slots.take(self._folder)
-                snapshot = merge([self._base, self._read()])
-                self._slot.write(snapshot)
-            except OSError as error:
-                self._tell(error)
-                return merge([self._base, self._read()])
-            self._tell(None)
-            return snapshot
+            return self._write()
 
     def collect(self) -> Snapshot:
         """What all processes of this host have measured, dead or alive.
@@ -71,14 +67,43 @@ class Recorder:
         This process writes first, so that whoever is asked next knows no less than was told now. All sum in the order
         of the slots: floats in another order may sum to a little less, which Prometheus would take for a restart.
         """
-        own = self.record()
-        found = slots.read_others(self._folder, self._slot)
-        found[self._folder if self._slot is None else self._slot.path] = own
+        with self._lock:
+            own, slot = self._write(), self._slot
+        found = slots.read_others(self._folder, slot)
+        found[self._folder if slot is None else slot.path] = own
         return merge(found[path] for path in sorted(found))
 
+    def _write(self) -> Snapshot:
+        measured = self._read()
+        if self._stopped:
+            # What it counted stands in the file that it left, which is told with all others.
+            return Snapshot(gauges=measured.gauges)
+        try:
+            if self._slot is None:
+                self._slot, found = slots.take(self._folder)
+                self._base = merge([self._base, found])
+            snapshot = merge([self._base, measured])
+            self._slot.write(snapshot)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self._slot is not None:
+                # Somebody has removed the folder, and with it the slot: the next time takes one anew.
+                self._slot.release()
+                self._slot = None
+            self._tell(error)
+            return merge([self._base, measured])
+        self._tell(None)
+        return snapshot
+
     def _run(self) -> None:
+        well = True
         while not self._stopping.wait(self._interval):
-            self.record()
+            try:
+                self.record()
+                well = True
+            except Exception:
+                if well:
+                    log.exception("metrics_failed")
+                well = False
 
     def _tell(self, error: OSError | None) -> None:
         """Once, until it is otherwise."""
@@ -88,3 +113,25 @@ class Recorder:
         if error is None and self._failing:
             log.info("metrics_back")
         self._failing = error is not None
+
+
+class NullRecorder:
+    """For a process that serves nobody, such as a command: tells what the servers of the host have measured.
+
+    It takes no slot and writes nothing, so that the process is no worker, and what it does is no traffic.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def start(self) -> None:
+        """There is nothing to write."""
+
+    def stop(self) -> None:
+        """There is nothing to free."""
+
+    def disown(self) -> None:
+        """There is no slot to let go of."""
+
+    def collect(self) -> Snapshot:
+        return merge(slots.read_others(self._folder, None).values())

@@ -7,6 +7,7 @@ it: whoever takes the slot next goes on from there, and meanwhile what it counte
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from mlserve.host_lock import HostLock
 from mlserve.observability.metrics.snapshot import Snapshot, decode, encode
-from mlserve.predictions.spool.host_lock import HostLock
 
 log = logging.getLogger("mlserve.metrics")
 
@@ -86,7 +87,7 @@ def _free(lock: Path) -> Iterator[bool]:
 def _read(path: Path, *, free: bool) -> Snapshot | None:
     """None where there is no snapshot. A file that is none is set aside, unless its process will replace it anyway."""
     try:
-        return decode(path.read_bytes())
+        return decode(_bytes_of(path))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -97,6 +98,15 @@ def _read(path: Path, *, free: bool) -> Snapshot | None:
         except OSError:
             log.exception("metrics_damaged")
     return None
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Of a real file only: to open anything else could wait for ever. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no regular file")
+        return file.read()
 
 
 def _file(folder: Path, number: int) -> Path:

@@ -8,8 +8,10 @@ import msgspec
 from mlserve.observability.metrics.catalogue import BY_NAME, SECONDS
 
 Labels = tuple[str, ...]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Sum = Annotated[float, msgspec.Meta(ge=0)]
+# Nothing counts further, and what is added up stays exact.
+MOST: Final = 2**53
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+Sum = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
 Series = list[tuple[Labels, Sum]]
 
 

@@ -4,24 +4,29 @@ from functools import partial
 from typing import Any
 
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPMethodNotAllowed
 from pyramid.response import Response
 
+from mlserve.api.operations import Operation
+from mlserve.api.views import add_read_view
 from mlserve.application import Application
 from mlserve.observability.metrics.exposition import render
 from mlserve.observability.metrics.gauges import read_gauges
 from mlserve.observability.metrics.measures import Measures
-from mlserve.observability.metrics.recorder import Recorder
+from mlserve.observability.metrics.recorder import NullRecorder, Recorder
 from mlserve.observability.metrics.snapshot import Snapshot
 from mlserve.types import application_of
+
+_TEXT = {"type": "string"}
+METRICS = Operation(
+    summary="Metrics for Prometheus",
+    answer=None,
+    media={"text/plain": _TEXT, "application/openmetrics-text": _TEXT},
+)
 
 
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
-    application.own("/metrics")
-    config.add_route("mlserve.metrics", "/metrics")
-    config.add_view(metrics, route_name="mlserve.metrics", request_method="GET", require_csrf=False)
-    config.add_view(only_read, route_name="mlserve.metrics", require_csrf=False)
+    add_read_view(config, "mlserve.metrics", "/metrics", metrics, METRICS)
     application.at_start(partial(_start, application))
 
 
@@ -32,17 +37,15 @@ def metrics(request: Any) -> Response:
     return Response(body, headerlist=[("Content-Type", media_type), ("Content-Length", str(len(body)))])
 
 
-def only_read(request: Any) -> Any:
-    raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})
-
-
 def _start(application: Application) -> None:
     if (inherited := getattr(application, "recorder", None)) is not None:
         inherited.disown()
     application.metrics = Measures(application.counters)
-    application.recorder = Recorder(
-        application.var / "metrics", partial(_read, application), application.settings["mlserve.metrics.interval"]
-    )
+    folder, interval = application.var / "metrics", application.settings["mlserve.metrics.interval"]
+    if application.serves:
+        application.recorder = Recorder(folder, partial(_read, application), interval)
+    else:
+        application.recorder = NullRecorder(folder)
     application.recorder.start()
     application.at_stop(application.recorder.stop)
 

@@ -13,11 +13,12 @@ from mlserve_xgboost.outputs import LABEL, outputs_of
 MAX_NUMBERS: Final = 5_000_000
 
 _CLASS: Final = "log of the class's probability, up to a number that all classes share"
-# What XGBoost adds up before the objective makes an answer of it.
+_SECOND: Final = "the second class"
+# What XGBoost adds up before the objective makes an answer of it; `_SECOND` gives way to the class's name.
 _SCALES: Final[dict[str, str]] = {
-    "binary:logistic": "log-odds of the second class",
-    "binary:logitraw": "log-odds of the second class",
-    "binary:hinge": "margin: above 0 is the second class",
+    "binary:logistic": f"log-odds of {_SECOND}",
+    "binary:logitraw": f"log-odds of {_SECOND}",
+    "binary:hinge": f"margin: above 0 is {_SECOND}",
     "multi:softprob": _CLASS,
     "multi:softmax": _CLASS,
     "reg:squarederror": "value",
@@ -44,7 +45,7 @@ class Explainer:
     def __init__(self, file: ModelFile, signature: Signature, engine: Engine) -> None:
         self._engine = engine
         self._method = "linear" if file.booster == "gblinear" else "treeshap"
-        self._scale = _SCALES[file.objective]
+        self._scale = scale_of(file, signature)
         self._blocks = blocks_of(file, signature)
 
     def __call__(self, batch: Batch) -> Explanation:
@@ -61,6 +62,14 @@ class Explainer:
             bias=contributions[:, :, -1],
             margin=margin,
         )
+
+
+def scale_of(file: ModelFile, signature: Signature) -> str:
+    """What the margin is, in words: those of the signature, where its label names the two classes."""
+    scale = _SCALES[file.objective]
+    # Only a label does: the categories of several probabilities name the targets.
+    names = next((output.categories for output in signature.outputs if output.name == LABEL), ())
+    return scale.replace(_SECOND, names[1]) if len(names) == 2 else scale
 
 
 def blocks_of(file: ModelFile, signature: Signature) -> tuple[str | None, ...]:

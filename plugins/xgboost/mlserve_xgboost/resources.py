@@ -46,7 +46,6 @@ class XGBoostTree(ModelResource):
     """`/api/v1/models/{model}/trees/{number}`: one tree, as JSON or as a drawing."""
 
     family = NAME
-    offers: ClassVar[tuple[str, ...]] = ("application/json", MEDIA_TYPE)
     operations: ClassVar = {"get": TREE}
 
     def get(self) -> Any:
@@ -67,7 +66,6 @@ class XGBoostTree(ModelResource):
 class XGBoostTreeDrawing(XGBoostTree):
     """`/api/v1/models/{model}/trees/{number}/drawing`: the drawing alone, for links that a browser follows."""
 
-    offers: ClassVar[tuple[str, ...]] = (MEDIA_TYPE,)
     operations: ClassVar = {"get": DRAWING}
 
 

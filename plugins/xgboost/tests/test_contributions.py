@@ -138,6 +138,26 @@ def test_classes_have_the_names_of_the_signature(name, output, explained, zoo, f
     assert explained(name, 2, signature).blocks == ("apple", "banana", "cherry")
 
 
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        ("binary-logistic", "log-odds of late"),
+        ("binary-logitraw", "log-odds of late"),
+        ("binary-hinge", "margin: above 0 is late"),
+    ],
+)
+def test_the_scale_names_the_second_class_as_the_label_does(name, scale, explained, zoo, family):
+    label = {"name": "label", "type": "category", "categories": ["on time", "late"]}
+    signature = complete(family.inspect(zoo(name).path), {"outputs": [label]})
+    assert explained(name, 1, signature).scale == scale
+
+
+def test_the_names_of_two_targets_are_no_names_of_two_classes(explained, zoo, family):
+    output = {"name": "probability", "categories": ["arrival", "departure"]}
+    signature = complete(family.inspect(zoo("binary-two-targets").path), {"outputs": [output]})
+    assert explained("binary-two-targets", 1, signature).scale == "log-odds of the second class"
+
+
 def test_the_names_of_two_classes_are_no_names_of_two_targets(zoo, tmp_path, family, load):
     path = tmp_path / "hinge.ubj"
     target = np.c_[xgboost_zoo.BINARY, 1 - xgboost_zoo.BINARY]

@@ -40,7 +40,7 @@ class LinearPredictor:
     def __init__(self, content: dict[str, Any], decimals: int) -> None:
         self.intercept = content["intercept"]
         self.coefficients = content["coefficients"]
-        self.explanation = content.get("explanation", "well")
+        self.explanation = content["explanation"]
         self.decimals = decimals
         self.closed = False
 

@@ -14,7 +14,6 @@ def includeme(config: Configurator) -> None:
     config.add_model_panel("broken view", template="mlserve_pages:templates/panel.jinja2", view=fail)
     config.add_model_panel("broken template", template="mlserve_pages:templates/broken.jinja2", view=count)
     config.add_model_panel("silent", template="mlserve_pages:templates/panel.jinja2", view=lambda request, model: None)
-    config.add_model_panel("other", template="mlserve_pages:templates/panel.jinja2", view=count, family="xgboost")
     config.override_asset(
         to_override="mlserve:dashboard/templates/error.jinja2",
         override_with="mlserve_pages:templates/error.jinja2",

@@ -10,6 +10,7 @@ from pyramid.interfaces import IRequestExtensions
 from webtest import TestApp
 
 from mlserve.api.cornice import add_resource
+from mlserve.api.operations import Operation
 from mlserve.api.resources import Resource
 from mlserve.errors import Invalid, NotAcceptable, UnsupportedMediaType
 from mlserve.types import Request
@@ -54,6 +55,30 @@ def _with_status(status: int) -> Any:
         return {"detail": error.detail, "fields": [problem.field for problem in error.problems]}
 
     return view
+
+
+class Drawer(Resource):
+    """What is answered in other types, each verb by itself."""
+
+    operations: ClassVar = {
+        "get": Operation("Read", answer={}, media={"text/csv": {}}),
+        "put": Operation("Draw", answer=None, media={"image/svg+xml": {}}),
+        "delete": Operation("Throw away", answer=None),
+    }
+
+    def get(self) -> list[str]:
+        return list(self.context.offers)
+
+    put = post = delete = get
+
+
+def test_each_verb_offers_the_media_types_that_it_is_described_with(config: Configurator) -> None:
+    add_resource(config, "drawer", "/drawer", Drawer, factory=Context)
+    app = TestApp(config.make_wsgi_app())
+    assert app.get("/drawer").json == ["application/json", "text/csv"]
+    assert app.head("/drawer").headers["Content-Length"] == app.get("/drawer").headers["Content-Length"]
+    assert app.put("/drawer").json == ["image/svg+xml"]
+    assert app.post("/drawer").json == app.delete("/drawer").json == ["application/json"]
 
 
 def test_a_resource_answers_its_verbs_and_is_built_once_a_request(config: Configurator) -> None:

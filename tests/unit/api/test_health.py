@@ -1,21 +1,23 @@
 """Health as a resource: answered from the last results, whatever they are."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pyramid.httpexceptions import HTTPMethodNotAllowed
 
-from mlserve.api.health import live, only_read, ready
+from mlserve.api.health import live, ready
+from mlserve.application import Application
 
 
 def report(started: bool = True, **states: str) -> tuple[int, dict[str, Any]]:
     checks = {name: {"state": state} for name, state in states.items()}
-    application = SimpleNamespace(
+    application: Any = SimpleNamespace(
         started=started,
         health=SimpleNamespace(report=lambda: checks),
         counters=SimpleNamespace(read=lambda: {"log_drops": 2}),
     )
+    application.readiness = partial(Application.readiness, application)
     request = SimpleNamespace(registry=SimpleNamespace(mlserve=application), response=SimpleNamespace(status_int=200))
     body = ready(request)
     assert body["checks"] == checks
@@ -45,9 +47,3 @@ def test_before_the_start_nothing_is_ready() -> None:
 
 def test_alive_is_whoever_answers() -> None:
     assert live(None) == {"status": "ok"}
-
-
-def test_health_is_only_read() -> None:
-    with pytest.raises(HTTPMethodNotAllowed) as refused:
-        only_read(None)
-    assert refused.value.headers["Allow"] == "GET, HEAD"

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlserve.api.negotiation import negotiate, read_body, require_json_sent
+from mlserve.api.negotiation import JSON, negotiate, read_body, require_json_sent
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 
@@ -13,11 +13,28 @@ from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMedia
     [None, "*/*", "application/json", "application/*", "text/html, application/json;q=0.1", "application/problem+json"],
 )
 def test_a_caller_who_takes_json_is_served(accept: str | None) -> None:
-    negotiate({} if accept is None else {"HTTP_ACCEPT": accept})
+    assert negotiate({} if accept is None else {"HTTP_ACCEPT": accept}) == JSON
 
 
 def test_an_accept_header_that_is_none_is_passed_over() -> None:
-    negotiate({"HTTP_ACCEPT": ";;;\xff"})
+    assert negotiate({"HTTP_ACCEPT": ";;;\xff"}) == JSON
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        (None, "text/csv"),
+        ("*/*", "text/csv"),
+        ("text/*", "text/csv"),
+        ("application/json", JSON),
+        ("text/csv;q=0.1, application/*", JSON),
+        ("application/json, text/csv", "text/csv"),
+        ("application/problem+json", "text/csv"),
+        ("application/problem+json, application/json;q=0.5", "text/csv"),
+    ],
+)
+def test_of_two_types_the_better_liked_is_answered_and_of_equals_the_first(accept: str | None, given: str) -> None:
+    assert negotiate({} if accept is None else {"HTTP_ACCEPT": accept}, ("text/csv", JSON)) == given
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/*;q=0.9", "application/json;q=0", ""])

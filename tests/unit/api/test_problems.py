@@ -109,3 +109,7 @@ def test_other_statuses_have_a_code_too_and_a_redirect_stays_one(app: Served) ->
 def test_a_problem_is_json_whatever_the_sentence_holds(app: Served) -> None:
     answer = app.get("/api/v1/models/%22%5C%0A%F0%9F%98%80", status=404)
     assert json.loads(answer.body)["code"] == "model_unknown"
+
+
+def test_a_refusal_is_a_4xx_and_every_other_error_a_5xx() -> None:
+    assert {kind.code for kind in DOMAIN if kind.refusal} == {code for code, n in STATUS_OF.items() if n < 500}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pyramid.response import Response
 
+from mlserve.api.own_addresses import OwnAddresses
 from mlserve.api.tween import request_tween
 from mlserve.observability import request_id
 from mlserve.observability.metrics.measures import Measures
@@ -22,7 +23,7 @@ def answer(
         return Response(b"", 204)
 
     application = SimpleNamespace(
-        owns=lambda path: owned,
+        own_addresses=OwnAddresses(alone=owned),
         start_if_due=lambda: None,
         metrics=Measures() if metrics is None else metrics,
         route_prefix="",
@@ -85,7 +86,9 @@ def test_a_request_whose_answer_failed_is_measured_as_a_500() -> None:
     def handler(request: Any) -> Any:
         raise LookupError
 
-    application = SimpleNamespace(owns=lambda path: True, start_if_due=lambda: None, metrics=metrics, route_prefix="")
+    application = SimpleNamespace(
+        own_addresses=OwnAddresses(alone=True), start_if_due=lambda: None, metrics=metrics, route_prefix=""
+    )
     environ = {"PATH_INFO": "/x", "REQUEST_METHOD": "GET"}
     tween = request_tween(handler, SimpleNamespace(mlserve=application))
     with pytest.raises(LookupError):

@@ -58,8 +58,10 @@ def test_built_is_not_started_and_started_is_stopped(tmp_path: Path) -> None:
     ini = sound(tmp_path)
     with built(ini) as application:
         assert not application.started
+        assert not application.serves
     with started(ini) as application:
         assert application.started
+        assert not application.serves
         assert application.live.get("line").state == "ready"
     assert not application.started
 

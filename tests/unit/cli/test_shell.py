@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mlserve.cli import main
-from mlserve.cli.shell import LOOKS_ONLY, NAMES, looked_at
+from mlserve.cli.shell import NAMES, looked_at
 from tests.factories import linear_model, settings_of
-from tests.functional.servers import PACKAGES, PATIENCE, served
+from tests.functional.servers import PACKAGES, PATIENCE, Server, served
 
 MLSERVE = Path(sys.executable).with_name("mlserve")
 
@@ -74,6 +74,13 @@ class Terminal:
             self.process.kill()
             self.process.wait(PATIENCE)
         os.close(self._master)
+
+
+def counted(server: Server) -> dict[str, float]:
+    """What the server tells of workers and of predicted instances."""
+    text = server.call("GET", "/metrics").body.decode()
+    found = re.findall(r"^(mlserve_(?:workers|prediction_instances_total))\S* (\S+)$", text, re.MULTILINE)
+    return {name: float(value) for name, value in found}
 
 
 @contextmanager
@@ -136,14 +143,15 @@ def test_the_session_cannot_write(ini: Path) -> None:
 
 
 def test_a_session_that_is_open_sees_what_comes_and_holds_nobody_up(ini: Path) -> None:
+    before = dict(os.environ)
     with looked_at(ini) as names:
+        assert os.environ == before
         session, tables, count = names["session"], names["tables"], names["func"].count()
         counted = names["select"](count).select_from(tables.models)
         assert session.scalar(counted) == 1
         with names["application"].database.write() as connection:
             connection.execute(tables.models.insert().values(name="other", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
         assert session.scalar(counted) == 2
-    assert not LOOKS_ONLY.keys() & os.environ.keys()
     assert not names["application"].started
 
 
@@ -157,6 +165,10 @@ def test_it_works_beside_a_running_server_whose_shipper_goes_on(tmp_path: Path, 
         while found == "[]" and time.monotonic() < deadline:  # The server's shipper brings it.
             found = shell.ask("session.scalars(select(tables.predictions.c.id)).all()")
         assert re.findall(r"[0-9a-f-]{36}", found) == [told["id"]]
+        # It is no worker, and what is predicted in it is no traffic.
+        assert shell.ask('predict("line", x=1, y=1)') == "{'value': 2.0}"
+        assert counted(server) == {"mlserve_workers": 1, "mlserve_prediction_instances_total": 1}
+        assert [path.name for path in (tmp_path / "var" / "metrics").glob("*.lock")] == ["slot-0.lock"]
         assert shell.leave() == 0
         server.terminate()
         assert server.ended() == 0

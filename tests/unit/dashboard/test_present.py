@@ -30,6 +30,7 @@ def test_numbers(value: Any, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.1234, "+0.1234"), (-2.5, "−2.5"), (0.0, "+0"), (None, "not kept")])
 def test_contributions_have_a_sign(value: float | None, text: str) -> None:
     assert present.signed(value) == text
+    assert present.signed(None, "–") == "–"
 
 
 @pytest.mark.parametrize(

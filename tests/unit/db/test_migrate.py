@@ -1,5 +1,6 @@
 """Migrations make what the tables say, once, whoever comes first; plugins add theirs."""
 
+import logging
 import sys
 import threading
 from pathlib import Path
@@ -77,8 +78,9 @@ def test_who_cannot_get_the_lock_says_so(database_url: str, tmp_path: Path) -> N
 def test_a_database_of_a_newer_version_is_refused(database: Database, database_url: str) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE mlserve_alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigurationError, match="newer version"):
+    with pytest.raises(ConfigurationError, match=r"revision 9999, which is not known here: .*newer version"):
         migrate.upgrade(database_url)
+    assert not migrate.is_current(database)
 
 
 _PLUGIN = """
@@ -108,8 +110,8 @@ def test_a_plugin_adds_its_own_location(database: Database, database_url: str, p
     plugin.write_text(_PLUGIN.format(more=""))
     location = "mlserve_flavour:migrations"
     assert not migrate.is_current(database, [location])
-    # Its head stands for the core's, on which it depends.
-    assert "flavour0001" in migrate.upgrade(database_url, [location])
+    # It depends on the core's head, which stays beside it.
+    assert migrate.upgrade(database_url, [location]) == ["0001", "flavour0001"]
     assert migrate.is_current(database, [location])
     with database.read() as connection:
         assert "flavour" in inspect(connection).get_table_names()
@@ -122,3 +124,79 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database, databa
     with database.read() as connection:
         assert "flavour" not in inspect(connection).get_table_names()
     assert migrate.current(database) == ("0001",)
+
+
+LINEAR = "mlserve_linear:migrations"
+
+
+def test_a_plugin_that_is_switched_off_leaves_its_tables_and_may_come_back(
+    database: Database, database_url: str, plugin: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugin.write_text(_PLUGIN.format(more=""))
+    flavour = "mlserve_flavour:migrations"
+    assert migrate.upgrade(database_url, [LINEAR]) == ["0001", "linear_0002"]
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING, "mlserve.database"):
+        for locations, heads in (
+            ([], ["0001", "linear_0002"]),
+            ([flavour], ["0001", "flavour0001", "linear_0002"]),  # One goes, another comes.
+            ([], ["0001", "flavour0001", "linear_0002"]),  # The one that depends on the core's is gone too.
+            ([LINEAR], ["0001", "flavour0001", "linear_0002"]),
+            ([LINEAR, flavour], ["0001", "flavour0001", "linear_0002"]),
+        ):
+            assert migrate.upgrade(database_url, locations) == heads
+            assert migrate.is_current(database, locations)
+    told = [record.fields["revisions"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [["linear_0002"], ["linear_0002"], ["flavour0001", "linear_0002"], ["flavour0001"]]
+    with database.read() as connection:
+        assert {"linear_reviews", "linear_contributions", "flavour"} <= set(inspect(connection).get_table_names())
+
+
+def test_a_plugin_that_comes_back_newer_is_upgraded_and_an_older_one_refused(
+    database: Database, database_url: str
+) -> None:
+    migrate.upgrade(database_url, [LINEAR])
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE mlserve_alembic_version SET version_num = 'linear_0001' WHERE version_num <> '0001'")
+        )
+        connection.execute(text("DROP TABLE linear_contributions"))
+    migrate.upgrade(database_url)
+    assert not migrate.is_current(database, [LINEAR])
+    assert migrate.upgrade(database_url, [LINEAR]) == ["0001", "linear_0002"]
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE mlserve_alembic_version SET version_num = 'linear_0003' WHERE version_num <> '0001'")
+        )
+    with pytest.raises(ConfigurationError, match=r"linear_0003, which is not known here: .* or of a plugin\."):
+        migrate.upgrade(database_url, [LINEAR])
+    assert not migrate.is_current(database, [LINEAR])
+    assert migrate.is_current(database)
+
+
+def test_a_newer_core_is_refused_beside_a_plugin_s_head_too(
+    database: Database, database_url: str, plugin: Path
+) -> None:
+    plugin.write_text(_PLUGIN.format(more=""))
+    migrate.upgrade(database_url, [flavour := "mlserve_flavour:migrations"])
+    for newer in ("0002", "core_two"):
+        with database.write() as connection:
+            connection.execute(
+                text("UPDATE mlserve_alembic_version SET version_num = :newer WHERE version_num <> 'flavour0001'"),
+                {"newer": newer},
+            )
+        for locations in ([], [flavour]):
+            with pytest.raises(ConfigurationError, match=f"{newer}.* newer version"):
+                migrate.upgrade(database_url, locations)
+            assert not migrate.is_current(database, locations)
+
+
+def test_a_database_whose_core_revision_alembic_left_out_gets_it_back(
+    database: Database, database_url: str, plugin: Path
+) -> None:
+    plugin.write_text(_PLUGIN.format(more=""))
+    migrate.upgrade(database_url, [flavour := "mlserve_flavour:migrations"])
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM mlserve_alembic_version WHERE version_num = '0001'"))
+    assert migrate.is_current(database, [flavour])
+    assert migrate.upgrade(database_url, [flavour]) == ["0001", "flavour0001"]

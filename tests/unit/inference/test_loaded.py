@@ -15,7 +15,7 @@ from mlserve.signature import Batch, Field, OutputField, Signature
 from tests.factories import until
 
 SIGNATURE = Signature((Field("x", "float64"),), (OutputField("value", "float64"),))
-LIMITS = Limits(body=1024, instances=2, problems=3, depth=8)
+LIMITS = Limits(body=1024, instances=2, problems=3, depth=8, explained=1000)
 
 
 class Predictor:
@@ -105,7 +105,7 @@ def test_what_is_derived_from_the_signature_holds_the_limits() -> None:
 
 
 def test_wide_models_take_no_more_instances_than_a_body_can_spell_out() -> None:
-    limits = Limits(body=10_000, instances=100, problems=1, depth=9)
+    limits = Limits(body=10_000, instances=100, problems=1, depth=9, explained=1000)
     assert limits.instances_of(Signature((Field("a", "int32"),), ())) == 100
     wide = Signature((Field("a", "float32", (50, 2), required=False, nullable=True),), ())
     assert limits.instances_of(wide) == 50

@@ -60,6 +60,30 @@ def test_a_degraded_check_shows_its_detail() -> None:
     assert found(fails_with(Degraded({"reason": "slow"}))) == {"state": "degraded", "reason": "slow"}
 
 
+def test_what_a_degraded_check_says_without_a_dict_is_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert found(fails_with(Degraded("slow at /srv"))) == {"state": "degraded"}
+    (record,) = [record for record in caplog.records if record.msg == "health_changed"]
+    assert record.__dict__["fields"] == {"check": "part", "state": "degraded", "reason": "slow at /srv"}
+
+
+@pytest.mark.parametrize("shown", [None, "well", [1]])
+def test_a_check_that_shows_no_dict_has_failed_and_the_report_goes_on(shown: Any) -> None:
+    monitor = HealthMonitor(3600, 3600)
+    monitor.add("part", lambda: shown)
+    assert found(monitor) == {"state": "failed", "error": "TypeError"}
+
+
+def test_no_detail_says_the_state_or_the_age() -> None:
+    monitor = HealthMonitor(3600, 3600)
+    monitor.add("part", lambda: {"size": 1, "state": "failed", "age_seconds": None})
+    monitor.start()
+    until(lambda: monitor.report()["part"]["state"] != "unknown")
+    monitor.stop()
+    report = monitor.report()["part"]
+    assert list(report) == ["state", "age_seconds", "size"]
+    assert (report["state"], report["age_seconds"] >= 0) == ("ok", True)
+
+
 def test_it_starts_again_after_a_stop() -> None:
     rounds = threading.Semaphore(0)
 

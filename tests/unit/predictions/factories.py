@@ -1,13 +1,17 @@
 """Builders of records for the log's tests."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from mlserve_linear.contributions import LinearContributions
+from mlserve_linear.family import LinearFamily
 from sqlalchemy import select
 
 from mlserve.db.engine import Database
+from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.observability.counters import Counters
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.ids import PredictionIds, timestamp_of
@@ -15,11 +19,16 @@ from mlserve.predictions.record import ROW_COLUMNS, PredictionRecord, encode, va
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.set_aside import FOLDER, SetAside
 from mlserve.predictions.spool.writer import SpoolWriter
+from mlserve.signature import Signature
+from tests.factories import linear_model
 
 new_id = PredictionIds()
 
 INPUTS = b'[{"distance":1400.5,"carrier":"UA","delay":-0.0}]'
 OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'
+
+
+LIMITS = Limits(body=4096, instances=3, problems=4, depth=8, explained=1000)
 
 
 def record(**changed: Any) -> PredictionRecord:
@@ -65,6 +74,11 @@ def family_tables(database: Database) -> FamilyTables:
     return FamilyTables({"linear": LinearContributions()}, database.dialect)
 
 
+def no_tables(database: Database) -> FamilyTables:
+    """As of an application whose families bring none."""
+    return FamilyTables({}, database.dialect)
+
+
 def contributions(database: Database) -> list[dict[str, Any]]:
     """All rows of that table."""
     table = LinearContributions.table
@@ -93,4 +107,23 @@ def spool(folder: Path, records: list[PredictionRecord], segment_size: int = 1 <
 
 
 def shipper(folder: Path, database: Database, counters: Counters | None = None, **settings: Any) -> Shipper:
-    return Shipper(folder, database, counters=counters or Counters(), **settings)
+    return Shipper(folder, database, counters=counters or Counters(), **({"tables": no_tables(database)} | settings))
+
+
+def load(
+    folder: Path, explanation: str = "well", keep: Mapping[str, Any] | None = None, **coefficients: float
+) -> LoadedVersion:
+    """A linear model of x and y, or of other coefficients; `keep` says how the log keeps which field."""
+    path = linear_model(folder, explanation=explanation, **coefficients)
+    family = LinearFamily()
+    signature = family.inspect(path)
+    inputs = tuple(replace(field, keep=(keep or {}).get(field.name, "full")) for field in signature.inputs)
+    return load_version(
+        family,
+        path,
+        identity={"model": "line", "version": 2, "digest": "d" * 64, "plugin": "p 1"},
+        signature=Signature(inputs, signature.outputs),
+        manifest={},
+        settings={"decimals": 3},
+        limits=LIMITS,
+    )

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlserve.errors import Invalid, Unreadable
-from mlserve.predictions.envelope import REFERENCE_LENGTH, read_any, read_envelope, refuse_depth
+from mlserve.predictions.envelope import read_any, read_envelope, refuse_depth
+from mlserve.signature.json_schema import REFERENCE_LENGTH
 
 DEPTH = 8
 

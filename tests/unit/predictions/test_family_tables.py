@@ -1,6 +1,6 @@
 """Explanations are kept with their predictions, by every way of the log, and never lost in silence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlserve_linear.contributions import LinearContributions
-from sqlalchemy import delete, event, select, text
+from sqlalchemy import delete, event, insert, select, text
 
 from mlserve.db.engine import Database
 from mlserve.errors import DatabaseUnavailable, LogUnavailable
@@ -52,15 +52,17 @@ def ids(database: Database) -> list[str]:
         return list(connection.scalars(select(predictions.c.id).order_by(predictions.c.id)))
 
 
-def value(one: PredictionRecord | None) -> tuple[PredictionRecord, Any]:
-    """A record without its explanation, and that as a value: texts of one value may differ in their spaces."""
+def value(one: PredictionRecord | None, log: PredictionLog | None = None) -> tuple[PredictionRecord, Any]:
+    """A record without its explanation, and that as a value: texts of one value may differ in their spaces. With `log`,
+    the explanation is the one that it has stored.
+    """
     assert one is not None
-    fields = {name: getattr(one, name) for name in one.__struct_fields__}
-    explanation = fields.pop("explanation_text")
-    return PredictionRecord(**fields), None if one.explanation is None else msgspec.json.decode(explanation)
+    explanation = one.explanation if log is None else log.explanation(one)
+    fields = {name: getattr(one, name) for name in one.__struct_fields__ if name != "explanation_text"}
+    return PredictionRecord(**fields), None if explanation is None else msgspec.json.decode(explanation)
 
 
-def ship(folder: Path, database: Database, tables: FamilyTables | None, counters: Counters | None = None) -> int:
+def ship(folder: Path, database: Database, tables: FamilyTables, counters: Counters | None = None) -> int:
     moving = shipper(folder, database, counters, tables=tables, keep=0)
     try:
         return moving.run_once()
@@ -81,9 +83,9 @@ def test_an_explanation_is_found_at_once_and_after_it_was_shipped(
     made = [explained(2), record(family="linear"), record()]
     for one in made:
         log.keep(one)
-    assert [value(log.find(one.id)) for one in made] == [value(one) for one in made]
+    assert [value(log.find(one.id), log) for one in made] == [value(one) for one in made]
     ship(tmp_path / "spool", database, tables)
-    assert [value(log.find(one.id)) for one in made] == [value(one) for one in made]
+    assert [value(log.find(one.id), log) for one in made] == [value(one) for one in made]
     assert [row["instance"] for row in contributions(database)] == [0, 1]
 
 
@@ -129,8 +131,8 @@ def test_every_way_leaves_the_same_rows(
 def test_of_one_key_there_is_one_explanation(log: PredictionLog, database: Database) -> None:
     first, second = (explained(idempotency_key="k", body_digest="b") for _ in range(2))
     assert log.keep_once(first) is first
-    assert value(log.keep_once(second)) == value(first)
-    assert value(log.keyed("", first.model, "k", "b")) == value(first)
+    assert value(log.keep_once(second), log) == value(first)
+    assert value(log.keyed("", first.model, "k", "b"), log) == value(first)
     assert {row["prediction_id"] for row in contributions(database)} == {first.id}
 
 
@@ -142,7 +144,70 @@ def test_the_way_off_keeps_the_explanation_of_a_keyed_prediction_only(
     assert contributions(database) == []
     one = explained(idempotency_key="k", body_digest="b")
     log.keep_once(one)
-    assert value(log.find(one.id)) == value(one)
+    assert value(log.find(one.id), log) == value(one)
+
+
+def test_the_rows_come_back_in_the_order_of_their_key_however_they_were_inserted(
+    database: Database, tables: FamilyTables
+) -> None:
+    one = explained(40)
+    rows = tables.rows(one)
+    assert rows is not None
+    with database.write() as connection:
+        for row in reversed(rows.rows):
+            connection.execute(insert(rows.table), [row])
+    with database.read() as connection:
+        text = tables.explanation(connection, one)
+    assert text is not None
+    assert msgspec.json.decode(text) == value(one)[1]
+
+
+class Illegible(LinearContributions):
+    """Gives back something else than an explanation, or nothing."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def explanation(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        return self.given if isinstance(self.given, bytes) else bytes(rows[self.given])
+
+
+@pytest.mark.parametrize(
+    "given", ["bias", b"{", b"{}", b"[1]", b'{"method":"m","scale":"s","instances":[]}', b'{"method":"\xff"}']
+)
+def test_what_the_family_cannot_read_is_no_explanation_and_is_told(
+    database: Database, tables: FamilyTables, given: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = open_log(
+        "sql",
+        database,
+        Path("nowhere"),
+        tables=FamilyTables({"linear": Illegible(given)}, database.dialect),
+        counters=Counters(),
+    )
+    one = explained(2)
+    log.keep(one)
+    found = log.find(one.id)
+    assert value(found)[1] is None  # Reading the prediction alone asks no plugin.
+    assert caplog.messages == []
+    assert value(found, log)[1] is None
+    (told,) = caplog.records
+    assert (told.getMessage(), vars(told)["fields"]) == (
+        "explanation_unreadable",
+        {"prediction": one.id, "family": "linear"},
+    )
+
+
+def test_a_database_that_fails_is_no_mistake_of_the_family(database: Database, tables: FamilyTables) -> None:
+    log = open_log("sql", database, Path("nowhere"), tables=tables, counters=Counters())
+    one = explained()
+    log.keep(one)
+    found = log.find(one.id)
+    assert found is not None
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE linear_contributions RENAME TO elsewhere"))
+    with pytest.raises(DatabaseUnavailable):
+        log.explanation(found)
 
 
 def test_prediction_and_explanation_are_kept_together_or_not_at_all(database: Database, tables: FamilyTables) -> None:

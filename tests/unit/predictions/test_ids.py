@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from mlserve.predictions.ids import PredictionIds, is_id, timestamp_of
+from mlserve.predictions.ids import PredictionIds, first_id, is_id, timestamp_of
 
 
 def test_an_id_is_a_canonical_uuid_of_version_7() -> None:
@@ -86,3 +86,19 @@ def test_other_texts_are_no_ids(text: str) -> None:
     assert not is_id(text)
     with pytest.raises(ValueError, match="not a UUIDv7"):
         timestamp_of(text)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 999, 1_790_000_000_123_456])
+def test_the_first_id_of_a_time_divides_those_before_from_those_after(
+    monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    border = first_id(moment)
+    assert timestamp_of(border) == moment
+    ids = []
+    for nanoseconds in (moment * 1000 - 250, moment * 1000 + 250):
+        monkeypatch.setattr(time, "time_ns", lambda now=nanoseconds: max(now, 0))
+        ids.append(PredictionIds()())
+    before, after = ids
+    assert after > border
+    assert moment == 0 or before < border
+    assert first_id(-1) == first_id(0)

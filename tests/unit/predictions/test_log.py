@@ -20,12 +20,12 @@ from mlserve.predictions.record import PredictionRecord, encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.tables import predictions
-from tests.unit.predictions.factories import new_id, record, shipper, spool
+from tests.unit.predictions.factories import new_id, no_tables, record, shipper, spool
 
 
 @pytest.fixture(params=["sql", "process"])
 def log(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> Iterator[PredictionLog]:
-    opened = open_log(request.param, database, tmp_path / "spool", counters=Counters())
+    opened = open_log(request.param, database, tmp_path / "spool", tables=no_tables(database), counters=Counters())
     yield opened
     opened.close()
 
@@ -85,7 +85,9 @@ def test_a_record_is_found_by_whoever_looks_while_it_moves(tmp_path: Path, datab
 
 
 def spool_log(folder: Path, database: Database, segment_size: int = 1 << 20) -> PredictionLog:
-    return open_log("process", database, folder, segment_size=segment_size, counters=Counters())
+    return open_log(
+        "process", database, folder, segment_size=segment_size, tables=no_tables(database), counters=Counters()
+    )
 
 
 names = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
@@ -113,7 +115,7 @@ def test_both_ways_leave_the_same_rows(tmp_path: Path, database: Database, field
     records = [record(**one) for one in fields]
     left: list[list[dict[str, Any]]] = []
     for way in ("sql", "process"):
-        log = open_log(way, database, tmp_path / "spool", counters=Counters())
+        log = open_log(way, database, tmp_path / "spool", tables=no_tables(database), counters=Counters())
         for one in records:
             log.keep(one)
         log.close()
@@ -196,7 +198,7 @@ def test_without_the_database_a_spool_keeps_on_and_only_reading_fails(tmp_path: 
 
 def test_where_nothing_is_shipped_the_log_shows_what_waits(tmp_path: Path, database: Database) -> None:
     gauge = SpoolGauge(tmp_path, database)
-    log = open_log("process", database, tmp_path, counters=Counters(), gauge=gauge)
+    log = open_log("process", database, tmp_path, tables=no_tables(database), counters=Counters(), gauge=gauge)
     log.keep(record())
     state = log.state()
     assert (state["way"], state["backlog_records"], state["known"]) == ("process", 1, True)
@@ -208,7 +210,9 @@ def test_what_another_way_left_in_the_spool_is_shown_where_nothing_is_shipped(
     tmp_path: Path, database: Database, way: str
 ) -> None:
     spool(tmp_path, [record(), record()])
-    log = open_log(way, database, tmp_path, counters=Counters(), gauge=SpoolGauge(tmp_path, database))
+    log = open_log(
+        way, database, tmp_path, tables=no_tables(database), counters=Counters(), gauge=SpoolGauge(tmp_path, database)
+    )
     state = log.state()
     assert (state["way"], state["backlog_records"], state["known"]) == (way, 2, True)
     log.close()
@@ -216,13 +220,20 @@ def test_what_another_way_left_in_the_spool_is_shown_where_nothing_is_shipped(
 
 def test_without_the_database_the_sql_way_refuses(unusable: Database) -> None:
     with pytest.raises(DatabaseUnavailable, match="cannot be "):
-        SqlLog(unusable, counters=Counters()).keep(record())
+        SqlLog(unusable, tables=no_tables(unusable), counters=Counters()).keep(record())
 
 
 def test_by_setting_an_unkept_prediction_is_answered_and_counted(tmp_path: Path, unusable: Database) -> None:
     counters = Counters()
-    SqlLog(unusable, answer_unkept=True, counters=counters).keep(record())
-    log = open_log("process", unusable, tmp_path / "file" / "spool", answer_unkept=True, counters=counters)
+    SqlLog(unusable, tables=no_tables(unusable), answer_unkept=True, counters=counters).keep(record())
+    log = open_log(
+        "process",
+        unusable,
+        tmp_path / "file" / "spool",
+        answer_unkept=True,
+        tables=no_tables(unusable),
+        counters=counters,
+    )
     assert isinstance(log, SpoolLog)
     log.keep(record())
     assert counters.read() == {"log_drops": 2}
@@ -242,7 +253,7 @@ def test_a_full_disk_under_sqlite_is_refused_and_nothing_is_claimed(tmp_path: Pa
     def _fill(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA max_page_count = 1")
 
-    log = SqlLog(database, counters=Counters())
+    log = SqlLog(database, tables=no_tables(database), counters=Counters())
     with pytest.raises(DatabaseUnavailable, match="cannot be used") as caught:
         for _ in range(1000):
             log.keep(one := record())
@@ -252,7 +263,7 @@ def test_a_full_disk_under_sqlite_is_refused_and_nothing_is_claimed(tmp_path: Pa
 
 def test_a_lock_that_another_process_holds_for_a_while_is_waited_for(database: Database, database_url: str) -> None:
     other = open_database(database_url)
-    log, one = SqlLog(database, counters=Counters()), record()
+    log, one = SqlLog(database, tables=no_tables(database), counters=Counters()), record()
     holding, waiting = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -272,21 +283,47 @@ def test_a_lock_that_another_process_holds_for_a_while_is_waited_for(database: D
     other.close()
 
 
-def test_a_lock_that_is_held_for_too_long_is_a_clean_error(database: Database, database_url: str) -> None:
+def connections_taken(database: Database) -> list[None]:
+    """Grows by one whenever a transaction takes a connection."""
+    taken: list[None] = []
+    event.listen(database.engine, "checkout", lambda *_: taken.append(None))
+    return taken
+
+
+def test_a_lock_that_is_held_for_too_long_is_a_clean_error_after_one_wait(
+    database: Database, database_url: str
+) -> None:
     short = open_database(database_url, timeout=0.1)
-    log = SqlLog(short, counters=Counters())
+    log, taken = SqlLog(short, tables=no_tables(short), counters=Counters()), connections_taken(short)
     with database.write() as connection:
         connection.execute(text("DELETE FROM predictions"))
         if database.dialect == "postgresql":
             connection.execute(text("LOCK TABLE predictions"))
         with pytest.raises(DatabaseUnavailable, match="is locked by other writers"):
             log.keep(record())
+    assert len(taken) == 1
     log.keep(record())
     short.close()
 
 
+def test_a_connection_that_broke_while_it_was_idle_is_replaced(database: Database, database_url: str) -> None:
+    if database.dialect == "sqlite":
+        pytest.skip("a file has no connection that breaks")
+    log, one = SqlLog(database, tables=no_tables(database), counters=Counters()), record()
+    with database.read() as connection:
+        process = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+    other = open_database(database_url)
+    with other.read() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:process, 10000)"), {"process": process})
+    taken = connections_taken(database)
+    log.keep(one)
+    assert len(taken) == 2
+    assert log.find(one.id) == one
+    other.close()
+
+
 def test_the_null_log_keeps_keyed_predictions_only_and_has_the_same_methods(tmp_path: Path, database: Database) -> None:
-    log = open_log("off", database, tmp_path, counters=Counters())
+    log = open_log("off", database, tmp_path, tables=no_tables(database), counters=Counters())
     one, plain = keyed(), record()
     log.keep(plain)
     assert (log.find(plain.id), log.known([plain.id]), log.state()) == (None, {}, {"way": "off"})

@@ -1,7 +1,8 @@
 """Decode, predict, keep: in that order, and nothing kept of what is refused."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,18 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from mlserve_linear.family import LinearFamily, LinearPredictor
+from mlserve_linear.family import LinearPredictor
 
 from mlserve.errors import Invalid, LogUnavailable, NotSupported, PredictionFailed, TooLarge, Unreadable
-from mlserve.inference.loaded import Limits, LoadedVersion, load_version
+from mlserve.inference.loaded import LoadedVersion
+from mlserve.observability.metrics.measures import Measures
+from mlserve.predictions.envelope import read_envelope
+from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.log import NullLog
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.service import Asked, PredictionService, answer_json
-from mlserve.signature import Batch, Signature
-from tests.factories import linear_model
-from tests.unit.predictions.factories import record
-
-LIMITS = Limits(body=4096, instances=3, problems=4, depth=8)
+from mlserve.signature import Batch
+from tests.unit.predictions.factories import LIMITS, load, record
 
 
 class ListLog(NullLog):
@@ -40,8 +41,18 @@ class ListLog(NullLog):
         self.once.append(record)
         return self.once[0]
 
+    def explanation(self, record: PredictionRecord) -> msgspec.Raw | None:
+        return record.explanation
+
     def keyed(self, caller: str, model: str, key: str, body_digest: str | None) -> PredictionRecord | None:
         return next(iter(self.once), None)
+
+
+def answering(log: ListLog, *tables: str, explained: int = 2, past: Any = None) -> PredictionService:
+    """A service that keeps the explanations of the families `tables`; `past` has made every kept prediction."""
+    limits, metrics = replace(LIMITS, explained=explained), Measures()
+    explaining = Explaining(limits, metrics, tables=set(tables), using=lambda _: nullcontext(past))
+    return PredictionService(log, explaining, limits, "host:1", metrics)
 
 
 @pytest.fixture
@@ -51,25 +62,7 @@ def log() -> ListLog:
 
 @pytest.fixture
 def service(log: ListLog) -> PredictionService:
-    return PredictionService(log, LIMITS, "host:1")
-
-
-def load(
-    folder: Path, explanation: str = "well", keep: Mapping[str, Any] | None = None, **coefficients: float
-) -> LoadedVersion:
-    path = linear_model(folder, explanation=explanation, **coefficients)
-    family = LinearFamily()
-    signature = family.inspect(path)
-    inputs = tuple(replace(field, keep=(keep or {}).get(field.name, "full")) for field in signature.inputs)
-    return load_version(
-        family,
-        path,
-        identity={"model": "line", "version": 2, "digest": "d" * 64, "plugin": "p 1"},
-        signature=Signature(inputs, signature.outputs),
-        manifest={},
-        settings={"decimals": 3},
-        limits=LIMITS,
-    )
+    return answering(log)
 
 
 @pytest.fixture
@@ -131,7 +124,7 @@ def test_problems_of_envelope_and_instances_come_together_up_to_the_limit(
 
 def test_a_failing_predictor_and_a_full_disk_answer_nothing(tmp_path: Path) -> None:
     log = ListLog(full=True)
-    service = PredictionService(log, LIMITS, "w")
+    service = answering(log)
     with pytest.raises(LogUnavailable):
         service.answer(load(tmp_path), b'{"instances":[[1,2]]}', Asked())
     with pytest.raises(PredictionFailed):
@@ -157,7 +150,7 @@ def test_an_answer_of_fewer_instances_than_were_asked_is_refused_and_not_kept(
         def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
             return {"value": np.zeros(1)}
 
-    short = replace(line, predictor=Short({"intercept": 0.0, "coefficients": {}}, 3))
+    short = replace(line, predictor=Short({"intercept": 0.0, "coefficients": {}, "explanation": "well"}, 3))
     service.answer(short, b'{"instances":[[1,2]]}', Asked())
     with pytest.raises(PredictionFailed, match=r"\(1,\) for output 'value', not \(2,\)"):
         service.answer(short, b'{"instances":[[1,2],[3,4]]}', Asked())
@@ -183,16 +176,12 @@ def test_the_answer_is_one_json_object(changed: dict[str, Any], alias: str | Non
 EXPLAIN = b'{"instances":[[1.5,2]],"explain":true}'
 
 
-def explaining(log: ListLog, *tables: str, explained: int = 2) -> PredictionService:
-    return PredictionService(log, replace(LIMITS, explained=explained), "host:1", tables=set(tables))
-
-
 def contributions_of(text: Any) -> list[Any]:
     return [block["contributions"] for it in msgspec.json.decode(text)["instances"] for block in it["blocks"]]
 
 
 def test_an_explained_prediction_is_answered_and_kept_with_its_explanation(log: ListLog, line: LoadedVersion) -> None:
-    answered = explaining(log, "linear").answer(line, EXPLAIN, Asked())
+    answered = answering(log, "linear").answer(line, EXPLAIN, Asked())
     (kept,) = log.kept
     explanation = msgspec.json.decode(answered.explanation or b"")
     assert explanation == {
@@ -206,18 +195,18 @@ def test_an_explained_prediction_is_answered_and_kept_with_its_explanation(log: 
 
 
 def test_without_a_table_the_explanation_is_answered_and_not_kept(log: ListLog, line: LoadedVersion) -> None:
-    assert explaining(log, "other").answer(line, EXPLAIN, Asked()).explanation is not None
+    assert answering(log, "other").answer(line, EXPLAIN, Asked()).explanation is not None
     assert [kept.explanation for kept in log.kept] == [None]
 
 
 def test_of_what_is_not_kept_the_stored_explanation_holds_null(tmp_path: Path, log: ListLog) -> None:
-    answered = explaining(log, "linear").answer(load(tmp_path, keep={"y": "hash"}), EXPLAIN, Asked())
+    answered = answering(log, "linear").answer(load(tmp_path, keep={"y": "hash"}), EXPLAIN, Asked())
     assert contributions_of(answered.explanation) == [{"x": 3.0, "y": -2.0}]
     assert contributions_of(log.kept[0].explanation) == [{"x": 3.0, "y": None}]
 
 
 def test_a_replay_answers_the_stored_explanation(log: ListLog, line: LoadedVersion) -> None:
-    service = explaining(log, "linear")
+    service = answering(log, "linear")
     first = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
     again = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
     assert (first.replayed, again.replayed) == (False, True)
@@ -242,33 +231,47 @@ def test_what_cannot_be_explained_is_refused_before_anything_is_predicted(
     tmp_path: Path, log: ListLog, explanation: str, body: bytes, kind: type[Exception], words: str
 ) -> None:
     loaded = load(tmp_path, explanation)
-    silent = Silent({"intercept": 0.0, "coefficients": {}}, 3)
+    silent = Silent({"intercept": 0.0, "coefficients": {}, "explanation": "well"}, 3)
     if loaded.explains:
         silent.explain = loaded.predictor.explain  # type: ignore[attr-defined]
     for key in (None, "k"):
         with pytest.raises(kind, match=words):
-            explaining(log, "linear").answer(replace(loaded, predictor=silent), body, Asked(idempotency_key=key))
+            answering(log, "linear").answer(replace(loaded, predictor=silent), body, Asked(idempotency_key=key))
     assert (log.kept, log.once) == ([], [])
 
 
 @pytest.mark.parametrize("explanation", ["failing", "misshapen"])
 def test_an_explanation_that_fails_keeps_nothing(tmp_path: Path, log: ListLog, explanation: str) -> None:
     with pytest.raises(PredictionFailed, match="expla"):
-        explaining(log, "linear").answer(load(tmp_path, explanation), EXPLAIN, Asked())
+        answering(log, "linear").answer(load(tmp_path, explanation), EXPLAIN, Asked())
     assert log.kept == []
 
 
-def test_an_explanation_alone_keeps_nothing(tmp_path: Path, log: ListLog, line: LoadedVersion) -> None:
-    service = explaining(log, "linear")
-    assert contributions_of(service.explain(line, b'{"columns":{"x":[1.5,0],"y":[2,1]}}')) == [
-        {"x": 3.0, "y": -2.0},
-        {"x": 0.0, "y": -1.0},
-    ]
-    for body, kind in ((b"{", Unreadable), (b'{"instances":[["a",1]],"z":1}', Invalid)):
-        with pytest.raises(kind):
-            service.explain(line, body)
-    with pytest.raises(TooLarge, match=r"mlserve\.limits\.explained"):
-        service.explain(line, b'{"instances":[[1,2],[1,2],[1,2]]}')
-    with pytest.raises(NotSupported):
-        service.explain(load(tmp_path, "no"), EXPLAIN)
-    assert log.kept == []
+def test_a_replay_without_a_stored_explanation_has_it_computed(log: ListLog, line: LoadedVersion) -> None:
+    service = answering(log, past=line)
+    first = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    assert log.once[0].explanation is None
+    again = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    assert again == (first.record, True, first.explanation)
+    assert first.explanation is not None
+
+
+def test_who_loses_the_race_for_a_key_is_answered_with_the_winner_s_explanation(
+    log: ListLog, line: LoadedVersion
+) -> None:
+    service = answering(log, past=line)
+    winner = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    batch = service.decode(line, read_envelope(EXPLAIN, 8)[0])
+    loser = service.serve(line, batch, Asked(idempotency_key="k", explain=True))
+    assert loser == (winner.record, True, winner.explanation)
+
+
+def test_a_replay_whose_explanation_cannot_be_computed_is_answered_without(
+    tmp_path: Path, log: ListLog, line: LoadedVersion
+) -> None:
+    first = answering(log).answer(line, EXPLAIN, Asked(idempotency_key="k"))
+    assert answering(log, past=load(tmp_path, "no")).answer(line, EXPLAIN, Asked(idempotency_key="k")) == (
+        first.record,
+        True,
+        None,
+    )

@@ -17,12 +17,12 @@ from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.db.failures import reason_of
 from mlserve.errors import DatabaseUnavailable
+from mlserve.host_lock import HostLock
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
 from mlserve.predictions.record import encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
-from mlserve.predictions.spool.host_lock import HostLock
 from mlserve.predictions.spool.positions import Place, places
 from mlserve.predictions.spool.set_aside import set_aside_names
 from mlserve.predictions.spool.writer import SpoolWriter

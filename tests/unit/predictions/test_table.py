@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mlserve.errors import VersionUnknown
-from mlserve.predictions.table import FIXED, guarded, next_page, predictions_csv
+from mlserve.predictions.table import FIXED, guarded, predictions_csv
 from mlserve.signature import Field, OutputField, Signature
 from tests.unit.predictions.factories import record
 
@@ -82,8 +82,3 @@ def test_no_text_of_a_caller_is_a_formula(first: str) -> None:
 
 def test_other_texts_stay_as_they_are() -> None:
     assert [guarded(text) for text in ("", "a=1", " =1", "'=1")] == ["", "a=1", " =1", "'=1"]
-
-
-def test_the_link_to_the_next_page_keeps_all_other_parameters() -> None:
-    environ = {"SCRIPT_NAME": "/a b", "PATH_INFO": "/list", "QUERY_STRING": "limit=2&cursor=old&reference=x%20%26y"}
-    assert next_page(environ, "new") == '</a%20b/list?limit=2&reference=x+%26y&cursor=new>; rel="next"'

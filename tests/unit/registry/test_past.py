@@ -1,5 +1,6 @@
 """Past versions: loaded once, few at a time, and closed when nobody uses them."""
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from mlserve_linear.family import LinearFamily
 
-from mlserve.errors import BundleError, ModelNotReady, NotSupported
+from mlserve.errors import ModelNotReady, NotSupported
 from mlserve.registry.declared import load_declared
 from mlserve.registry.past import Past, PastVersions, load_past
 from tests.factories import linear_model, until
@@ -143,7 +144,9 @@ class Trusting(LinearFamily):
     runs_code = True
 
 
-def test_a_past_version_is_loaded_from_its_bundle_or_refused_with_the_reason(tmp_path: Path) -> None:
+def test_a_past_version_is_loaded_from_its_bundle_or_refused_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = application(tmp_path, line=linear_model(tmp_path))
     load_declared(made)
     lineage = made.live.get("line").loaded().lineage
@@ -163,6 +166,9 @@ def test_a_past_version_is_loaded_from_its_bundle_or_refused_with_the_reason(tmp
     made.families.add(LinearFamily(), "a plugin")
     (artefact,) = (tmp_path / "var" / "bundles" / lineage.digest / "files").iterdir()
     artefact.write_text("{}")
-    with pytest.raises(BundleError, match="is not what its digest says"):
+    with caplog.at_level(logging.ERROR, "mlserve.registry"), pytest.raises(NotSupported, match="the server's log says"):
         load_past(made, known)
+    (told,) = caplog.records
+    assert (told.message, told.fields["version"]) == ("past_version_unusable", 7)  # type: ignore[attr-defined]
+    assert "is not what its digest says" in told.fields["reason"]  # type: ignore[attr-defined]
     made.database.close()

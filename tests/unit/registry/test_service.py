@@ -5,6 +5,7 @@ from typing import Any
 
 from mlserve.db.engine import Database, open_database
 from mlserve.registry import service
+from mlserve.signature import Field, OutputField, Signature
 
 
 class Packed:
@@ -60,3 +61,23 @@ def test_hosts_that_register_at_once_agree(database: Database, database_url: str
     for thread in threads:
         thread.join()
     assert sorted(number for found in numbers.values() for number in found) == [1, 2, 3, 4]
+
+
+class Signed(Packed):
+    """Of a signature whose one field is called as the digest."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"content": {"signature": signature(self.digest).to_json()}, "provenance": {}}
+
+
+def signature(name: str) -> Signature:
+    return Signature((Field(name, "float64"),), (OutputField("y", "float64"),))
+
+
+def test_the_signature_of_any_version_is_found_by_its_number(database: Database) -> None:
+    with database.write() as connection:
+        numbers = [service.register(connection, "a", Signed(name)) for name in ("u", "v")]
+    with database.read() as connection:
+        assert [service.signature(connection, "a", number) for number in numbers] == [signature("u"), signature("v")]
+        assert service.signature(connection, "a", 3) is None
+        assert service.signature(connection, "b", 1) is None

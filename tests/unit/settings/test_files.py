@@ -115,7 +115,7 @@ def test_the_server_is_waitress_on_the_loopback_address(ini: str) -> None:
     server = plaster.get_settings(str(ROOT / ini), "server:main")
 
     assert {key: server[key] for key in ("use", "host", "port", "threads")} == {
-        "use": "egg:waitress#main",
+        "use": "egg:pyramid-mlserve#waitress",
         "host": "127.0.0.1",
         "port": "6543",
         "threads": "4",

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_the_variable_of_a_key() -> None:
 @pytest.mark.parametrize(("default", "text"), [(1, "1"), (True, "true"), ("5s", "5s"), ("", "")])
 def test_a_default_as_it_stands_in_an_ini(default: str | int, text: str) -> None:
     assert Setting("mlserve.x", "str", default, "x").default_text == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"type": "flaot"}, "of the type 'flaot', which is none of str, bool, int, float, duration, size, path, list"),
+        ({"type": "str", "minimum": 0}, "of the type 'str', which has no minimum or maximum"),
+        ({"type": "bool", "maximum": 1}, "of the type 'bool', which has no minimum or maximum"),
+        ({"type": "duration", "minimum": "5s"}, "the bound '5s': write a number, in seconds or in bytes too"),
+        ({"type": "choice"}, "a choice without choices"),
+        ({"type": "int", "choices": ("1", "2")}, "of the type 'int', which has no choices"),
+    ],
+)
+def test_what_a_setting_cannot_be(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=f"^mlserve.x.y (is|has) {why}"):
+        Setting("mlserve.x.y", default="", help="x", **arguments)
 
 
 @pytest.mark.parametrize("name", ["xgboost.threads", "mlserve", "mlserve.Threads", "mlserve.a..b", "mlserve.a__b"])

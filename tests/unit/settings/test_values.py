@@ -28,6 +28,10 @@ WAY = setting("choice", choices=("sql", "process", "off"))
         ("bool", "Yes", True),
         ("bool", "off", False),
         ("int", "-12", -12),
+        ("float", "0.26", 0.26),
+        ("float", "-1", -1.0),
+        ("float", ".5", 0.5),
+        ("float", "1e-6", 1e-6),
         ("duration", "250ms", 0.25),
         ("duration", "1.5 h", 5400.0),
         ("duration", "7d", 604800.0),
@@ -58,6 +62,10 @@ def test_a_value_of_each_type(type_: SettingType, text: str, value: Any) -> None
         ("int", "1_000", "a whole number"),
         ("int", "٣", "a whole number"),
         ("int", "9" * 5000, "a whole number"),
+        ("float", "0,26", "a number"),
+        ("float", "nan", "a number"),
+        ("float", "1e999", "a number"),
+        ("float", "9" * 5000, "a number"),
         ("duration", "5", "a duration with its unit (ms, s, m, h, d)"),
         ("duration", "5 weeks", "a duration with its unit (ms, s, m, h, d)"),
         ("duration", "-5s", "a duration with its unit (ms, s, m, h, d)"),
@@ -128,6 +136,8 @@ def test_a_url_that_is_no_database_of_ours(text: str, what: str) -> None:
     [
         ({"minimum": 1}, "0", "a whole number of at least 1"),
         ({"maximum": 9}, "10", "a whole number of at most 9"),
+        ({"minimum": 0}, "-1", "a whole number of at least 0"),
+        ({"minimum": 0, "maximum": 9}, "-1", "a whole number from 0 to 9"),
         ({"minimum": 4, "maximum": 9}, "3", "a whole number from 4 to 9"),
         ({"minimum": 4, "maximum": 9, "default": 5}, "10", "a whole number from 4 to 9, such as 5"),
     ],
@@ -137,6 +147,14 @@ def test_limits(limits: dict[str, Any], text: str, what: str) -> None:
         parse(setting("int", **limits), text, HERE)
 
     assert str(caught.value) == what
+
+
+def test_limits_of_a_number() -> None:
+    threshold = setting("float", minimum=1e-9, maximum=1, default=0.26)
+    assert parse(threshold, "1", HERE) == 1
+    with pytest.raises(ValueError) as caught:
+        parse(threshold, "1.5", HERE)
+    assert str(caught.value) == "a number from 1e-09 to 1, such as 0.26"
 
 
 @pytest.mark.parametrize(

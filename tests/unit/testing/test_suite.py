@@ -10,20 +10,23 @@ from xml.etree import ElementTree
 import pytest
 
 from mlserve.testing import ContractSuite
-from tests.unit.testing import broken
+from tests.unit.testing.broken import families, predictors, resources
+from tests.unit.testing.broken.plugin import Broken
 
 ROOT = Path(__file__).parents[3]
-CASES = sorted(
-    (case for case in vars(broken).values() if isinstance(case, type) and "breaks" in vars(case)),
-    key=lambda case: case.__name__,
-)
+CASES = {
+    case: module.__file__
+    for module in (families, predictors, resources)
+    for case in vars(module).values()
+    if isinstance(case, type) and "breaks" in vars(case)
+}
 
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What pytest says of each case's one check, by the case's name; a case that passes is missing."""
     folder = tmp_path_factory.mktemp("broken")
-    tests = [f"{broken.__file__}::{case.__name__}::{case.breaks.__name__}" for case in CASES]
+    tests = [f"{file}::{case.__name__}::{case.breaks.__name__}" for case, file in CASES.items()]
     options = ["-q", "-n0", "-p", "no:cacheprovider", f"--basetemp={folder}/tests", f"--junitxml={folder}/report.xml"]
     done = subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr
@@ -37,9 +40,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # The first one waits for all of them.
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_the_check_fails_for_who_breaks_its_rule_and_says_why(
-    case: type[broken.Broken], failures: Mapping[str, str]
-) -> None:
+def test_the_check_fails_for_who_breaks_its_rule_and_says_why(case: type[Broken], failures: Mapping[str, str]) -> None:
     assert case.__name__ in failures, f"{case.breaks.__name__} passes, and should not"
     said = failures[case.__name__]
     assert re.search(case.says, said), said

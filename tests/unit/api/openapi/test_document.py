@@ -9,9 +9,8 @@ from mlserve.api.operations import Operation
 from mlserve.inference import LiveModel
 from mlserve.inference.loaded import Limits
 
-LIMITS = Limits(body=1000, instances=10, problems=10, depth=10)
+LIMITS = Limits(body=1000, instances=10, problems=10, depth=10, explained=1000)
 MODEL = "/api/v1/models/{model}"
-JSON = ("application/json",)
 
 
 def described(*addresses: Address, models: tuple[str, ...] = ("line",)) -> dict[str, Any]:
@@ -24,8 +23,8 @@ def described(*addresses: Address, models: tuple[str, ...] = ("line",)) -> dict[
 def test_an_address_of_a_family_belongs_to_its_models_only() -> None:
     answer = Operation("It", answer={})
     found = described(
-        Address(f"{MODEL}/ours", {"get": answer}, family="linear", offers=JSON),
-        Address(f"{MODEL}/theirs", {"get": answer}, family="other", offers=JSON),
+        Address(f"{MODEL}/ours", {"get": answer}, family="linear", negotiated=True),
+        Address(f"{MODEL}/theirs", {"get": answer}, family="other", negotiated=True),
         Address("/api/v1/modelsets", {"get": answer}),
     )
     assert list(found["paths"]) == ["/api/v1/modelsets", "/api/v1/models/line/ours"]
@@ -55,7 +54,7 @@ def test_an_operation_says_all_that_it_declares() -> None:
         answers={202: {"type": "null"}, 304: None},
         answer_headers={"ETag": {"type": "string", "description": "Of the answer."}},
     )
-    found = described(Address(f"{MODEL}/sum/{{part}}", {"post": operation}, offers=(*JSON, "text/plain")))
+    found = described(Address(f"{MODEL}/sum/{{part}}", {"post": operation}, negotiated=True))
     post = found["paths"]["/api/v1/models/line/sum/{part}"]["post"]
     assert [(one["name"], one["in"]) for one in post["parameters"]] == [
         ("part", "path"),

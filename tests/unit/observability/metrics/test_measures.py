@@ -3,17 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from mlserve.api.problems import STATUS_OF
-from mlserve.errors import Invalid, LogUnavailable, PredictionFailed
+from mlserve.errors import Invalid, LogUnavailable, MlserveError, PredictionFailed
 from mlserve.observability.counters import Counters
 from mlserve.observability.metrics.catalogue import COUNTERS
-from mlserve.observability.metrics.measures import FAILURES, Measures, outcome_of
+from mlserve.observability.metrics.measures import Measures, outcome_of
 
 LINE: Any = SimpleNamespace(model="line", version=3)
-
-
-def test_failures_are_the_errors_that_are_answered_with_a_5xx() -> None:
-    assert {code for code, status in STATUS_OF.items() if status >= 500} == FAILURES
 
 
 def test_a_prediction_is_refused_for_what_the_caller_sent_and_failed_otherwise() -> None:
@@ -21,6 +16,13 @@ def test_a_prediction_is_refused_for_what_the_caller_sent_and_failed_otherwise()
         outcome_of(error) for error in (Invalid(""), PredictionFailed(""), LogUnavailable(""), ZeroDivisionError())
     ]
     assert found == ["refused", "failed", "failed", "failed"]
+
+
+def test_an_error_of_a_plugin_s_own_is_a_failure_as_it_is_answered() -> None:
+    class Strange(MlserveError):
+        code = "strange"
+
+    assert outcome_of(Strange("")) == "failed"
 
 
 def test_requests_are_counted_by_method_and_status_and_timed_by_route() -> None:
@@ -41,13 +43,14 @@ def test_predictions_begin_at_0_and_only_answered_ones_have_instances() -> None:
     measures.expect(LINE)
     read = measures.read()
     assert read.counters["mlserve_prediction_instances_total"] == [(("line", "3"), 0)]
-    assert [it.labels for it in read.histograms["mlserve_prediction_duration_seconds"].series] == [("line", "3", "ok")]
+    series = read.histograms["mlserve_prediction_duration_seconds"].series
+    assert [(it.labels[2], sum(it.counts)) for it in series] == [("ok", 0), ("refused", 0), ("failed", 0)]
     measures.prediction(LINE, "ok", 1000, 5)
     measures.prediction(LINE, "refused", 1000)
     read = measures.read()
     assert read.counters["mlserve_prediction_instances_total"] == [(("line", "3"), 5)]
     counts = {it.labels[2]: sum(it.counts) for it in read.histograms["mlserve_prediction_duration_seconds"].series}
-    assert counts == {"ok": 1, "refused": 1}
+    assert counts == {"ok": 1, "refused": 1, "failed": 0}
 
 
 def test_plain_counters_are_there_from_0_and_what_was_before_the_start_is_left_out() -> None:

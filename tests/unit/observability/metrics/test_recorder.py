@@ -1,14 +1,17 @@
 """Counters never fall, whatever becomes of the processes and of the disk."""
 
+import inspect
 import logging
 import os
+import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from mlserve.observability.metrics.recorder import Recorder
+from mlserve.observability.metrics.recorder import NullRecorder, Recorder
 from mlserve.observability.metrics.snapshot import Snapshot
 from tests.factories import until
 
@@ -20,10 +23,13 @@ class Process:
 
     def __init__(self, folder: Path, interval: float = 3600) -> None:
         self.counted = 0.0
+        self.wrong: Exception | None = None
         self.recorder = Recorder(folder, self._read, interval)
         self.recorder.start()
 
     def _read(self) -> Snapshot:
+        if self.wrong is not None:
+            raise self.wrong
         return Snapshot(counters={DROPS: [((), self.counted)]}, gauges={"mlserve_workers": [((), 1.0)]})
 
     def told(self) -> tuple[float, float]:
@@ -99,6 +105,21 @@ def test_an_unwritable_folder_is_told_once_and_the_process_tells_of_itself(
         assert after.told() == (4, 1)
 
 
+def test_a_folder_that_was_removed_comes_back_with_what_was_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    with processes(folder, 1) as (process,):
+        process.counted = 5
+        process.recorder.record()
+        shutil.rmtree(folder)
+        assert process.told() == (5, 1)
+        process.counted = 6
+        process.recorder.record()
+        assert (folder / "slot-0.json").exists()
+        assert process.told() == (6, 1)
+    with processes(folder, 1) as (after,):
+        assert after.told() == (6, 1)
+
+
 def test_a_file_that_cannot_be_replaced_stops_no_scrape(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with processes(tmp_path, 2) as (first, second):
         first.counted = 2
@@ -131,3 +152,84 @@ def test_a_child_lets_go_of_the_slot_of_its_parent(tmp_path: Path) -> None:
     finally:
         os.close(writer)
         os.waitpid(child, 0)
+
+
+def test_a_stopped_process_that_is_asked_tells_of_all_and_writes_nothing(tmp_path: Path) -> None:
+    """An application inside another is asked on after its stop: the slot may be somebody else's by then."""
+    with processes(tmp_path, 1) as (stopped,):
+        stopped.counted = 1
+    assert stopped.told() == (1, 1)
+    with processes(tmp_path, 1) as (next_holder,):
+        next_holder.counted = 100
+        next_holder.recorder.record()
+        assert stopped.told() == (101, 2)
+        stopped.recorder.record()
+        with processes(tmp_path, 1) as (third,):
+            assert third.told() == (101, 2)
+    assert {path.name for path in tmp_path.glob("*.json")} == {"slot-0.json", "slot-1.json"}
+
+
+def test_stopping_while_many_ask_counts_nothing_twice(tmp_path: Path) -> None:
+    process, found = Process(tmp_path), list[float]()
+    process.counted = 7
+    process.recorder.record()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            found.append(process.told()[0])
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    until(lambda: len(found) > 20)
+    process.recorder.stop()
+    before = len(found)
+    until(lambda: len(found) > before + 20)
+    over.set()
+    for thread in asking:
+        thread.join()
+    assert set(found) == {7}
+
+
+def test_the_thread_outlives_what_fails_in_reading_and_tells_it_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writing, asked = Process(tmp_path, interval=0.001), Process(tmp_path)
+    writing.wrong = TypeError("no number")
+    until(lambda: "metrics_failed" in caplog.messages)
+    writing.wrong, writing.counted = None, 3
+    until(lambda: asked.told()[0] == 3)
+    writing.recorder.stop()
+    asked.recorder.stop()
+    assert caplog.messages.count("metrics_failed") == 1
+
+
+def test_the_slot_is_freed_even_where_reading_fails(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.wrong = TypeError("no number")
+    with pytest.raises(TypeError):
+        process.recorder.stop()
+    with processes(tmp_path, 1):
+        assert {path.name for path in tmp_path.glob("*.lock")} == {"slot-0.lock"}
+
+
+def test_whoever_serves_nobody_tells_of_the_servers_and_leaves_nothing(tmp_path: Path) -> None:
+    command = NullRecorder(tmp_path / "metrics")
+    command.start()
+    assert command.collect() == Snapshot()
+    assert not (tmp_path / "metrics").exists()
+    with processes(tmp_path / "metrics", 2) as (first, _):
+        first.counted = 3
+        first.recorder.record()
+        found = command.collect()
+        assert found.counters[DROPS] == [((), 3)]
+        assert found.gauges["mlserve_workers"] == [((), 2)]
+        command.disown()
+        command.stop()
+        assert first.told() == (3, 2)
+
+
+def test_the_null_recorder_has_what_the_application_asks_of_the_real_one() -> None:
+    for name in ("start", "stop", "disown", "collect"):
+        assert inspect.signature(getattr(NullRecorder, name)) == inspect.signature(getattr(Recorder, name))

@@ -1,6 +1,7 @@
 """A slot has one living holder; what it counted outlives it; a damaged file stops nobody."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,10 @@ def test_files_are_the_server_s_own(tmp_path: Path) -> None:
     assert (tmp_path / "metrics").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"v":99}', b"\xff" * 100])
+TOO_MUCH = b'{"v":1,"counters":{"mlserve_log_drops_total":[[[],1e308]]}}'
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"v":99}', b"\xff" * 100, TOO_MUCH])
 def test_a_damaged_file_of_a_dead_slot_is_set_aside_and_told(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -78,6 +82,13 @@ def test_a_damaged_file_stops_no_start(tmp_path: Path) -> None:
     assert before == Snapshot()
     slot.write(ONE)
     assert (tmp_path / "slot-0.damaged").exists()
+
+
+def test_what_is_no_file_stops_no_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "slot-0.json")
+    (tmp_path / "slot-1.json").symlink_to(tmp_path / "elsewhere")
+    assert slots.read_others(tmp_path, None) == {}
+    assert slots.take(tmp_path)[1] == Snapshot()
 
 
 def test_a_damaged_file_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:

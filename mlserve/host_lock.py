@@ -1,4 +1,4 @@
-"""The lock file by which the processes of a host agree on one shipper."""
+"""A lock file by which the processes of a host agree on who has what only one of them may have."""
 
 import fcntl
 import os

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mlserve.predictions.spool.host_lock import HostLock
+from mlserve.host_lock import HostLock
 
 _HOLD = """
 import sys
 from pathlib import Path
-from mlserve.predictions.spool.host_lock import HostLock
+from mlserve.host_lock import HostLock
 lock = HostLock(Path(sys.argv[1]))
 print(lock.take(), flush=True)
 sys.stdin.read()

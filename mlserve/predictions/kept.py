@@ -1,0 +1,54 @@
+"""Kept predictions as their resources and their pages give them: a page of a model's, and one, in JSON and in CSV."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from pyramid.response import Response
+
+from mlserve.api.query import read_query
+from mlserve.predictions import actuals, store
+from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
+from mlserve.predictions.table import CONTENT_TYPE, predictions_csv
+from mlserve.registry.signatures import signature_of
+from mlserve.signature import Signature
+
+
+class KeptPage(NamedTuple):
+    """Some predictions of a model, newest first; `after` is the cursor that led here, `next` the one that leads on."""
+
+    records: list[PredictionRecord]
+    filters: dict[str, Any]
+    after: str | None
+    next: str | None
+
+
+def kept_page(request: Any, model: str) -> KeptPage:
+    """The page that the query string asks for. Raises Unreadable, DatabaseUnavailable."""
+    filters = read_query(request.environ, PredictionsQuery)
+    after, limit = filters.pop("cursor"), filters.pop("limit")
+    with request.mlserve.database.read() as connection:
+        found = store.walk_predictions(connection, model, before_id=after, limit=limit + 1, **filters)
+        records, more = first_page(found, limit, request.mlserve.limits.body)
+    return KeptPage(records, filters, after, records[-1].id if more else None)
+
+
+def kept_json(request: Any, record: PredictionRecord) -> dict[str, Any]:
+    """One prediction with its last report. Raises DatabaseUnavailable."""
+    with request.mlserve.database.read() as connection:
+        current = actuals.current(connection, record.id)
+    request.response.headers["Vary"] = "Accept"
+    return {**describe_prediction(record), "actuals": None if current is None else describe_revision(current)}
+
+
+def kept_csv(
+    request: Any,
+    records: Sequence[PredictionRecord],
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    otherwise: Signature | None = None,
+) -> Response:
+    """Predictions as a table; `otherwise` is the signature that heads an empty one. Raises DatabaseUnavailable."""
+    text = predictions_csv(records, partial(signature_of, request.mlserve), otherwise=otherwise)
+    return Response(text, headerlist=[("Content-Type", CONTENT_TYPE), ("Vary", "Accept"), *headers])

@@ -1,0 +1,52 @@
+"""From a JSON body to a Batch of one version, or everything that is wrong with it."""
+
+import msgspec
+
+from mlserve.errors import Invalid, MlserveError, Problem, Unreadable
+from mlserve.inference import LoadedVersion
+from mlserve.inference.loaded import Limits
+from mlserve.predictions.envelope import Envelope, read_envelope, refuse_depth
+from mlserve.signature import Batch
+
+
+def read_batch(loaded: LoadedVersion, body: bytes, limits: Limits) -> tuple[Envelope, Batch]:
+    """Read a body, and check its instances against the version's own signature.
+
+    Raises Unreadable, TooLarge, and Invalid with the problems of the envelope and of the instances together.
+    """
+    envelope, problems = read_envelope(body, limits.depth, limits.problems)
+    if problems:
+        raise _all_problems(loaded, envelope, problems, body, limits)
+    return envelope, decode(loaded, envelope, body, limits)
+
+
+def decode(loaded: LoadedVersion, envelope: Envelope, body: bytes, limits: Limits) -> Batch:
+    """Check the instances of an envelope that is well, of this `body`. Raises Invalid, TooLarge, Unreadable."""
+    try:
+        return loaded.decoder.decode(_raw(envelope.instances), _raw(envelope.columns))
+    except (Invalid, Unreadable):
+        refuse_depth(body, limits.depth)
+        raise
+
+
+def _all_problems(
+    loaded: LoadedVersion, envelope: Envelope, problems: list[Problem], body: bytes, limits: Limits
+) -> MlserveError:
+    refuse_depth(body, limits.depth)
+    more = False
+    if (envelope.instances is msgspec.UNSET) != (envelope.columns is msgspec.UNSET):
+        try:
+            decode(loaded, envelope, body, limits)
+        except Invalid as error:
+            problems, more = problems + list(error.problems), error.more
+        except MlserveError as error:
+            return error
+    return Invalid(
+        "The request breaks the envelope of a prediction.",
+        problems=problems[: limits.problems],
+        more=more or len(problems) > limits.problems,
+    )
+
+
+def _raw(value: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
+    return None if value is msgspec.UNSET else bytes(value)

@@ -1,0 +1,270 @@
+"""waitress's loop with our dispatcher, on real sockets."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlserve.errors import ConfigurationError
+from mlserve.server.dispatcher import Dispatcher
+from mlserve.server.runner import Server
+from mlserve.server.short import Pace
+from mlserve.startup import build
+from tests.factories import linear_model, settings_of
+
+PATH = "/api/v1/models/line/predictions"
+BODY = b'{"instances":[{"x":1}]}'
+SETTINGS = {"listen": "127.0.0.1:0", "threads": "2"}
+
+
+@contextmanager
+def running(app: Any, **settings: str) -> Iterator[Server]:
+    server = Server(app, {**SETTINGS, **settings})
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.leave()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+class Seen:
+    """A WSGI application around another one that remembers in which thread each request was answered."""
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.registry = app, app.registry
+        self.threads: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        self.threads.append("thread" if threading.current_thread().name.startswith("waitress") else "loop")
+        if environ["PATH_INFO"] == "/boom" or environ.get("HTTP_BOOM"):
+            raise RuntimeError("boom")
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Seen]:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path, x=2.0)}, log__way="process")
+    whole = build(settings, here=None).make_wsgi_app()
+    whole.registry.mlserve.start()
+    yield Seen(whole)
+    whole.registry.mlserve.stop()
+
+
+class Wire:
+    """A connection that says exactly what it is told to."""
+
+    def __init__(self, server: Server) -> None:
+        self.socket = socket.create_connection(server.addresses[0], 10)
+        self.file = self.socket.makefile("rb")
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+        self.socket.close()
+
+    def send(self, verb: str, path: str, body: bytes = b"", head: str = "") -> None:
+        self.socket.sendall(whole(verb, path, body, head))
+
+    def answer(self, *, empty: bool = False) -> tuple[int, bytes]:
+        status = int(self.file.readline().split()[1])
+        length = 0
+        while line := self.file.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return status, b"" if empty else self.file.read(length)
+
+    def closed(self) -> bool:
+        return self.file.read(1) == b""
+
+
+def whole(verb: str, path: str, body: bytes = b"", head: str = "") -> bytes:
+    return f"{verb} {path} HTTP/1.1\r\nHost: h\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def earn(wire: Wire, app: Seen) -> None:
+    """Predict until the loop answers."""
+    for _ in range(200):
+        wire.send("POST", PATH, BODY)
+        assert wire.answer()[0] == 200
+        if app.threads[-1] == "loop":
+            return
+    raise AssertionError("the loop never answered")
+
+
+def test_the_threads_answer_first_then_the_loop_over_one_connection(app: Seen) -> None:
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        assert app.threads[: Pace.PROOFS] == ["thread"] * Pace.PROOFS
+        wire.send("GET", "/health/live")
+        assert wire.answer()[0] == 200
+        assert app.threads[-1] == "thread"
+
+
+def test_chunked_refused_and_broken_requests_are_answered_alike(app: Seen) -> None:
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        wire.socket.sendall(
+            f"POST {PATH} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+            f"{len(BODY):x}\r\n{BODY.decode()}\r\n0\r\n\r\n".encode()
+        )
+        assert wire.answer()[0] == 200
+        assert app.threads[-1] == "loop"
+        wire.send("POST", PATH, b'{"instances":[{"x":"a"}]}')
+        assert wire.answer()[0] == 422
+        wire.send("POST", PATH, b"{")
+        assert wire.answer()[0] == 400
+        assert app.threads[-1] == "loop"
+        wire.send("HEAD", "/health/live")
+        wire.answer(empty=True)
+        wire.send("POST", PATH, BODY, "Boom: 1\r\n")
+        assert wire.answer()[0] == 500
+        assert app.threads[-1] == "loop"
+        assert wire.closed()
+
+
+def test_pipelined_requests_are_answered_in_their_order(app: Seen) -> None:
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        bodies = [b'{"instances":[{"x":%d}]}' % number for number in range(5)]
+        wire.socket.sendall(
+            whole("POST", PATH, bodies[0]) + whole("GET", "/health/live")
+            + b"".join(whole("POST", PATH, body) for body in bodies[1:])
+        )  # fmt: skip
+        told = [wire.answer() for _ in range(6)]
+        assert [status for status, _ in told] == [200] * 6
+        assert b"outputs" not in told[1][1]
+        single = []
+        for body in bodies:
+            wire.send("POST", PATH, body)
+            single.append(wire.answer()[1].partition(b'"outputs"')[2])
+        assert [told[place][1].partition(b'"outputs"')[2] for place in (0, 2, 3, 4, 5)] == single
+
+
+def test_continue_is_said_after_the_answer_before_it(app: Seen) -> None:
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        later = whole("POST", PATH, BODY, "Expect: 100-continue\r\n")
+        wire.socket.sendall(whole("POST", PATH, BODY) + later[: -len(BODY)])
+        assert wire.answer()[0] == 200
+        assert wire.answer(empty=True)[0] == 100
+        wire.socket.sendall(BODY)
+        assert wire.answer()[0] == 200
+
+
+def test_a_client_that_is_gone_harms_nobody(app: Seen) -> None:
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        for _ in range(20):
+            with Wire(server) as other:
+                other.send("POST", PATH, BODY)
+        with Wire(server) as other:
+            other.send("POST", PATH, BODY, "Connection: close\r\n")
+            assert other.answer()[0] == 200
+            assert other.closed()
+        wire.send("POST", PATH, BODY)
+        assert wire.answer()[0] == 200
+
+
+def test_a_request_with_too_large_a_body_is_refused(app: Seen) -> None:
+    with running(app, max_request_body_size="1000") as server, Wire(server) as wire:
+        wire.send("POST", PATH, b" " * 2000)
+        assert wire.answer()[0] == 413
+
+
+def test_queued_requests_are_answered_before_the_end(app: Seen) -> None:
+    """One thread is held; four requests wait behind it when the server is told to leave."""
+    entered, go = threading.Event(), threading.Event()
+
+    def held(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        entered.set()
+        go.wait(10)
+        start_response("200 OK", [("Content-Length", "1")])
+        return [b"x"]
+
+    with running(held, threads="1") as server:
+        wires = [Wire(server) for _ in range(5)]
+        for wire in wires:
+            wire.send("GET", "/")
+        entered.wait(10)
+        server.leave()
+        go.set()
+        told = [wire.answer() for wire in wires]
+        for wire in wires:
+            wire.__exit__()
+    assert told == [(200, b"x")] * 5
+
+
+def test_a_port_in_use_is_one_sentence(app: Seen) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"^127\.0\.0\.1:{port} is in use: stop the other server"):
+            Server(app, {"listen": f"127.0.0.1:{port}"})
+
+
+@pytest.mark.parametrize("settings", [{"treads": "4"}, {"threads": "four"}, {"listen": "127.0.0.1:seven"}])
+def test_what_waitress_does_not_take_is_one_sentence(app: Seen, settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^\[server:main\] is not for waitress: "):
+        Server(app, settings)
+
+
+def test_a_unix_socket(app: Seen, tmp_path: Path) -> None:
+    place = str(tmp_path / "socket")
+    server = Server(app, {"unix_socket": place})
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(place)
+        client.sendall(whole("GET", "/health/live", head="Connection: close\r\n"))
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    server.leave()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_signals_are_left_as_they_were(app: Seen) -> None:
+    server = Server(app, dict(SETTINGS))
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+    timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGTERM,))
+    timer.start()
+    server.run()
+    timer.join()
+    assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+
+
+def test_what_the_loop_cannot_answer_is_closed_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """As one of waitress's threads would: the loop outlives everything."""
+
+    class Broken:
+        requests = (object(),)
+        total_outbufs_len = 0
+        will_close = False
+
+        def answer(self) -> None:
+            raise SystemExit("an application must not do that")
+
+    pace = Pace()
+    pace.in_loop = True
+
+    class Always:
+        def pace_of(self, request: object) -> Pace:
+            return pace
+
+    dispatcher = Dispatcher(Always())  # type: ignore[arg-type]
+    dispatcher.loop = threading.get_ident()
+    channel = Broken()
+    dispatcher.add_task(channel)
+    dispatcher.answer_due()
+    assert channel.will_close
+    assert "Exception when servicing" in caplog.text
