@@ -122,6 +122,12 @@ class ModelNotReady(MlserveError):
     code = "model_not_ready"
 
 
+class Busy(MlserveError):
+    """Others are being served what takes long here; later there is room again."""
+
+    code = "busy"
+
+
 class PredictionFailed(MlserveError):
     """The family's predictor failed on a valid Batch; the cause is in the server's log, never in the answer."""
 

@@ -46,7 +46,9 @@ def find(name: str) -> Plugin:
     except ImportError as error:
         raise ConfigurationError(_why_not(name, dotted, error)) from error
     except Exception as error:
-        raise ConfigurationError(f"mlserve.plugins names {name!r}, whose import fails: {_told(error, dotted)}") from error
+        raise ConfigurationError(
+            f"mlserve.plugins names {name!r}, whose import fails: {_told(error, dotted)}"
+        ) from error
     _check(name, module)
     distribution = point.dist.name if point and point.dist else _distribution_of(module)
     return Plugin(name, module, distribution, _version_of(distribution))

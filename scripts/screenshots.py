@@ -69,7 +69,7 @@ def photograph(browser: Browser, origin: str) -> None:
     keep(page, "models", height=480)
     page.goto(f"/models/{MODEL}")
     begin_with(page.locator("section.panel").first)
-    keep(page, "panels")
+    keep(page, "panels", height=640)
     answer(page := window(browser, origin, TALL))
     begin_with(page.locator("h1"))
     keep(page, "answer")

@@ -28,6 +28,7 @@ STATUS_OF = {
     "not_supported": 409,
     "idempotency_key_reused": 422,
     "model_not_ready": 503,
+    "busy": 503,
     "database_unavailable": 503,
     "log_unavailable": 503,
     "prediction_failed": 500,
@@ -52,6 +53,7 @@ CODE_OF = {
 # Every 503 says when to come back, in seconds; this is for failures that cannot know better.
 RETRY_AFTER = 5
 
+NOTHING_HERE = "There is nothing at this address; /api/v1/models lists the models."
 INTERNAL = "Something went wrong on the server; its log tells more under this request_id."
 
 
@@ -147,7 +149,7 @@ def _sentence(error: HTTPException, request: Any) -> str:
     if error.code == 405:
         return f"{request.method} is not allowed here; allowed: {error.headers.get('Allow', 'nothing')}."
     if error.code == 404 and not isinstance(error, NoSuchResource):
-        return "There is nothing at this address; /api/v1/models lists the models."
+        return NOTHING_HERE
     return str(error.explanation if error.detail is None else error.detail)
 
 

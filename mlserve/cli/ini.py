@@ -15,6 +15,7 @@ from mlserve.errors import ConfigurationError, MlserveError
 from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
+RIGHT_SERVER = f"{RIGHT_NAME}#waitress"
 _HOST = re.compile(r"[\w.:*\[\]-]+").fullmatch  # also *, and IPv6 in brackets
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
 
@@ -43,6 +44,24 @@ def refuse_server(ini: Path) -> None:
         raise ConfigurationError(
             f"port of [server:main] in {ini} is {port!r}: write a whole number from 0 to 65535, such as 6543."
         )
+    _resolve_server(ini, settings.get("use", ""))
+
+
+def _resolve_server(ini: Path, use: str) -> None:
+    """Find the server as pserve would; one that came with an update is found when the package is installed again."""
+    if not use:
+        raise ConfigurationError(f"[server:main] of {ini} does not say which server: write use = {RIGHT_SERVER}.")
+    try:
+        plaster.get_loader(str(ini), protocols=["wsgi"]).get_wsgi_server("main")
+    except (LookupError, ImportError) as error:
+        what_to_do = (
+            "after an update of a clone run make demo, or pip install -e ."
+            if use.partition("#")[0] == RIGHT_NAME
+            else f"install it, or write use = {RIGHT_SERVER}."
+        )
+        raise ConfigurationError(
+            f"[server:main] of {ini} says use = {use}, which is not installed here: {what_to_do}"
+        ) from error
 
 
 def _section(ini: Path, name: str) -> dict[str, str]:

@@ -17,15 +17,16 @@ from typing import Any
 
 import click
 import msgspec
+from pyramid.request import Request
 from pyramid.scripting import prepare
-from sqlalchemy import event, func, select
+from sqlalchemy import Table, event, func, select
 from sqlalchemy.orm import Session
 
 from mlserve import __version__
 from mlserve.application import Application
 from mlserve.cli.ini import configured, ini_argument
 from mlserve.db.engine import open_database
-from mlserve.errors import MlserveError
+from mlserve.errors import MlserveError, ModelUnknown
 from mlserve.inference import LiveModel
 from mlserve.predictions.service import Asked
 from mlserve.predictions.tables import actuals, predictions
@@ -35,16 +36,19 @@ from mlserve.startup import one_sentence
 # The environment overrides the INI: what a shell predicts is nobody's prediction, and shipping is the server's work.
 LOOKS_ONLY = {"MLSERVE__LOG__WAY": "off", "MLSERVE__SHIPPER__ENABLED": "false"}
 
+CORE_TABLES = (predictions, actuals, models, versions)
+
 _READ_ONLY = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
 
 NAMES = {
-    "app": "the WSGI application",
+    "app": 'the WSGI application: Request.blank("/health/ready").get_response(app).json',
+    "Request": "Pyramid's, to ask it",
     "application": "what it owns: settings, live models, database",
     "request": "a request of it, for what needs one",
     "models": "the live models by name",
     "predict": 'predict("name", field=value, …) answers one instance, and keeps nothing',
     "session": "an SQLAlchemy Session that reads the database and cannot write",
-    "tables": "predictions, actuals, models, versions: session.execute(select(tables.predictions))",
+    "tables": "the core's tables and the plugins': session.execute(select(tables.predictions))",
     "select, func": "SQLAlchemy's",
 }
 
@@ -53,7 +57,21 @@ class Models(dict[str, LiveModel]):
     """The live models by name, told in a line each: what they hold would fill the screen."""
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}: {_told(model)}" for name, model in self.items()) or "no models"
+        return "\n".join(f"{name}: {model.told}" for name, model in self.items()) or "no models"
+
+
+class Tables(SimpleNamespace):
+    """The tables by name, as attributes or in brackets."""
+
+    def __getitem__(self, name: str) -> Table:
+        table: Table = vars(self)[name]
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self))
+
+    def __repr__(self) -> str:
+        return ", ".join(self)
 
 
 @click.command()
@@ -97,32 +115,37 @@ def banner(ini: Path, names: dict[str, Any]) -> str:
 def _names(app: Any, application: Application, request: Any, session: Session) -> dict[str, Any]:
     return {
         "app": app,
+        "Request": Request,
         "application": application,
         "request": request,
         "models": Models((model.name, model) for model in application.live),
         "predict": _predictor(application),
         "session": session,
-        "tables": SimpleNamespace(predictions=predictions, actuals=actuals, models=models, versions=versions),
+        "tables": Tables(**{table.name: table for table in [*CORE_TABLES, *_brought(application)]}),
         "select": select,
         "func": func,
     }
 
 
-def _told(model: LiveModel) -> str:
-    version = "" if model.champion is None else f", version {model.champion.lineage.version}"
-    return f"{model.family}{version}, {model.state}"
+def _brought(application: Application) -> list[Table]:
+    """The tables of the enabled plugins."""
+    return [brought.table for brought in application.prediction_tables.values()]
 
 
 def _predictor(application: Application) -> Callable[..., dict[str, Any]]:
     def predict(model: str, /, **fields: Any) -> dict[str, Any]:
         """The outputs for one instance of these fields. Raises Invalid, which says what is wrong with which field."""
-        loaded, body = application.live.get(model).loaded(), msgspec.json.encode({"instances": [fields]})
+        body = msgspec.json.encode({"instances": [fields]})
         try:
+            loaded = application.live.get(model).loaded()
             record = application.serving.answer(loaded, body, Asked(caller="shell")).record
         except MlserveError as error:
+            if isinstance(error, ModelUnknown):
+                error.add_note(f"  models: {', '.join(live.name for live in application.live) or 'none'}")
             for problem in error.problems:
                 error.add_note(f"  {problem.field}: expected {problem.expected}, got {problem.got} ({problem.code})")
-            raise error from None
+            # Who asks wants the sentence, and not the way through the server.
+            raise error.with_traceback(None) from None
         (outputs,) = msgspec.json.decode(record.outputs)
         answer: dict[str, Any] = outputs
         return answer

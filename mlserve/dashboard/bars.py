@@ -1,13 +1,16 @@
 """What an explanation shows: for each block the fields by the size of their contribution, with the room for a bar."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from typing import Any
 
 # So many bars are shown at once; the rest is folded.
 SHOWN = 10
 # The width of half a picture, in the units of its drawing: a bar begins in the middle.
 HALF = 100.0
+# So many digits the largest contribution of a table has; the others go as far behind the point as it does.
+DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Block:
-    """One class or output (`name` None where there is one): bias + the contributions = margin."""
+    """One class or output (`name` None where there is one): bias + the contributions = margin.
+
+    All are written with so many `decimals`; None where their sizes are too odd for one number of them.
+    """
 
     name: str | None
     margin: float | None
     bias: float | None
     top: Sequence[Bar]
     rest: Sequence[Bar]
+    decimals: int | None
 
 
 def blocks(instance: Mapping[str, Any], inputs: Mapping[str, Any], answered: Sequence[str]) -> list[Block]:
@@ -52,13 +59,28 @@ def _block(block: Mapping[str, Any], inputs: Mapping[str, Any]) -> Block:
     largest = max((abs(value) for value in contributions.values() if value is not None), default=0.0)
     ordered = sorted(contributions.items(), key=lambda item: -1.0 if item[1] is None else abs(item[1]), reverse=True)
     bars = [_bar(name, value, inputs, largest) for name, value in ordered]
-    return Block(block["name"], block["margin"], block["bias"], bars[:SHOWN], bars[SHOWN:])
+    return Block(
+        block["name"],
+        block["margin"],
+        block["bias"],
+        bars[:SHOWN],
+        bars[SHOWN:],
+        _decimals(largest, [*contributions.values(), block["margin"], block["bias"]]),
+    )
 
 
 def _bar(field: str, contribution: float | None, inputs: Mapping[str, Any], largest: float) -> Bar:
     width = 0.0 if not contribution or not largest else round(HALF * abs(contribution) / largest, 2)
     x = HALF - width if contribution is not None and contribution < 0 else HALF
     return Bar(field, inputs.get(field), field in inputs, contribution, round(x, 2), width)
+
+
+def _decimals(largest: float, values: Iterable[float | None]) -> int | None:
+    if not 1e-4 <= largest < 1e15:
+        return None
+    most = max(0, DIGITS - 1 - floor(log10(largest)))
+    rounded = [round(value, most) for value in values if value is not None]
+    return next(fewer for fewer in range(most + 1) if all(round(value, fewer) == value for value in rounded))
 
 
 def _size(margin: float | None) -> float:

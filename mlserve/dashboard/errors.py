@@ -11,7 +11,7 @@ from pyramid.response import Response
 from webob.acceptparse import create_accept_header
 
 from mlserve.api.negotiation import JSON, PROBLEM
-from mlserve.api.problems import domain_problem, encoding_problem, http_problem, internal_problem
+from mlserve.api.problems import NOTHING_HERE, domain_problem, encoding_problem, http_problem, internal_problem
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.page import page
 from mlserve.errors import MlserveError
@@ -79,6 +79,9 @@ def error_page(problem_of: Problem, error: Any, request: Any) -> Response:
     if response.content_type != PROBLEM:
         return response
     problem = msgspec.json.decode(response.body)
+    if problem["detail"] == NOTHING_HERE:
+        # The page has a button for what this sentence says of the API.
+        problem["detail"] = "There is nothing at this address."
     headers = [(name, value) for name, value in response.headerlist if name in ("Allow", "Retry-After")]
     try:
         return page(

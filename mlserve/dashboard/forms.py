@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from mlserve.dashboard.present import short
 from mlserve.errors import Problem
 from mlserve.signature import Field, Signature
 from mlserve.signature.fields import FLOATS, INTEGERS
@@ -19,6 +20,8 @@ from mlserve.signature.text import cell_values
 MOST_OPTIONS = 30
 # How many fields stand together; those beyond the first such group are folded.
 GROUP = 40
+# So many categories are named to who has given none.
+OFFERED = 5
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII).fullmatch
 
@@ -115,17 +118,29 @@ def messages(signature: Signature, problems: Iterable[Problem]) -> tuple[dict[st
     for problem in problems:
         position = signature.positions.get(problem.field or "")
         if position is None:
-            others.append(_sentence(problem))
+            others.append(_sentence(problem, None))
         else:
-            by_control.setdefault(f"f{position}", []).append(_sentence(problem))
+            by_control.setdefault(f"f{position}", []).append(_sentence(problem, signature.inputs[position]))
     return by_control, others
 
 
-def _sentence(problem: Problem) -> str:
+def _sentence(problem: Problem, field: Field | None) -> str:
     expected = f"{problem.expected[:1].upper()}{problem.expected[1:]}"
     if problem.code in ("required", "null"):
+        if field is not None and not field.shape and field.type in ("category", "string"):
+            return f"Please give {_texts(field)}."
         return f"Please give {problem.expected}."
     return f"{expected} is expected here; this is {problem.got}." if problem.got else f"{expected} is expected here."
+
+
+def _texts(field: Field) -> str:
+    """What a text that is missing may be."""
+    if not field.categories:
+        return "a text"
+    named = ", ".join(f'"{short(name)}"' for name in field.categories[:OFFERED])
+    if field.unknown == "refuse":
+        return f"one of {named}{' …' if len(field.categories) > OFFERED else ''}"
+    return f"a text, such as {named}"
 
 
 def _kind(field: Field) -> str:

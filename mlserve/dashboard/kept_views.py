@@ -16,7 +16,7 @@ from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.explained import explained
 from mlserve.dashboard.page import page
 from mlserve.dashboard.plots import MOST, Plot, plot_of
-from mlserve.errors import NotSupported, PredictionUnknown, TooLarge
+from mlserve.errors import Busy, NotSupported, PredictionUnknown, TooLarge
 from mlserve.inference import LiveModel
 from mlserve.predictions import actuals, store
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
@@ -24,9 +24,12 @@ from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.predictions.resources import PredictionsResource
 from mlserve.predictions.table import CSV
 from mlserve.registry import service
+from mlserve.signature import Signature
 
 # So many instances of one prediction are shown; all of them are in its JSON and CSV.
 INSTANCES = 50
+# The report of what happened is shown as a command up to this length of its body.
+REPORT_BYTES = 1_000
 
 QUERY_OF_INSTANCE = colander.SchemaNode(
     colander.Int(), name="instance", missing=0, validator=colander.Range(0, 2**31 - 1)
@@ -96,6 +99,7 @@ def prediction(request: Any) -> Any:
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}
     served = {model.name: model for model in request.mlserve.live}
+    address = request.route_url("prediction", model=record.model, id=record.id)
     return page(
         request,
         "prediction.jinja2",
@@ -112,7 +116,8 @@ def prediction(request: Any) -> Any:
         why_not=why_not,
         live=served.get(record.model),
         history=history,
-        curl=snippets.curl_get(request.route_url("prediction", model=record.model, id=record.id)),
+        curl=snippets.curl_get(address),
+        report=_report(signature, outputs, address) if record.model in served else None,
     )
 
 
@@ -131,8 +136,15 @@ def _explanation(request: Any, record: PredictionRecord, *, now: bool) -> tuple[
         return stored, None
     try:
         return request.serving.explaining.of_kept(record), None
-    except (NotSupported, TooLarge) as error:
+    except (NotSupported, TooLarge, Busy) as error:
         return None, error.detail
+
+
+def _report(signature: Signature | None, outputs: list[dict[str, Any]], address: str) -> str | None:
+    """The command that reports what really happened, with the answers as examples; None where they are many."""
+    name = next((label for label in present.labels_named(signature) if label in outputs[0]), next(iter(outputs[0])))
+    body = msgspec.json.encode({"actuals": {name: [values[name] for values in outputs]}})
+    return snippets.curl_put(f"{address}/actuals", body.decode()) if len(body) <= REPORT_BYTES else None
 
 
 def _query_text(query: dict[str, str]) -> str:

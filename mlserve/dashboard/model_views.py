@@ -16,7 +16,15 @@ from mlserve.dashboard import csrf, forms, panels, present, snippets
 from mlserve.dashboard.explained import Explained, explained
 from mlserve.dashboard.kept_views import QUERY_OF_INSTANCE, Row, rows
 from mlserve.dashboard.page import page
-from mlserve.errors import DatabaseUnavailable, Invalid, MlserveError, NotSupported, Unreadable, UnsupportedMediaType
+from mlserve.errors import (
+    DatabaseUnavailable,
+    Invalid,
+    MlserveError,
+    NotSupported,
+    TooLarge,
+    Unreadable,
+    UnsupportedMediaType,
+)
 from mlserve.inference import LiveModel, LoadedVersion
 from mlserve.predictions import store
 from mlserve.predictions.record import PredictionRecord
@@ -30,6 +38,9 @@ FORM = "application/x-www-form-urlencoded"
 LAST = 10
 # The last predictions are a glance: of very large ones fewer are shown.
 LAST_BYTES = 1_000_000
+# A form of more bytes is refused, and a request of more bytes is not shown as code: a page holds each value often.
+FORM_BYTES = 1_000_000
+CODE_BYTES = 100_000
 
 FromQuery = colander.MappingSchema(
     colander.SchemaNode(colander.String(), name="from", missing=None),
@@ -64,7 +75,7 @@ class Answer:
 def models(request: Any) -> Response:
     """Every model at a glance, from memory."""
     listed = [
-        (model, present.at_a_glance(model.champion.manifest["content"]["metrics"]) if model.champion else [])
+        (model, present.at_a_glance(model.champion.manifest["content"]["metrics"] if model.champion else None))
         for model in request.mlserve.live
     ]
     return page(request, "models.jinja2", models=listed)
@@ -117,7 +128,7 @@ def _page(
 ) -> Response:
     controls = forms.controls(loaded.signature)
     url = request.route_url("model", model=live.name) + "/predictions"
-    body = trial.body.decode()
+    body = trial.body.decode() if len(trial.body) <= CODE_BYTES else None
     about = describe(live)
     return page(
         request,
@@ -132,8 +143,8 @@ def _page(
         groups=forms.groups(controls),
         controls={control.name: control for control in controls},
         token=csrf.token(request),
-        curl=snippets.curl_post(url, body),
-        python=snippets.python_post(url, body),
+        curl=None if body is None else snippets.curl_post(url, body),
+        python=None if body is None else snippets.python_post(url, body),
         last=_last(request, live.name),
         panels=panels.shown(request, live),
     )
@@ -173,7 +184,12 @@ def _form(request: Any, fields: int) -> dict[str, str]:
     sent = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if sent != FORM:
         raise UnsupportedMediaType(f"The body is {sent!r}; this form sends {FORM}.")
-    body = read_body(request.environ, request.mlserve.limits.body)
+    try:
+        body = read_body(request.environ, min(request.mlserve.limits.body, FORM_BYTES))
+    except TooLarge as error:
+        if request.mlserve.limits.body < FORM_BYTES:
+            raise
+        raise TooLarge(f"The form has more than {FORM_BYTES:,} bytes: values as large go to the API.") from error
     try:
         text = body.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=fields + 10)

@@ -53,6 +53,7 @@ def templates(*, reload: bool) -> Environment:
         number=present.number,
         signed=present.signed,
         exact=present.exact,
+        given=present.given,
         short=present.short,
         percent=present.percent,
         when=present.when,

@@ -13,8 +13,9 @@ from mlserve.signature import OutputField, Signature
 SHORT = 60
 # Classes of a distribution beyond these are folded.
 CLASSES = 10
-# The numbers that a list shows of a model's metrics.
+# The numbers that a list shows of a model's metrics: of these the first, then the others as they come.
 AT_A_GLANCE = 4
+FAMILIAR = ("auc", "accuracy", "log_loss", "logloss", "brier", "f1", "rmse", "mae", "r2")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Output:
-    """One output of an instance: `headline` to be read first, `exact` as it was answered."""
+    """One output of an instance: `headline` to be read first, `exact` as it was answered, where that tells more."""
 
     name: str
     headline: str
@@ -38,6 +39,7 @@ class Output:
     description: str = ""
     width: float | None = None  # of a bar from 0 to 100, where it is a probability
     shares: Sequence[Share] = ()
+    rule: str = ""  # of a label that a threshold decides
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ def outputs_of(signature: Signature | None, values: Mapping[str, Any]) -> list[O
     return sorted(made, key=lambda output: not _is_label(known.get(output.name)))
 
 
+def labels_named(signature: Signature | None) -> list[str]:
+    """The names of the outputs that are classes."""
+    return [] if signature is None else [output.name for output in signature.outputs if _is_label(output)]
+
+
 def labels_of(signature: Signature | None, values: Mapping[str, Any]) -> list[str]:
     """The classes that one instance was answered."""
     outputs = () if signature is None else signature.outputs
@@ -81,41 +88,44 @@ def metrics_of(metrics: Any) -> Metrics:
     return found
 
 
-def at_a_glance(metrics: Any) -> list[tuple[str, str]]:
-    """The few numbers that a list shows: of the test, where there is one."""
+def at_a_glance(metrics: Any) -> tuple[str, list[tuple[str, str]]]:
+    """The few numbers that a list shows: of the test, where there is one; and what they were measured on, if known."""
     if not isinstance(metrics, Mapping):
-        return []
-    chosen = next((metrics[key] for key in ("test", "validation") if isinstance(metrics.get(key), Mapping)), metrics)
-    numbers = [(name, number(value)) for name, value in chosen.items() if _is_number(value) and not _is_count(value)]
-    return numbers[:AT_A_GLANCE]
+        return "", []
+    measured_on = next((key for key in ("test", "validation") if isinstance(metrics.get(key), Mapping)), "")
+    chosen = metrics[measured_on] if measured_on else metrics
+    names = [name for name, value in chosen.items() if _is_number(value) and not _is_count(value)]
+    names.sort(key=lambda name: FAMILIAR.index(name) if name in FAMILIAR else len(FAMILIAR))
+    return measured_on, [(name, number(chosen[name])) for name in names[:AT_A_GLANCE]]
 
 
 def number(value: Any) -> str:
-    """A number in at most four significant decimals, in words of the reader: 0.3916, 1,234,567, 1.2e-07."""
+    """A number in at most four significant decimals, in words of the reader: 0.3916, 1,234,567, −0.5, 1.2e-07."""
     if value is None:
         return "–"
     if not _is_number(value):
         return value if isinstance(value, str) else exact(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    size = abs(value)
-    if size != 0 and not 1e-4 <= size < 1e15:
-        return f"{value:.4g}"
-    if size >= 1000:
-        return f"{value:,.1f}".removesuffix(".0")
-    return f"{value:.4g}"
+    return f"{'−' if value < 0 else ''}{_size(abs(value))}"
 
 
-def signed(value: float | None, otherwise: str = "not kept") -> str:
-    """A contribution, or what contributions add up to: +0.1234, −0.5."""
+def signed(value: float | None, otherwise: str = "not kept", decimals: int | None = None) -> str:
+    """A contribution, or what contributions add up to: +0.1234, −0.5, 0; with so many `decimals`, if given."""
     if value is None:
         return otherwise
-    return f"{'−' if value < 0 else '+'}{number(abs(value))}"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    return f"{'−' if value < 0 else '+'}{_size(size) if decimals is None else f'{size:,.{decimals}f}'}"
 
 
 def exact(value: Any) -> str:
     """A value as JSON writes it; a text as it is."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def given(value: Any) -> str:
+    """A value that a caller gave, the same whether as it was typed or as the log keeps it: 77, not 77.0."""
+    return exact(_plain(value))
 
 
 def short(text: str) -> str:
@@ -146,7 +156,39 @@ def _output(name: str, value: Any, known: OutputField | None) -> Output:
         return Output(name, "", exact(value), unit, description, shares=shares)
     if chance and _is_number(value) and 0 <= value <= 1:
         return Output(name, percent(value), exact(value), unit, description, width=round(100 * value, 2))
-    return Output(name, short(number(value)), exact(value), unit, description)
+    headline = short(number(value))
+    told = "" if headline == exact(value) or _reads_as(headline, value) else exact(value)
+    return Output(name, headline, told, unit, description, rule=_rule(known))
+
+
+def _rule(known: OutputField | None) -> str:
+    """When a label is its second class: `late from a probability of 0.26`."""
+    if known is None or known.threshold is None:
+        return ""
+    second = short(known.categories[1]) if known.categories else "the second class"
+    return f"{second} from a probability of {number(known.threshold)}"
+
+
+def _size(value: float) -> str:
+    """A number that is not negative."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value != 0 and not 1e-4 <= value < 1e15:
+        return f"{value:.4g}"
+    if value >= 1000:
+        return f"{value:,.1f}".removesuffix(".0")
+    return f"{value:.4g}"
+
+
+def _reads_as(text: str, value: Any) -> bool:
+    """Whether a number as people read it is the very number."""
+    return _is_number(value) and float(text.replace("−", "-").replace(",", "")) == value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def _shares(values: Mapping[str, Any], chance: bool) -> Iterator[Share]:

@@ -24,6 +24,11 @@ def curl_post(url: str, body: str) -> str:
     )
 
 
+def curl_put(url: str, body: str) -> str:
+    """A command that puts a short JSON body."""
+    return f"curl -s -X PUT {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' --data-raw {shlex.quote(body)}"
+
+
 def python_post(url: str, body: str) -> str:
     """A program that sends the same JSON values, by Python's standard library alone."""
     return f"""import json

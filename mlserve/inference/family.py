@@ -35,7 +35,9 @@ class Predictor(Protocol):
 class Explainer(Protocol):
     """What a predictor that can explain its answers has besides; one that cannot has no `explain` at all.
 
-    It is called as `predict` is: from many threads at once, or from one where `concurrency` is "serial".
+    It is called as `predict` is: from many threads at once, or from one where `concurrency` is "serial". An explainer
+    that takes long may have an attribute `explain_seconds`: about how many seconds of one core one instance takes. It
+    bounds how many one request may ask for, and one request of such work runs at a time.
     """
 
     def explain(self, batch: Batch) -> Explanation:

@@ -19,6 +19,15 @@ class LiveModel:
     champion: LoadedVersion | None = None
     reason: str = ""
 
+    def __repr__(self) -> str:
+        return f"<LiveModel {self.name}: {self.told}>"
+
+    @property
+    def told(self) -> str:
+        """Family, version and state in a few words."""
+        version = "" if self.champion is None else f", version {self.champion.lineage.version}"
+        return f"{self.family}{version}, {self.state}"
+
     @property
     def state(self) -> str:
         return "ready" if self.champion is not None else "failed"

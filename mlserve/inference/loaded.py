@@ -22,8 +22,9 @@ log = logging.getLogger("mlserve.inference")
 # How long a closing version waits for the predictions that run in it.
 PATIENCE = 5.0
 
-# The most contributions that one request makes: some 50 MB of JSON.
-_CONTRIBUTIONS = 2_000_000
+# About how many seconds one request's explanations may take, and one contribution with its text: some 50 MB of JSON.
+_EXPLAINING = 3.0
+_CONTRIBUTION = 0.5e-6
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,18 @@ class Limits:
         values = sum(math.prod(field.shape) for field in signature.inputs)
         return max(1, min(self.instances, self.body // (2 * max(values, 1))))
 
-    def explained_of(self, signature: Signature) -> int:
-        """The most instances of this model that are explained at once: one explanation has fields × classes numbers."""
-        classes = max((math.prod(field.shape) for field in signature.outputs), default=1)
-        return max(1, min(self.explained, _CONTRIBUTIONS // max(1, len(signature.inputs) * classes)))
+    def explained_of(self, signature: Signature, seconds: float = 0.0) -> int:
+        """The most instances of this model that are explained at once, by `seconds_to_explain` of each."""
+        return max(1, min(self.explained, int(_EXPLAINING / seconds_to_explain(signature, seconds))))
+
+
+def seconds_to_explain(signature: Signature, seconds: float) -> float:
+    """About how long the explanation of one instance takes, of which `seconds` in the predictor.
+
+    One explanation has fields × classes numbers, each of which becomes text.
+    """
+    classes = max((math.prod(field.shape) for field in signature.outputs), default=1)
+    return seconds + _CONTRIBUTION * max(1, len(signature.inputs) * classes)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,10 @@ class LoadedVersion:
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
     users: Users = field(default_factory=Users)
 
+    def __repr__(self) -> str:
+        lineage = self.lineage
+        return f"<LoadedVersion {lineage.model} version {lineage.version}: {lineage.family}, {lineage.engine}>"
+
     def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         """Answer the Batch; whatever the family raises becomes PredictionFailed, with the cause for the log.
 
@@ -98,6 +111,11 @@ class LoadedVersion:
     def explains(self) -> bool:
         """Whether the predictor can explain its answers."""
         return callable(getattr(self.predictor, "explain", None))
+
+    @property
+    def explain_seconds(self) -> float:
+        """About how many seconds the predictor takes to explain one instance; 0 where it does not say."""
+        return float(getattr(self.predictor, "explain_seconds", 0.0))
 
     def require_explainer(self) -> None:
         """Raise NotSupported where the predictor cannot explain its answers."""

@@ -59,7 +59,7 @@ def past_explanation_schema(loaded: LoadedVersion, limits: Limits) -> JsonObject
 
 def explanation_body(loaded: LoadedVersion, limits: Limits) -> JsonObject:
     """The same body, with as many instances as are explained at once."""
-    body = body_json_schema(loaded.signature, limits.explained_of(loaded.signature))
+    body = body_json_schema(loaded.signature, limits.explained_of(loaded.signature, loaded.explain_seconds))
     return {**body, "x-component": "explained_body"}
 
 

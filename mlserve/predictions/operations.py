@@ -40,7 +40,7 @@ _LOCATION: JsonObject = {"type": "string", "format": "uri-reference", "descripti
 _REPLAYED: JsonObject = {"enum": ["true"], "description": "The answer is a stored one."}
 _NO_DATABASE = "database_unavailable"
 _OF_ID: Mapping[str, JsonObject] = {"id": {"type": "string", "description": "The prediction's id."}}
-_COMPUTES = ("model_not_ready", "prediction_failed", "not_supported")
+_COMPUTES = ("model_not_ready", "prediction_failed", "not_supported", "busy")
 
 PREDICTIONS = {
     "get": Operation(

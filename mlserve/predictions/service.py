@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mlserve.errors import NotSupported, TooLarge
+from mlserve.errors import Busy, NotSupported, TooLarge
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.observability.metrics.measures import Measures, outcome_of
@@ -129,7 +129,7 @@ class PredictionService:
             return Answered(kept, True)
         explanation: bytes | msgspec.Raw | None = self.log.explanation(kept)
         if explanation is None:
-            with suppress(NotSupported, TooLarge):
+            with suppress(NotSupported, TooLarge, Busy):
                 explanation = self.explaining.of_kept(kept)
         return Answered(kept, True, None if explanation is None else bytes(explanation))
 

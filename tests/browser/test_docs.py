@@ -44,6 +44,29 @@ def test_try_it_out_really_predicts(page: Page) -> None:
     assert kept["outputs"] == answer["outputs"]
 
 
+def test_a_tree_is_drawn_as_it_stands(page: Page) -> None:
+    page.goto("/models/delay/docs")
+    drawing = operation(page, "get", "/api/v1/models/delay/trees/{number}/drawing")
+    drawing.locator(".opblock-summary-control").click()
+    expect(drawing.locator(".responses-table").first).to_contain_text("<svg>")
+    expect(drawing).not_to_contain_text("cannot be generated")
+    with page.expect_response(lambda answer: "/trees/" in answer.url) as info:
+        drawing.get_by_role("button", name="Execute").click()
+    assert info.value.status == 200
+    assert info.value.url.endswith("/trees/0/drawing")
+
+
+def test_an_open_operation_fits_a_narrow_window(visit: Callable[..., Visit]) -> None:
+    page = visit(viewport=NARROW).page
+    page.goto("/models/delay/docs")
+    for verb, path in (("post", "predictions"), ("get", "trees/{number}")):
+        opened = operation(page, verb, f"/api/v1/models/delay/{path}")
+        opened.locator(".opblock-summary-control").click()
+        expect(opened.locator(".responses-table").first).to_be_visible()
+        assert overflow(page) <= 0
+        opened.locator(".opblock-summary-control").click()
+
+
 def test_without_scripts_the_operations_are_listed(visit: Callable[..., Visit]) -> None:
     page = visit(java_script_enabled=False).page
     page.goto("/models/delay/docs")

@@ -41,6 +41,31 @@ def test_the_reference_lists_every_check_of_the_suite_and_every_attribute() -> N
     assert {*attributes, "damaged"} == set(re.findall(r"^\| `(?!test_)(\w+)[`(]", page, re.MULTILINE))
 
 
+SUITE = """
+from mlserve.testing import ContractSuite
+
+
+def write(folder):
+    path = folder / "air.ruler"
+    path.write_text('{"base": 20, "per_mile": 0.12}')
+    return path
+
+
+class TestContract(ContractSuite):
+    plugin = "mlserve_ruler"
+    artefact = staticmethod(write)
+"""
+
+
+def test_the_whole_plugin_of_the_reference_keeps_the_contract(tmp_path: Path) -> None:
+    plugin = next(block for block in blocks("docs/reference/plugin-contract.md") if block.file == "mlserve_ruler.py")
+    (tmp_path / plugin.file).write_text(plugin.text, encoding="utf-8")
+    (tmp_path / "test_ruler.py").write_text(SUITE, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/t", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_examples_of_the_reference_run(tmp_path: Path) -> None:
     """With the template's package for the reader's. One check of the suite is enough: its own tests run them all."""
     for number, block in enumerate(blocks("docs/reference/testing.md", "python")):

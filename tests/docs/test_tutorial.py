@@ -9,7 +9,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.docs.pages import Block
 from tests.docs.transcript import Transcript
 from tests.docs.workplace import Workplace
 
@@ -18,16 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PAGE = "docs/tutorial/write-a-plugin.md"
 
 
-class Outside(Workplace):
-    """A workplace whose folder may have folders."""
-
-    def save(self, block: Block) -> None:
-        (self.folder / block.file).parent.mkdir(parents=True, exist_ok=True)
-        super().save(block)
-
-
 @pytest.fixture
-def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
     """An environment that sees what is installed here, and into which pip installs without a network."""
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
@@ -45,11 +36,11 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
     monkeypatch.setattr(sys, "prefix", str(environment))
     folder = tmp_path / "mlserve-means"
     folder.mkdir()
-    yield (place := Outside(folder))
+    yield (place := Workplace(folder))
     place.stop()
 
 
-def test_a_stranger_succeeds_with_the_page_alone(outside: Outside) -> None:
+def test_a_stranger_succeeds_with_the_page_alone(outside: Workplace) -> None:
     assert Transcript(PAGE, outside).run() > 10
     with urlopen(f"http://127.0.0.1:{outside.port}/models/delays", timeout=30) as answer:
         page = answer.read().decode()

@@ -33,6 +33,7 @@ class Workplace:
 
     def save(self, block: Block) -> None:
         path = self.folder / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
 
     def clone(self) -> None:
@@ -69,8 +70,12 @@ class Workplace:
             time.sleep(0.05)
 
     def said(self) -> str:
-        """What the server that was started last has printed, on either stream."""
-        return self._log.read_text(encoding="utf-8")
+        """What the server that was started last has printed, on either stream.
+
+        Our first question may come before waitress's threads wait for one, of which it warns: no reader is so fast.
+        """
+        lines = self._log.read_text(encoding="utf-8").splitlines(keepends=True)
+        return "".join(line for line in lines if "waitress.queue" not in line)
 
     def shell(self, command: str) -> str:
         """What the command prints, on either stream."""

@@ -138,6 +138,19 @@ def test_a_file_that_is_no_ini_is_told_in_one_sentence(tmp_path: Path, verb: str
             "host of [server:main] in {ini} is 'http://x': write a name or an address",
         ),
         ("[server:main]\nhost =\n", "host of [server:main] in {ini} is ''"),
+        (
+            "[server:main]\n",
+            "[server:main] of {ini} does not say which server: write use = egg:pyramid-mlserve#waitress.",
+        ),
+        (
+            "[server:main]\nuse = egg:pyramid-mlserve#of-tomorrow\n",
+            "[server:main] of {ini} says use = egg:pyramid-mlserve#of-tomorrow, which is not installed here: "
+            "after an update of a clone run make demo, or pip install -e .",
+        ),
+        (
+            "[server:main]\nuse = egg:nowhere-to-be-found#main\n",
+            "says use = egg:nowhere-to-be-found#main, which is not installed here: install it, or write use = egg:pyra",
+        ),
     ],
 )
 def test_check_looks_at_the_section_of_the_server(ini: Path, server: str, says: str) -> None:
@@ -152,7 +165,8 @@ def test_check_says_when_no_model_is_declared(tmp_path: Path, host: str) -> None
     ini = saved(
         tmp_path,
         "server.ini",
-        f"[app:main]\nuse = egg:pyramid-mlserve\n[server:main]\nhost = {host}\nport = 6543\n",
+        f"[app:main]\nuse = egg:pyramid-mlserve\n[server:main]\nuse = egg:pyramid-mlserve#waitress\n"
+        f"host = {host}\nport = 6543\n",
     )
     assert run("check", ini).stdout == (
         f"{ini} is well: plugins none; no model is declared: add mlserve.models.NAME = path.\n"

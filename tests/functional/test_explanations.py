@@ -213,6 +213,13 @@ def test_past_versions_explain_what_they_predicted(tmp_path: Path) -> None:
         refused = explain(app, made[1], 409)
         assert refused["detail"].startswith("Version 1 of model line does not answer any more, and its bundle ")
         assert biases(app, 2) == (2, 2.0)
+        digest = app.get(f"{URL}/predictions/{made[3]}").json["lineage"]["digest"]
+        (artefact,) = (tmp_path / "var" / "bundles" / digest / "files").iterdir()
+        artefact.write_text("damaged")
+        refused = explain(app, made[3], 409)
+        assert refused["detail"].startswith("Version 3 of model line cannot be loaded from its bundle ")
+        page = app.get(f"/predictions/{made[3]}?explain=1", headers={"Accept": "text/html"})
+        assert page.html.find(role="status").text == refused["detail"]
 
 
 def without_linear_table(config: Configurator) -> None:

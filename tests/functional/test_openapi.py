@@ -199,7 +199,7 @@ def test_an_operation_s_problems_are_those_that_it_has(app: Served) -> None:
     unavailable = document["components"]["responses"][name]
     assert "Retry-After" in unavailable["headers"]
     codes = unavailable["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
-    assert codes == ["database_unavailable", "log_unavailable", "model_not_ready"]
+    assert codes == ["busy", "database_unavailable", "log_unavailable", "model_not_ready"]
     assert set(document["paths"]["/health/live"]["get"]["responses"]) == {"200", "500"}
 
 

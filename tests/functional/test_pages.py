@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,55 @@ def test_the_list_shows_each_model(app: Served) -> None:
     assert [card.h2.text for card in cards] == ["flights", "line"]
     assert "ready · version 1 · xgboost" in cards[0].text
     assert "4 inputs → probability, label" in cards[0].text
+
+
+def test_columns_without_content_are_left_out(app: Served) -> None:
+    page = app.get("/models/flights").html
+
+    def columns(table: Any) -> list[str]:
+        return [cell.text for cell in table.select("thead th")]
+
+    inputs, outputs = page.select("[aria-labelledby=signature-title] table")
+    assert columns(inputs) == ["Field", "Type", "Allowed"]
+    assert columns(outputs) == ["Output", "Type", "Classes", "Meaning"]
+    assert columns(app.get("/models/line").html.select("[aria-labelledby=signature-title] table")[1])[2:] == []
+    for table in (inputs, outputs):
+        assert all(len(row.select("th, td")) == len(columns(table)) for row in table.select("tbody tr"))
+    app.predict("flights", INSTANCES)
+    list_of = "/models/flights/predictions?reference="
+    assert columns(app.get("/models/flights").html.select_one(".predictions"))[:3] == ["Made", "Outputs", "Version"]
+    app.predict("flights", INSTANCES, reference="columns")
+    assert columns(app.get(f"{list_of}columns").html.select_one(".predictions"))[3:] == ["Reference"]
+
+
+def test_what_is_to_be_reported_is_told_as_a_command(app: Served) -> None:
+    identity = app.predict("flights", INSTANCES[:1]).json["id"]
+    page = app.get(f"/predictions/{identity}")
+    words = shlex.split(page.html.find(id="report").text.replace("\\\n", ""))
+    assert words[:4] == ["curl", "-s", "-X", "PUT"]
+    assert_sound(page.html)
+    reported = app.put(
+        words[4].removeprefix("http://localhost"), words[-1].encode(), {"Content-Type": "application/json"}
+    )
+    assert list(reported.json["actuals"]) == ["label"]
+    assert not app.get(f"/predictions/{identity}").html.find(id="report")
+    many = app.predict("line", [[1, 2]] * 1000).json["id"]
+    assert f"PUT /api/v1/models/line/predictions/{many}/actuals" in app.get(f"/predictions/{many}").html.main.text
+
+
+def test_a_kept_number_reads_as_it_was_sent(app: Served) -> None:
+    identity = app.predict("line", [[77, 2]], explain=True).json["id"]
+    page = app.get(f"/predictions/{identity}").html
+    assert page.select_one("[aria-labelledby=inputs-title] tbody td").text.strip() == "77"
+    assert "77.0" not in page.main.text
+
+
+def test_a_page_that_is_not_there_speaks_of_no_api(app: Served) -> None:
+    page = app.get("/models", status=404)
+    assert "There is nothing at this address." in page.html.main.text
+    assert "/api/" not in page.html.main.text
+    problem = app.get("/models", status=404, headers={"Accept": "application/json"})
+    assert "/api/v1/models lists the models" in problem.json["detail"]
 
 
 def test_a_prediction_s_page_shows_what_was_kept(app: Served) -> None:

@@ -11,7 +11,7 @@ from webtest import TestApp
 
 from mlserve.errors import DatabaseUnavailable, NotSupported
 from tests.factories import Served, linear_model, serving, settings_of
-from tests.functional.hostile import LABELS
+from tests.functional.hostile import LABELS, flights_model
 from tests.functional.pages import HTML, answer_of, assert_sound, paged
 
 
@@ -51,7 +51,8 @@ def test_the_answer_is_explained_class_by_class(app: Served) -> None:
     assert {row.th.text for row in rows} == {"city", "distance", "stops", "weekend"}
     sizes = [abs(float(row.select_one(".num").text.replace("−", "-"))) for row in rows]
     assert sizes == sorted(sizes, reverse=True)
-    bias, margin = (float(number.text) for number in blocks[0].select(".sum strong"))
+    bias, margin = (float(number.text.replace("−", "-")) for number in blocks[0].select(".sum strong"))
+    assert "before it looks at any field" in blocks[0].select_one(".sum").text
     signed = [float(row.select_one(".num").text.replace("−", "-")) for row in rows]
     assert bias + sum(signed) == pytest.approx(margin, abs=1e-3)
     assert float(rows[0].rect["width"]) == 100
@@ -150,6 +151,35 @@ def test_over_https_the_form_must_come_from_here(app: Served) -> None:
 def test_a_form_that_cannot_be_read_is_a_page(app: Served, content_type: str, body: bytes, status: int) -> None:
     page = app.post("/models/line", body, content_type=content_type, status=status)
     assert_sound(page.html)
+
+
+@pytest.mark.parametrize(("size", "status"), [(99_000, 422), (101_000, 422), (1_000_001, 413)])
+def test_a_large_request_is_not_written_as_code(app: Served, size: int, status: int) -> None:
+    form = app.get("/models/line").forms["try"]
+    form["f0"].force_value("x" * size)
+    page = form.submit(status=status)
+    assert_sound(page.html)
+    assert len(page.text) < 5 * size + 100_000
+    if status == 413:
+        assert "1,000,000 bytes" in page.html.main.text
+    else:
+        assert page.html.find(id="code")
+        assert bool(page.html.find(id="curl")) is bool(page.html.find(id="python")) is (size < 100_000)
+
+
+def test_a_star_is_explained_where_there_is_one(app: Served, tmp_path: Path) -> None:
+    assert "needs a value" in app.get("/models/line").html.find(id="try").text
+    path = flights_model(tmp_path)
+    sidecar = path.with_name(f"{path.name}.signature.json")
+    content = json.loads(sidecar.read_text())
+    content["inputs"] = [{**field, "nullable": True, "required": False} for field in content["inputs"]]
+    sidecar.write_text(json.dumps(content))
+    settings = settings_of(tmp_path, models={"optional": path})
+    with serving({**settings, "mlserve.plugins": "xgboost"}) as served:
+        form = served.get("/models/optional", headers={"Accept": HTML}).html.find(id="try")
+        assert form.select("select option")
+        assert not form.select(".required")
+        assert "needs a value" not in form.text
 
 
 def test_the_code_is_the_request(app: Served) -> None:

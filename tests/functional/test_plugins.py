@@ -184,3 +184,14 @@ def test_two_applications_in_one_process_know_nothing_of_each_other(tmp_path: Pa
         assert one.predict("one", [[1]]).json["outputs"] == [{"value": 2.0}]
         assert two.predict("two", [[1]]).json["outputs"] == [{"value": 3.0}]
         one.predict("two", [[1]], status=404)
+
+
+def test_a_plugin_that_brought_a_table_can_be_switched_off_and_on_again(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    with serving(settings) as app:
+        made = app.predict("line", [[1, 2]], explain=True).json["id"]
+    without = {key: value for key, value in settings.items() if key not in ("mlserve.plugins", "mlserve.models.line")}
+    with serving(without) as app:
+        assert app.get("/api/v1/models").json["models"] == []
+    with serving(settings) as app:
+        assert app.get(f"/api/v1/models/line/predictions/{made}/explanation").json["stored"]

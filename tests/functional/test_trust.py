@@ -47,7 +47,8 @@ class CodeFamily(LinearFamily):
 
 class OddPredictor(LinearPredictor):
     def __init__(self, right: LinearPredictor, wrong: str | None) -> None:
-        super().__init__({"intercept": right.intercept, "coefficients": right.coefficients}, right.decimals)
+        content = {"intercept": right.intercept, "coefficients": right.coefficients, "explanation": right.explanation}
+        super().__init__(content, right.decimals)
         self.wrong = wrong
 
     def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -113,7 +114,9 @@ def test_check_refuses_it_with_the_sentence_of_the_start_and_keeps_nothing(
 
     def check() -> Any:
         lines = "\n".join(f"{key} = {value}" for key, value in settings.items())
-        ini.write_text(f"[app:main]\nuse = egg:pyramid-mlserve\n{lines}\n[server:main]\nport = 0\n")
+        ini.write_text(
+            f"[app:main]\nuse = egg:pyramid-mlserve\n{lines}\n[server:main]\nuse = egg:pyramid-mlserve#waitress\n"
+        )
         return CliRunner().invoke(main, ["check", str(ini)])
 
     done = check()

@@ -45,6 +45,9 @@ def panel(request: Any, model: LiveModel) -> None:
     return None
 
 
+TEMPLATE = "mlserve_pages:templates/panel.jinja2"
+
+
 def claim_setting(config: Configurator) -> None:
     config.add_setting(Setting("mlserve.toy.size", "int", 3, "How large."))
 
@@ -58,7 +61,7 @@ CLAIMS: dict[str, Callable[[Configurator], None]] = {
     "add_migrations": lambda config: config.add_migrations("mlserve_linear:migrations"),
     "add_prediction_table": lambda config: config.add_prediction_table("linear", LinearContributions()),
     "add_health_check": lambda config: config.add_health_check("toy", check),
-    "add_model_panel": lambda config: config.add_model_panel("toy", template="toy.jinja2", view=panel),
+    "add_model_panel": lambda config: config.add_model_panel("toy", template=TEMPLATE, view=panel),
 }
 INTROSPECTED = {
     "add_setting": ("mlserve settings", "mlserve.linear.decimals"),
@@ -239,9 +242,9 @@ def test_a_table_belongs_to_a_family_and_has_the_predictions_ids(config: Configu
 
 def test_panels_of_different_families_may_have_one_name(config: Configurator) -> None:
     panels = config.registry.mlserve.panels
-    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="toy")  # Before its family.
-    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="linear")
-    config.add_model_panel("importance", template="toy.jinja2", view=panel)
+    config.add_model_panel("importance", template=TEMPLATE, view=panel, family="toy")  # Before its family.
+    config.add_model_panel("importance", template=TEMPLATE, view=panel, family="linear")
+    config.add_model_panel("importance", template=TEMPLATE, view=panel)
     config.add_model_family("toy", ToyFamily)
     config.commit()
     assert [family for family, name in panels if name == "importance"] == ["toy", "linear", None]
@@ -250,18 +253,36 @@ def test_panels_of_different_families_may_have_one_name(config: Configurator) ->
 
 def test_two_panels_of_one_family_have_two_names(config: Configurator) -> None:
     def one(inner: Configurator) -> None:
-        inner.add_model_panel("importance", template="toy.jinja2", view=panel, family="linear")
+        inner.add_model_panel("importance", template=TEMPLATE, view=panel, family="linear")
 
     def other(inner: Configurator) -> None:
-        inner.add_model_panel("importance", template="other.jinja2", view=panel, family="linear")
+        inner.add_model_panel(
+            "importance", template="mlserve_pages:templates/broken.jinja2", view=panel, family="linear"
+        )
 
     refuse_together(config, one, other)
 
 
 def test_a_panel_s_family_is_one_that_is_there(config: Configurator) -> None:
-    config.add_model_panel("importance", template="toy.jinja2", view=panel, family="liner")
+    config.add_model_panel("importance", template=TEMPLATE, view=panel, family="liner")
     with pytest.raises(ConfigurationExecutionError, match="the panel 'importance' for the family 'liner', which no"):
         config.commit()
+
+
+def test_a_panel_s_template_is_one_that_is_there(config: Configurator) -> None:
+    config.add_model_panel("importance", template="mlserve_pages:templates/pannel.jinja2", view=panel)
+    with pytest.raises(
+        ConfigurationExecutionError, match=r"whose template mlserve_pages:templates/pannel\.jinja2 does"
+    ):
+        config.commit()
+
+
+def test_a_panel_s_template_may_be_another_in_its_place(config: Configurator) -> None:
+    absent = "mlserve_pages:templates/pannel.jinja2"
+    config.add_model_panel("importance", template=absent, view=panel)
+    config.override_asset(to_override=absent, override_with=TEMPLATE)
+    config.commit()
+    assert config.registry.mlserve.panels[None, "importance"].template == absent
 
 
 def test_migrations_are_run_in_the_order_of_their_plugins(config: Configurator) -> None:

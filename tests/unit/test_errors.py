@@ -34,6 +34,7 @@ def test_codes_are_stable_words() -> None:
         "not_supported",
         "idempotency_key_reused",
         "model_not_ready",
+        "busy",
         "prediction_failed",
         "database_unavailable",
         "log_unavailable",

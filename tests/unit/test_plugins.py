@@ -10,6 +10,8 @@ import pytest
 from mlserve import plugins
 from mlserve.errors import ConfigurationError
 from mlserve.plugins import API_VERSION, find, installed, refuse_in_pyramid_includes
+from mlserve.startup import build
+from tests.factories import settings_of
 
 
 @pytest.fixture
@@ -78,6 +80,23 @@ def test_a_plugin_that_fails_at_import_is_named_with_the_line(tmp_path: Path, mo
     assert isinstance(no.value.__cause__, ZeroDivisionError)
     with pytest.raises(ConfigurationError, match="'mlserve_garbled', whose import fails: SyntaxError"):
         find("mlserve_garbled")
+
+
+def test_the_line_of_a_failure_is_the_plugin_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """from mlserve.settings import Setting
+MLSERVE_API = (1, 0)
+
+def includeme(config):
+    config.add_setting(Setting("mlserve.toy.size", "number", 3, "How large."))
+"""
+    (tmp_path / "mlserve_sized.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {**settings_of(tmp_path, models={}), "mlserve.plugins": "mlserve_sized"}
+    with pytest.raises(
+        ConfigurationError, match=r"'mlserve_sized', whose includeme fails: ValueError: .*'number'"
+    ) as no:
+        build(settings, here=None)
+    assert str(no.value).endswith(f"({tmp_path}/mlserve_sized.py, line 5).")
 
 
 def test_what_is_no_plugin_is_refused_by_name(module: Any) -> None:

@@ -11,7 +11,17 @@ import numpy as np
 
 from mlserve.errors import BundleError
 from mlserve_xgboost import ubjson
-from mlserve_xgboost.structure import check_trees, deeper_than, floats, integers, leaf_width, number, rounds, sequence
+from mlserve_xgboost.structure import (
+    check_trees,
+    deeper_than,
+    floats,
+    integers,
+    leaf_width,
+    number,
+    rounds,
+    sequence,
+    work_of_paths,
+)
 
 BOOSTERS: Final = ("gbtree", "dart", "gblinear")
 EXPLAINED_DEPTH: Final = 256  # The time of TreeSHAP grows with the cube of a tree's depth: beyond, it is minutes.
@@ -39,6 +49,7 @@ class ModelFile:
     alphas: tuple[float, ...]  # of a quantile objective
     vector_leaves: bool  # multi_strategy = multi_output_tree
     deep: bool  # a tree has more than EXPLAINED_DEPTH levels
+    explaining_work: int  # of one row: the squares of the lengths of all paths, see `work_of_paths`; of all rounds
 
     @property
     def used_rounds(self) -> int:
@@ -91,6 +102,7 @@ def parse(raw: bytes) -> ModelFile:
         alphas=_alphas(objective, targets),
         vector_leaves=vector_leaves,
         deep=any(_is_deep(tree) for tree in model.get("trees", ())),
+        explaining_work=work_of_paths(model.get("trees", ()), features, EXPLAINED_DEPTH),
     )
 
 

@@ -56,9 +56,16 @@ _INNER: Final = {
     "oneOf": [{"required": ["below"]}, {"required": ["among"]}],
 }
 
-_PATH: Final = {"number": {**_COUNT, "description": "Counted from 0."}}
+_PATH: Final = {"number": {**_COUNT, "description": "Counted from 0.", "example": 0}}
 _PROBLEMS: Final = ("model_not_ready", "not_found", "not_supported")
-_SVG: Final = {MEDIA_TYPE: {"type": "string", "description": f"A drawing, for trees of up to {MAX_NODES:,} nodes."}}
+_SVG: Final = {
+    MEDIA_TYPE: {
+        "type": "string",
+        "description": f"A drawing, for trees of up to {MAX_NODES:,} nodes.",
+        "example": "…",
+        "xml": {"name": "svg"},
+    }
+}
 
 IMPORTANCE: Final = Operation(
     summary="What the model splits on: gain, weight and cover by field",

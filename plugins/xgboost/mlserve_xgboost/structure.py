@@ -4,7 +4,7 @@ XGBoost trusts its files: one flipped bit in a child's number makes `predict` re
 which ends or hangs the whole server. What is checked here is what `GBTreeModel` and `RegTree` index by without looking.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -85,6 +85,32 @@ def deeper_than(left: Integers, right: Integers, levels: int) -> bool:
         if not level.size:
             return False
     return True
+
+
+def work_of_paths(trees: Sequence[Mapping[str, Any]], features: int, levels: int) -> int:
+    """What TreeSHAP goes through for one row: for each leaf the square of how many features its path may have.
+
+    That is its depth, or `features` where they are fewer. Leaves below `levels` do not count. The trees are checked.
+    """
+    starts = np.cumsum([0, *(len(tree["left_children"]) for tree in trees)])
+    left, right = (
+        np.concatenate([np.zeros(0, np.int64), *map(_within_all, (tree[key] for tree in trees), starts)])
+        for key in ("left_children", "right_children")
+    )
+    level, work = starts[:-1], 0
+    for depth in range(levels + 1):
+        inner = level[left[level] >= 0]
+        work += (level.size - inner.size) * min(depth, features) ** 2
+        level = np.concatenate((left[inner], right[inner]))
+        if not level.size:
+            break
+    return work
+
+
+def _within_all(children: Any, start: int) -> Integers:
+    """The numbers of a tree's nodes where all trees' nodes are numbered one after the other; -1 stays at a leaf."""
+    own = np.asarray(children, np.int64)
+    return np.where(own < 0, -1, own + start)
 
 
 def rounds(model: Mapping[str, Any], groups: int) -> int:

@@ -83,7 +83,7 @@ def test_the_table_is_laid_out_as_the_page_s_own(app):
     """Numbers below one another to the right, and a bar that the stylesheet stretches."""
     panel = app.get("/models/flights").text.partition("What the model goes by")[2].partition("<details>")[0]
     cells = [attributes.get("class") for tag, attributes in Page(panel).tags if tag in ("td", "th")]
-    assert cells == [None, None, "num", "num", "num"] + [None, "room", "num", "num", "num"] * len(FRAME)
+    assert cells == [None, None, "num", "num", "num"] + [None, "room", "num", "num", "num"] * len(FRAME.columns)
 
 
 def test_a_linear_model_has_weights_and_no_drawing(app):

@@ -125,6 +125,41 @@ def test_code_runs_and_its_failure_is_the_exit_status(ini: Path) -> None:
     assert run(ini, "raise SystemExit(7)", status=7).output == ""
 
 
+def test_the_application_is_asked_by_a_request(ini: Path) -> None:
+    ask = 'Request.blank("/api/v1/models/line").get_response(app).json["name"]'
+    assert run(ini, f"print({ask})").stdout == "line\n"
+
+
+def test_what_the_models_hold_does_not_fill_the_screen(ini: Path) -> None:
+    done = run(ini, 'print(models["line"]); print(models["line"].champion)')
+    assert done.stdout.splitlines() == [
+        "<LiveModel line: linear, version 1, ready>",
+        "<LoadedVersion line version 1: linear, exact>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ('predict("line", x="a", y=1)', ["x: expected", "number"]),
+        ('predict("nope")', ["There is no model 'nope' here.", "models: line"]),
+    ],
+)
+def test_a_refused_prediction_is_a_sentence_and_not_the_way_through_the_server(
+    ini: Path, asked: str, says: list[str]
+) -> None:
+    said = run(ini, asked, status=1).stderr
+    assert all(words in said for words in says), said
+    assert re.findall(r'File "([^"]+)"', said)[0] == "<-c>"
+    assert said.count("  File ") == 2  # the caller's line and the shell's
+
+
+def test_tables_are_found_by_name_and_a_plugin_s_too(ini: Path) -> None:
+    done = run(ini, 'print(tables); print(tables["predictions"] is tables.predictions, *tables)')
+    names = ["predictions", "actuals", "models", "versions", "linear_contributions"]
+    assert done.stdout.splitlines() == [", ".join(names), " ".join(["True", *names])]
+
+
 def test_its_predictions_are_not_kept_whatever_the_ini_says(ini: Path) -> None:
     count = "session.scalar(select(func.count()).select_from(tables.predictions))"
     post = (

@@ -34,6 +34,19 @@ def test_what_was_not_kept_comes_last_and_has_no_bar() -> None:
     assert [bar.width for bar in found.top] == [100.0, 0.0, 0.0]
 
 
+def test_one_number_of_decimals_fits_a_table() -> None:
+    def decimals(*contributions: float | None) -> int | None:
+        given = {f"x{number}": value for number, value in enumerate(contributions)}
+        (found,) = bars.blocks({"blocks": [block(None, 1.0, **given)]}, {}, [])
+        return found.decimals
+
+    assert decimals(0.79, 0.745, 0.06814) == 4
+    assert decimals(12.3456, None) == 2
+    assert decimals(2.0, -1.0) == 1  # The bias is 0.5.
+    assert decimals(40_000.3) == 0
+    assert decimals(1e-7) is decimals(1e20) is decimals(0.0) is decimals() is None
+
+
 def test_the_answered_class_comes_first_then_the_likelier() -> None:
     blocks = [block("early", 0.1), block("late", None), block("on time", 2.0), block("lost", 1.0)]
     assert [b.name for b in bars.blocks({"blocks": blocks}, {}, ["early"])] == ["early", "on time", "lost", "late"]

@@ -131,6 +131,21 @@ def test_the_examples_are_sent_as_they_are() -> None:
     assert Decoder(made, max_instances=1, max_problems=1).decode(instances, None).n == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        (Field("f", "string"), "Please give a text."),
+        (Field("f", "category", categories=("a", "b")), 'Please give one of "a", "b".'),
+        (Field("f", "category", categories=MANY), 'Please give one of "c0", "c1", "c2", "c3", "c4" ….'),
+        (Field("f", "category", categories=("a", "b"), unknown="native"), 'Please give a text, such as "a", "b".'),
+        (Field("f", "float32"), "Please give a value for this field (x)."),
+    ],
+)
+def test_who_gave_nothing_is_told_what_there_is(field: Field, sentence: str) -> None:
+    problem = Problem("required", "a value for this field (x)", "nothing", "/instances/0/f", 0, "f")
+    assert forms.messages(signature(field), [problem]) == ({"f0": [sentence]}, [])
+
+
 def test_problems_are_told_at_their_fields() -> None:
     made = signature(Field("a", "float32"), Field("b", "float32"))
     problems = [

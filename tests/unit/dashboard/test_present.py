@@ -16,6 +16,8 @@ from mlserve.signature import Field, OutputField, Signature
         (1234567.89, "1,234,567.9"),
         (1e20, "1e+20"),
         (1.25e-7, "1.25e-07"),
+        (-1.0771, "−1.077"),
+        (-1234567, "−1,234,567"),
         (0.0, "0"),
         (None, "–"),
         (True, "true"),
@@ -27,10 +29,53 @@ def test_numbers(value: Any, text: str) -> None:
     assert present.number(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1234, "+0.1234"), (-2.5, "−2.5"), (0.0, "+0"), (None, "not kept")])
+@pytest.mark.parametrize(("value", "text"), [(0.1234, "+0.1234"), (-2.5, "−2.5"), (0.0, "0"), (None, "not kept")])
 def test_contributions_have_a_sign(value: float | None, text: str) -> None:
     assert present.signed(value) == text
     assert present.signed(None, "–") == "–"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.79, "+0.7900"), (-1234.06814, "−1,234.0681"), (0.0, "0"), (None, "–")])
+def test_contributions_have_the_decimals_of_their_table(value: float | None, text: str) -> None:
+    assert present.signed(value, "–", 4) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (77.0, "77"),
+        (77, "77"),
+        (0.5, "0.5"),
+        ([1.0, [2.5]], "[1,[2.5]]"),
+        ("77.0", "77.0"),
+        (1e300, "1e300"),
+        (True, "true"),
+    ],
+)
+def test_a_value_reads_as_it_was_typed(value: Any, text: str) -> None:
+    assert present.given(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "headline", "exact"),
+    [
+        (21.0, "21", ""),
+        (-0.5, "−0.5", ""),
+        (123456, "123,456", ""),
+        (0.39164388, "0.3916", "0.39164388"),
+        (True, "true", ""),
+        ("x" * 61, "x" * 59 + "…", "x" * 61),
+    ],
+)
+def test_a_number_is_shown_once_where_that_says_it_all(value: Any, headline: str, exact: str) -> None:
+    (output,) = present.outputs_of(None, {"minutes": value})
+    assert (output.headline, output.exact) == (headline, exact)
+
+
+def test_a_label_tells_its_threshold() -> None:
+    label = OutputField("label", "category", categories=("on_time", "late"), threshold=0.26)
+    signature = Signature((Field("x", "float32"),), (label,))
+    assert present.outputs_of(signature, {"label": "late"})[0].rule == "late from a probability of 0.26"
 
 
 @pytest.mark.parametrize(
@@ -85,11 +130,17 @@ def test_metrics_with_the_same_names_stand_side_by_side() -> None:
         ("by_month", ["auc"]),
     ]
     assert found.tables[0].rows == [("train", ["10", "0.8", "–"]), ("test", ["5", "–", "0.1"])]
-    assert present.at_a_glance(metrics) == [("brier", "0.1")]
-    assert present.at_a_glance({"auc": 0.5}) == [("auc", "0.5")]
+    assert present.at_a_glance(metrics) == ("test", [("brier", "0.1")])
+    assert present.at_a_glance({"auc": 0.5}) == ("", [("auc", "0.5")])
+
+
+def test_the_familiar_metrics_come_first() -> None:
+    scores = dict.fromkeys(["accuracy", "auc", "base_rate", "brier", "log_loss", "rows"], 0.5)
+    _, numbers = present.at_a_glance({"test": scores})
+    assert [name for name, _ in numbers] == ["auc", "accuracy", "log_loss", "brier"]
 
 
 @pytest.mark.parametrize("metrics", [None, [], "x", {}, {"a": {}}])
 def test_other_metrics_do_no_harm(metrics: Any) -> None:
     assert present.metrics_of(metrics).numbers == present.metrics_of(metrics).tables == []
-    assert present.at_a_glance(metrics) == []
+    assert present.at_a_glance(metrics) == ("", [])

@@ -35,5 +35,20 @@ def test_the_program_compiles_whatever_the_address_is() -> None:
     compile(snippets.python_post("http://h/'\"\\\n", '{"a": true}'), "snippet", "exec")
 
 
+def test_a_report_is_put() -> None:
+    words = shlex.split(snippets.curl_put("http://h/a", '{"a": "it\'s"}').replace("\\\n", ""))
+    assert words == [
+        "curl",
+        "-s",
+        "-X",
+        "PUT",
+        "http://h/a",
+        "-H",
+        "Content-Type: application/json",
+        "--data-raw",
+        '{"a": "it\'s"}',
+    ]
+
+
 def test_an_address_is_one_word() -> None:
     assert shlex.split(snippets.curl_get("http://h/?a=b&c=$(id)")) == ["curl", "-s", "http://h/?a=b&c=$(id)"]

@@ -22,6 +22,12 @@ def test_a_model_answers_with_the_version_that_is_loaded() -> None:
     assert model.state == "ready"
 
 
+def test_a_model_is_told_in_a_few_words() -> None:
+    version: Any = SimpleNamespace(lineage=SimpleNamespace(version=3))
+    assert repr(LiveModel("line", "linear", version)) == "<LiveModel line: linear, version 3, ready>"
+    assert repr(LiveModel("line", "linear", reason="it is broken")) == "<LiveModel line: linear, failed>"
+
+
 def test_a_model_without_a_version_says_why_and_when_to_come_back() -> None:
     model = LiveModel("line", "linear", reason="the file is broken")
     assert model.state == "failed"

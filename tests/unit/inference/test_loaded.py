@@ -96,6 +96,10 @@ def test_the_lineage_names_what_answers() -> None:
     assert (lineage.family, lineage.engine, lineage.library) == ("double", "exact", "a 1.0, b 2")
 
 
+def test_a_version_is_told_in_a_line() -> None:
+    assert repr(load(Predictor("serial"))) == "<LoadedVersion m version 3: double, exact>"
+
+
 def test_what_is_derived_from_the_signature_holds_the_limits() -> None:
     version = load(Predictor("serial"))
     with pytest.raises(TooLarge):
@@ -276,5 +280,15 @@ def test_wide_explanations_are_of_fewer_instances() -> None:
     limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000)
     fields = tuple(Field(f"f{number}", "float32") for number in range(500))
     assert limits.explained_of(Signature(fields, (OutputField("p", "float32"),))) == 1000
-    assert limits.explained_of(Signature(fields, (OutputField("p", "float32", (100,)),))) == 40
+    assert limits.explained_of(Signature(fields, (OutputField("p", "float32", (100,)),))) == 120
     assert limits.explained_of(Signature(fields, ())) == 1000
+
+
+def test_explanations_that_take_long_are_of_fewer_instances() -> None:
+    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000)
+    slow = Explaining()
+    assert load(slow).explain_seconds == 0
+    slow.explain_seconds = 0.025  # type: ignore[attr-defined]
+    assert limits.explained_of(SIGNATURE, load(slow).explain_seconds) == 119
+    assert limits.explained_of(SIGNATURE, 60.0) == 1
+    assert limits.explained_of(SIGNATURE, 0.0001) == 1000

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from mlserve.errors import Invalid, NotSupported, TooLarge, Unreadable
+from mlserve.errors import Busy, Invalid, NotSupported, TooLarge, Unreadable
 from mlserve.inference.loaded import LoadedVersion
 from mlserve.observability.metrics.measures import Measures
 from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.reading import read_batch
+from mlserve.predictions.turn import Turn
 from mlserve.registry.past import Past
 from tests.unit.predictions.factories import LIMITS, load, record
 
@@ -80,3 +81,28 @@ def test_a_kept_prediction_is_explained_by_the_version_that_made_it(tmp_path: Pa
     with pytest.raises(NotSupported, match=r"were not kept whole: 'x' \(hash\), 'y' \(omit\)\."):
         explaining(past=line, asked=asked).of_kept(hidden)
     assert len(asked) == 1  # Nothing is loaded in vain.
+
+
+def test_long_explanations_have_turns_and_short_ones_never_wait(line: LoadedVersion) -> None:
+    one = explaining("linear")
+    _, batch = read_batch(line, BODY, LIMITS)
+    kept = record(inputs=msgspec.Raw(b'[{"x":1.5,"y":2}]'))
+    ways = (
+        lambda: one.of_body(line, BODY),
+        lambda: one.of_answer(line, batch),
+        lambda: explaining_past.of_kept(kept),
+    )
+    explaining_past = explaining(past=line)
+    explaining_past._turn = one._turn = Turn(patience=0)
+    with one._turn.taken():
+        for way in ways:
+            way()
+        line.predictor.explain_seconds = 0.4  # type: ignore[attr-defined]
+        for way in ways:
+            with pytest.raises(Busy):
+                way()
+    for way in ways:
+        way()
+    with pytest.raises(TooLarge, match="2 instances to explain; at most 1 "):
+        line.predictor.explain_seconds = 2.9  # type: ignore[attr-defined]
+        one.of_body(line, BODY)

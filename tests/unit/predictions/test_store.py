@@ -12,7 +12,7 @@ from mlserve.db.types import JsonText, UtcTime, UuidText
 from mlserve.predictions import actuals, store
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.predictions.tables import predictions
-from tests.unit.predictions.factories import new_id, record, row
+from tests.unit.predictions.factories import OUTPUTS, new_id, record, row
 
 prediction_instances = table(
     "prediction_instances",
@@ -96,6 +96,18 @@ def test_predictions_are_filtered_by_time_version_caller_and_reference(database:
     assert listed(database, caller="shop") == [records[2].id]
     assert listed(database, caller="") == [records[3].id, records[1].id, records[0].id]
     assert listed(database, reference="o-1") == [records[3].id]
+
+
+def test_answers_alone_are_walked_in_the_same_order_by_the_same_filters(database: Database) -> None:
+    keep(database, at(0), at(1, version=2), at(2), at(3, model="another"))
+    with database.read() as connection:
+        newest = list(store.walk_answers(connection, "flight-delay", {"since": None, "version": None}, limit=2))
+        filtered = list(store.walk_answers(connection, "flight-delay", {"version": 2, "until": START}, limit=2))
+        second = list(store.walk_answers(connection, "flight-delay", {"version": 2}, limit=2))
+    assert [answer.created_at - START for answer in newest] == [timedelta(seconds=2), timedelta(seconds=1)]
+    assert newest[1:] == second
+    assert (second[0].version, bytes(second[0].outputs)) == (2, OUTPUTS)
+    assert filtered == []
 
 
 def test_the_arrival_is_told_by_the_databases_clock(database: Database) -> None:

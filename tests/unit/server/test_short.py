@@ -68,6 +68,7 @@ def test_a_small_prediction_is_short(application: Callable[..., Any]) -> None:
         request(b'{"instances":[{"x":1}],"\\u0065xplain":true}'),
         request(b'{"columns":{"x":[1,2]}}'),
         request(json.dumps({"instances": [{}] * 40}).encode()),
+        request(json.dumps({"instances": [[1]] * 40}).encode()),
         request(b'{"instances":[{"x":1}]}' + b" " * LARGEST),
         request(head="Transfer-Encoding: gzip\r\n"),
     ],
