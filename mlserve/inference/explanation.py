@@ -1,4 +1,4 @@
-"""Explanation: how much each input moved each answer away from what the model says on average, and its JSON form."""
+"""Explanation: how much each input moved each answer away from what the model says before it looks at any field, and its JSON form."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
