@@ -1,4 +1,4 @@
-"""Explanation: how much each input moved each answer away from what the model says before it looks at any field, and its JSON form."""
+"""Explanation: how much each input moved each answer, from what the model says before it looks at any; and its JSON."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -64,7 +64,7 @@ def test_references_stay_texts_in_the_list(page: Page) -> None:
         assert page.request.post("/api/v1/models/line/predictions", data=body).ok
     page.goto("/models/line/predictions")
     for attack in ATTACKS:
-        expect(page.locator("main table")).to_contain_text(attack)
+        expect(page.locator("main table.predictions")).to_contain_text(attack)
     assert_not_attacked(page)
 
 

@@ -110,7 +110,7 @@ def send(app: Served, method: str, path: str, body: bytes = b"", **more: Any) ->
         else:
             check_problem(reply.status, reply.headers, reply.body)
         assert kept(app.application) == before
-    else:
+    elif reply.headers["Content-Type"] == "application/json":
         json.loads(reply.body or b"null")
     return reply
 
@@ -316,7 +316,7 @@ def framed(extra: bytes, body: bytes = SOUND) -> bytes:
         (b"GET /api/v1/models/%ff%fe HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         (b"GET /api/v1/models/line/predictions?cursor=%00\xff HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         (b"BREW /api/v1/models/line HTTP/1.1\r\nConnection: close\r\n\r\n", 405),
-        (b"GET / HTTP/1.0\r\n\r\n", 404),
+        (b"GET / HTTP/1.0\r\n\r\n", 200),
         (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
     ],
 )
@@ -367,7 +367,7 @@ def test_a_request_that_ends_early_is_no_prediction_and_stops_nothing(app: Serve
 
 def test_each_database_takes_every_query_and_body_alike(database_url: str, tmp_path: Path) -> None:
     """What one dialect forgives, another may not: NUL in a text, a time out of range, a number too wide."""
-    migrate.upgrade(database_url, ["mlserve_linear:migrations"])
+    migrate.upgrade(database_url, ["mlserve_linear:migrations", "mlserve_xgboost:migrations"])
     with serving(settings_for(tmp_path, database__url=database_url)) as app:
         url = "/api/v1/models/line/predictions"
         made = send(app, "POST", url, msgspec.json.encode({**VALID["line"][1], "reference": "\x01\u2028é\U0001f600"}))

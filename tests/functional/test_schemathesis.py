@@ -152,8 +152,8 @@ def test_what_the_document_does_not_allow_is_refused(server: Server, document: d
 @pytest.mark.parametrize(
     ("path", "schema", "wrong"),
     [
-        ("/api/v1/models", "Models", {"required": ["nothing"]}),
-        ("/api/v1/models/line/predictions/{id}", "Problem", {"required": ["nothing"]}),
+        ("/api/v1/models", "models", {"required": ["nothing"]}),
+        ("/api/v1/models/line/predictions/{id}", "problem", {"required": ["nothing"]}),
     ],
 )
 def test_a_document_that_is_wrong_is_noticed(

@@ -74,8 +74,7 @@ def test_an_edit_is_served_under_reload(tmp_path: Path, monkeypatch: pytest.Monk
     with workshop.pserve("--reload") as monitor:
         for _ in range(10):  # The loop answers by now.
             assert workshop.predicts("one") == 20.0
-        workshop.write_plugin(3)
-        until(lambda: workshop.predicts("one") == 30.0, PATIENCE)
+        workshop.edit(lambda: workshop.write_plugin(3), lambda: workshop.predicts("one") == 30.0)
         children = monitor.children(recursive=True)
         monitor.terminate()
         monitor.wait(PATIENCE)
