@@ -5,8 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 # Parallel by file, so that each worker starts its own PostgreSQL once; in the order of tests/conftest.py, the slow files first.
-# One more than there are processors: many tests wait for a server of theirs.
-PYTEST_ARGS ?= -n $(shell expr `nproc` + 1) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 DEMO_FOLDER := examples/flight_delay
 DEMO := $(DEMO_FOLDER)/flight-delay.ubj
