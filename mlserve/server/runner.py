@@ -1,14 +1,17 @@
 """Running waitress: its sockets, its loop, and its end in order."""
 
 import errno
+import gc
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -20,6 +23,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
 from mlserve.server.short import ShortRequests
+from mlserve.server.task import ShortTask, environ_of, without_proxies
 
 # How long requests that are waiting or being answered may take after the signal to end, in seconds.
 GRACE = 5.0
@@ -39,6 +43,9 @@ def serve(app: Any, global_conf: Any = None, **settings: str) -> int:
     except ConfigurationError as error:
         _give_up(app, error)
     sys.setswitchinterval(SWITCH)
+    # What is there by now stays: the collector need not go through it again and again while requests wait.
+    gc.collect()
+    gc.freeze()
     server.run()
     return 0
 
@@ -57,6 +64,11 @@ class Channel(HTTPChannel):
 
     _held: list[bytes] | None = None
 
+    @cached_property
+    def environ(self) -> dict[str, Any]:
+        """What the WSGI environ of each request of this connection begins with."""
+        return environ_of(self)
+
     def handle_read(self) -> None:
         super().handle_read()
         self.server.task_dispatcher.answer_due()
@@ -65,12 +77,14 @@ class Channel(HTTPChannel):
         """Answer one request in the loop; head and body of the answer leave together."""
         if len(self.requests) == 1 and self.request is None:  # Otherwise `service` itself sends more after it.
             self._held = []
+        self.task_class = ShortTask
         try:
             self.service()
         finally:
+            del self.task_class
             held, self._held = self._held, None
         if held and self.connected:
-            self.write_soon(b"".join(held))
+            self._send(b"".join(held))
 
     def write_soon(self, data: Any) -> int:
         if self._held is None or not isinstance(data, bytes):
@@ -80,6 +94,16 @@ class Channel(HTTPChannel):
             raise ClientDisconnected
         self._held.append(data)
         return len(data)
+
+    def _send(self, data: bytes) -> None:
+        """Give it to the socket at once, and to the buffers what that does not take."""
+        sent = 0
+        if not self.total_outbufs_len:
+            # Whatever is wrong with the socket, the buffers will meet it too, and they know what to do.
+            with suppress(OSError):
+                sent = self.send(data, do_close=False)
+        if sent < len(data):
+            super().write_soon(data[sent:])
 
 
 class _InLoop:
@@ -155,6 +179,7 @@ class Server:
 
     def _finish(self, deadline: float) -> None:
         """Listen no more, answer every request that is whole, and close each connection that has none."""
+        self._take_what_waits()
         for server in self._servers:
             wasyncore.dispatcher.close(server)  # All but its trigger, by which the threads wake the loop.
         while time.monotonic() < deadline:
@@ -165,6 +190,17 @@ class Server:
             if not channels:
                 return
             self._turn(0.1)
+
+    def _take_what_waits(self) -> None:
+        """Read what has come already: the system has taken these connections, so their clients believe in an answer."""
+        waiting = select.poll()
+        for server in self._servers:
+            waiting.register(server.socket, select.POLLIN)
+        for _ in range(self._adj.backlog):
+            if not waiting.poll(0):
+                break
+            self._turn(0)
+        self._turn(0)
 
     @contextmanager
     def _ended_by_signals(self) -> Iterator[None]:
@@ -201,7 +237,7 @@ class Server:
 
     def _listen(self, app: Any, kind: Any, sockinfo: Any) -> Any:
         try:
-            return kind(app, self._map, dispatcher=self._dispatcher, adj=self._adj, sockinfo=sockinfo)
+            server = kind(app, self._map, dispatcher=self._dispatcher, adj=self._adj, sockinfo=sockinfo)
         except OSError as error:
             place = self._adj.unix_socket or "{}:{}".format(*sockinfo[3][:2])
             if error.errno == errno.EADDRINUSE:
@@ -212,3 +248,6 @@ class Server:
             raise ConfigurationError(
                 f"it cannot listen on {place}, as [server:main] says: {reason.lower()}."
             ) from error
+        if self._adj.trusted_proxy is None:
+            server.application = without_proxies(app, server.application)
+        return server

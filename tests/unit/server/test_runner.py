@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,11 @@ class Seen:
     def __init__(self, app: Any) -> None:
         self.app, self.registry = app, app.registry
         self.threads: list[str] = []
+        self.environs: list[dict[str, Any]] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         self.threads.append("thread" if threading.current_thread().name.startswith("waitress") else "loop")
+        self.environs.append(dict(environ))
         if environ["PATH_INFO"] == "/boom" or environ.get("HTTP_BOOM"):
             raise RuntimeError("boom")
         return self.app(environ, start_response)
@@ -92,10 +94,10 @@ def whole(verb: str, path: str, body: bytes = b"", head: str = "") -> bytes:
     return f"{verb} {path} HTTP/1.1\r\nHost: h\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def earn(wire: Wire, app: Seen) -> None:
+def earn(wire: Wire, app: Seen, path: str = PATH, head: str = "") -> None:
     """Predict until the loop answers."""
     for _ in range(200):
-        wire.send("POST", PATH, BODY)
+        wire.send("POST", path, BODY, head)
         assert wire.answer()[0] == 200
         if app.threads[-1] == "loop":
             return
@@ -109,6 +111,32 @@ def test_the_threads_answer_first_then_the_loop_over_one_connection(app: Seen) -
         wire.send("GET", "/health/live")
         assert wire.answer()[0] == 200
         assert app.threads[-1] == "thread"
+
+
+HEADS = [
+    "",
+    "Accept: */*\r\nX-Request-Id: r\r\nConnection: keep-alive\r\nA: a\r\nA: b\r\nContent-Type: application/json\r\n",
+    "X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nX-Forwarded-Host: other\r\n",
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("query", ["", "?a=b%20c"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"url_prefix": "/under"}, {"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-host"}],
+)
+def test_the_application_is_told_the_same_in_the_loop(
+    app: Seen, head: str, query: str, settings: dict[str, str]
+) -> None:
+    with running(app, **settings) as server, Wire(server) as wire:
+        earn(wire, app, settings.get("url_prefix", "") + PATH + query, head)
+    in_thread, in_loop = app.environs[0], app.environs[-1]
+    assert (app.threads[0], app.threads[-1]) == ("thread", "loop")
+    assert type(in_thread.pop("wsgi.input")) is type(in_loop.pop("wsgi.input"))
+    assert in_loop == in_thread
+    assert ("HTTP_X_FORWARDED_FOR" in in_loop) is False
+    assert in_loop["HTTP_HOST"] == ("other" if "Forwarded-Host" in head and "trusted_proxy" in settings else "h")
 
 
 def test_chunked_refused_and_broken_requests_are_answered_alike(app: Seen) -> None:
@@ -192,17 +220,28 @@ def test_queued_requests_are_answered_before_the_end(app: Seen) -> None:
         start_response("200 OK", [("Content-Length", "1")])
         return [b"x"]
 
-    with running(held, threads="1") as server:
-        wires = [Wire(server) for _ in range(5)]
+    with running(held, threads="1") as server, ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server)) for _ in range(5)]
         for wire in wires:
             wire.send("GET", "/")
         entered.wait(10)
         server.leave()
         go.set()
         told = [wire.answer() for wire in wires]
-        for wire in wires:
-            wire.__exit__()
     assert told == [(200, b"x")] * 5
+
+
+def test_what_has_come_before_the_end_is_answered(app: Seen) -> None:
+    """The loop has read nothing yet: connections wait to be taken, and their requests in the sockets."""
+    server = Server(app, SETTINGS)
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server)) for _ in range(20)]
+        for wire in wires:
+            wire.send("GET", "/health/live")
+        server.leave()
+        server.run()
+        assert [wire.answer()[0] for wire in wires] == [200] * 20
+        assert all(wire.closed() for wire in wires)
 
 
 def test_a_port_in_use_is_one_sentence(app: Seen) -> None:
