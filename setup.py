@@ -52,6 +52,7 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "alembic>=1.20",
+        "argon2-cffi>=25.1",
         "click>=8.2",
         "colander>=2.0",
         "cornice>=6.1",
@@ -73,7 +74,11 @@ setup(
     extras_require={
         # Pyramid's toolbar, for [app:debug] of development.ini.
         "debug": ["pyramid_debugtoolbar>=4.12"],
+        # Rows in Parquet, for `mlserve package`; a CSV needs nothing more.
+        "package": ["pyarrow>=20"],
         "postgresql": ["psycopg[binary]>=3.3"],
+        # For mlserve.store.url; each kind of store needs its own package too, such as s3fs.
+        "store": ["fsspec>=2025.5"],
         # What the tests of a plugin need: mlserve.testing.
         "testing": ["openapi-spec-validator>=0.9", "pytest>=9.0", "webtest>=3.0"],
     },

@@ -15,12 +15,14 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
 
     A mistake in the settings ends the process with one sentence.
     """
+    from mlserve.auth.exposure import refuse_open_ini
     from mlserve.startup import build, looks_only, one_sentence, start
 
     with one_sentence():
         config = build(settings, here=global_config.get("here"))
         app = config.make_wsgi_app()
         if not looks_only(global_config):
+            refuse_open_ini(config.registry.mlserve.settings, global_config)
             start(config.registry.mlserve)
     return app
 
@@ -33,6 +35,7 @@ def includeme(config: "Configurator") -> None:
     config.include("mlserve.directives")  # the plugin contract
     config.include("mlserve.plugins")  # the plugins that the INI enables; their routes are tried first
     config.include("mlserve.db.wiring")  # the database and its migrations
+    config.include("mlserve.auth.wiring")  # who may do what
     config.include("mlserve.observability.metrics.wiring")  # /metrics; before what it measures, to stop after it
     config.include("mlserve.predictions.wiring")  # the log, kept predictions and actuals
     config.include("mlserve.registry.wiring")  # models and versions

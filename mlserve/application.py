@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlserve.api.openapi.resources import Documents
     from mlserve.api.panels import Panel
     from mlserve.api.resources import ModelResource
+    from mlserve.auth.policy import Policy
     from mlserve.dashboard.static_files import StaticFiles
     from mlserve.db.engine import Database
     from mlserve.observability.metrics.recorder import NullRecorder, Recorder
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
     from mlserve.registry.past import PastVersions
+    from mlserve.registry.watcher import Watcher
 
 log = logging.getLogger("mlserve")
 
@@ -59,6 +61,7 @@ class Application:
         self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
         self.live = LiveModels()
         self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
+        self.policy: Policy | None = None  # who may do what, where the INI asks for keys
         self.including: Plugin | None = None  # while the application is put together
         self.stale_since: str | None = None  # when the registry was last seen, while the database is down
         self.documents: Documents  # exists from the `includeme` on
@@ -75,6 +78,7 @@ class Application:
         self.serving: PredictionService
         self.reports: ReportReader
         self.past: PastVersions
+        self.registry: Watcher
 
     @property
     def var(self) -> Path:

@@ -22,6 +22,7 @@ from mlserve.inference import ModelFamily
 from mlserve.observability.health import Check
 from mlserve.predictions.family_tables import PredictionTable
 from mlserve.predictions.wiring import RESOURCES
+from mlserve.registry.wiring import RESOURCES as REGISTRY
 from mlserve.settings import CORE, Setting
 
 DIRECTIVES = (
@@ -191,7 +192,7 @@ def _require_family(application: Application, family: str, claim: str) -> None:
 
 def _core_resource_behind(name: str) -> str | None:
     """The core's resource whose addresses a model resource of this name would answer, since plugins are asked first."""
-    for route, (suffix, _) in {**RESOURCES, **OPENAPI}.items():
+    for route, (suffix, _) in {**RESOURCES, **REGISTRY, **OPENAPI}.items():
         if Route("", f"/{name}").match(re.sub(r"{\w+}", "0", suffix)) is not None:
             return route
     return None

@@ -48,6 +48,7 @@ class MlserveError(Exception):
         self.problems = tuple(problems)
         self.more = more
         self.retry_after = retry_after
+        self.members: dict[str, Any] = {}  # more that the caller is told, in JSON values by name
 
 
 class ConfigurationError(MlserveError):
@@ -99,6 +100,72 @@ class VersionUnknown(MlserveError):
 
 class PredictionUnknown(MlserveError):
     code = "prediction_unknown"
+    refusal = True
+
+
+class AliasUnknown(MlserveError):
+    code = "alias_unknown"
+    refusal = True
+
+
+class Stale(MlserveError):
+    """Somebody else was quicker: what the caller wanted to change is not what they have seen."""
+
+    code = "stale"
+    refusal = True
+
+
+class PreconditionRequired(MlserveError):
+    """The caller must say which state they have seen."""
+
+    code = "precondition_required"
+    refusal = True
+
+
+class SignatureBreaks(MlserveError):
+    """The version would refuse what callers of the alias send, or answer what they do not know; `problems` say how."""
+
+    code = "signature_breaks"
+    refusal = True
+
+
+class VersionRetired(MlserveError):
+    code = "version_retired"
+    refusal = True
+
+
+class VersionInUse(MlserveError):
+    """An alias names the version, so that it cannot be retired."""
+
+    code = "version_in_use"
+    refusal = True
+
+
+class NothingBefore(MlserveError):
+    """The alias never named another version that could answer again."""
+
+    code = "nothing_before"
+    refusal = True
+
+
+class Unauthenticated(MlserveError):
+    """Nobody that is known asks: there is no key and no session, or one that does not work."""
+
+    code = "unauthenticated"
+    refusal = True
+
+
+class Forbidden(MlserveError):
+    """Who asks is known, and may not."""
+
+    code = "forbidden"
+    refusal = True
+
+
+class RateLimited(MlserveError):
+    """Who asks does so too often, or has failed to log in too often."""
+
+    code = "rate_limited"
     refusal = True
 
 

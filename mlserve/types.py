@@ -8,6 +8,8 @@ from pyramid.decorator import reify
 from pyramid.registry import Registry as PyramidRegistry
 from pyramid.request import Request as PyramidRequest
 
+from mlserve.auth.guard import caller_of
+
 if TYPE_CHECKING:
     from mlserve.application import Application
     from mlserve.predictions.service import PredictionService
@@ -37,6 +39,11 @@ class Request(PyramidRequest):
         identity: str | None = self.environ.get("mlserve.request_id")
         return identity
 
+    @reify
+    def caller(self) -> str:
+        """Who asks, as records and events say; empty where nobody is asked."""
+        return caller_of(self)
+
     # Cornice's views look for these three.
     @reify
     def errors(self) -> Errors:
@@ -56,7 +63,7 @@ class Request(PyramidRequest):
 
 
 # What a request of the application around us has too.
-ATTRIBUTES = ("mlserve", "serving", "request_id")
+ATTRIBUTES = ("mlserve", "serving", "request_id", "caller")
 
 
 class Registry(PyramidRegistry):

@@ -18,6 +18,7 @@ from pyramid.config import Configurator
 
 from mlserve.api.negotiation import JSON
 from mlserve.api.resources import Resource
+from mlserve.auth.guard import guarded, needs_of
 from mlserve.errors import Invalid, NotAcceptable, Problem, UnsupportedMediaType
 from mlserve.types import Request
 
@@ -45,6 +46,7 @@ def add_resource(
     """
     offers = {verb.upper(): operation.offers for verb, operation in resource.operations.items()}
     factory = partial(_context, factory, {**offers, "HEAD": offers.get("GET", (JSON,))})
+    factory = guarded(factory, needs_of(resource.operations))
     config.add_route(name, path, factory=factory, **route)
     config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
 

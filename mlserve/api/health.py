@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 
 from mlserve.api.operations import Operation
 from mlserve.api.views import add_read_view
+from mlserve.auth.roles import NONE
 from mlserve.types import application_of
 
 _CHECK = {
@@ -30,12 +31,14 @@ _READINESS = {
 LIVE = Operation(
     summary="Is the process alive",
     answer={"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+    needs=NONE,
 )
 READY = Operation(
     summary="Can predictions be answered",
     description="503 while they cannot, with the same body.",
     answer=_READINESS,
     answers={503: _READINESS},
+    needs=NONE,
 )
 
 

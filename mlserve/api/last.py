@@ -7,11 +7,12 @@ from pyramid.config import Configurator
 from mlserve.api.context import ModelContext
 from mlserve.api.negotiation import PROBLEM
 from mlserve.api.problems import NoSuchResource
+from mlserve.auth.guard import guarded
 from mlserve.types import application_of
 
 
 def includeme(config: Configurator) -> None:
-    config.add_route("mlserve.last", "/api/v1/models/{model}/{rest:.*}", factory=LastContext)
+    config.add_route("mlserve.last", "/api/v1/models/{model}/{rest:.*}", factory=guarded(LastContext, {}))
     config.add_view(nothing_here, route_name="mlserve.last", require_csrf=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import colander
 
 from mlserve.api.negotiation import JSON
+from mlserve.auth.roles import NEEDS
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 
@@ -34,6 +35,13 @@ class Operation:
     path: Mapping[str, Schema] = field(default_factory=dict)  # of the path's own placeholders; a text unless given
     answer_headers: Mapping[str, Schema] = field(default_factory=dict)  # of the 200, by name
     answers: Mapping[int, Schema | None] = field(default_factory=dict)  # other statuses, no problems; None: empty
+    takes: tuple[str, ...] = (JSON,)  # the media types of the body
+    needs: str = ""  # of mlserve.auth.roles; by the verb unless given: GET needs observe, the others operate
+    lists: bool = False  # of what is of no single model: it shows those models only that the caller may see
+
+    def __post_init__(self) -> None:
+        if self.needs and self.needs not in NEEDS:
+            raise ValueError(f"{self.summary!r} needs {self.needs!r}, which is none of {', '.join(NEEDS)}")
 
     @property
     def offers(self) -> tuple[str, ...]:

@@ -22,10 +22,20 @@ STATUS_OF = {
     "too_large": 413,
     "unsupported_media_type": 415,
     "not_acceptable": 406,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "rate_limited": 429,
     "model_unknown": 404,
     "version_unknown": 404,
     "prediction_unknown": 404,
+    "alias_unknown": 404,
     "not_supported": 409,
+    "signature_breaks": 409,
+    "version_retired": 409,
+    "version_in_use": 409,
+    "nothing_before": 409,
+    "stale": 412,
+    "precondition_required": 428,
     "idempotency_key_reused": 422,
     "model_not_ready": 503,
     "busy": 503,
@@ -49,6 +59,9 @@ CODE_OF = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+
+# What a 401 says of the way to prove who one is (RFC 6750).
+CHALLENGE = 'Bearer realm="mlserve"'
 
 # Every 503 says when to come back, in seconds; this is for failures that cannot know better.
 RETRY_AFTER = 5
@@ -96,9 +109,11 @@ def domain_problem(error: MlserveError, request: Any) -> Response:
     detail = error.detail if status != 500 or error.code == "prediction_failed" else INTERNAL
     retry_after = RETRY_AFTER if status == 503 and error.retry_after is None else error.retry_after
     headers = [] if retry_after is None else [("Retry-After", str(retry_after))]
-    members: dict[str, Any] = {}
+    if status == 401:
+        headers.append(("WWW-Authenticate", CHALLENGE))
+    members = dict(error.members)
     if error.problems:
-        members = {"errors": [problem.as_dict() for problem in error.problems], "more": error.more}
+        members |= {"errors": [problem.as_dict() for problem in error.problems], "more": error.more}
     return problem_response(request, status, error.code, detail, headers=headers, **members)
 
 

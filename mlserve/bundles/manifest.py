@@ -9,14 +9,20 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from mlserve.bundles.canonical import canonical_json, from_canonical
+from mlserve.bundles.parts import check_baseline, check_card, check_golden, require
 from mlserve.errors import BundleError
 from mlserve.signature import Signature
 
-FORMAT: Final = 1
-_CONTENT: Final = {"format", "family", "files", "signature", "baseline", "golden", "metrics"}
+# 1: a model file with its sidecars, as an INI declares them. 2: what `package` makes, with what a model is tested by.
+PLAIN: Final = 1
+PACKAGED: Final = 2
+_CONTENT: Final[dict[int, set[str]]] = {
+    PLAIN: {"format", "family", "files", "signature", "baseline", "golden", "metrics"},
+    PACKAGED: {"format", "family", "engine", "files", "signature", "baseline", "golden", "metrics", "card"},
+}
 FAMILY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MOST_FILES: Final = 1000
+MOST_FILES: Final = 1000
 # No separators but "/", no dots alone, nothing hidden, no space: the same name on every file system.
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,7}")
 
@@ -46,8 +52,14 @@ class Manifest:
         object.__setattr__(self, "content", whole["content"])
         object.__setattr__(self, "provenance", whole["provenance"])
         _check(self.content, self.provenance)
-        _require(len(_model_files(self.files)) == 1, "files: one model file, called model and its suffix")
-        _ = self.signature  # Raises where it is none.
+        require(len(_model_files(self.files)) == 1, "files: one model file, called model and its suffix")
+        signature = self.signature  # Raises where it is none.
+        if self.content["format"] == PACKAGED:
+            check_card(self.content["card"])
+            if self.golden is not None:
+                check_golden(self.golden, signature)
+            if self.baseline is not None:
+                check_baseline(self.baseline, signature)
 
     @cached_property
     def digest(self) -> str:
@@ -61,6 +73,34 @@ class Manifest:
     @property
     def metrics(self) -> dict[str, Any]:
         return dict(self.content["metrics"])
+
+    @property
+    def engine(self) -> str | None:
+        """The engine that the bundle was packed for; None where it does not say."""
+        engine: str | None = self.content.get("engine")
+        return engine
+
+    @property
+    def golden(self) -> Mapping[str, Any] | None:
+        """The golden predictions, which `mlserve.inference.golden.replay` asks again; None where there are none."""
+        return self.content["golden"] or None
+
+    @property
+    def baseline(self) -> Mapping[str, Any] | None:
+        """The profile of the inputs and outputs that the model was packed with; None where there is none."""
+        baseline: Mapping[str, Any] | None = self.content["baseline"]
+        return baseline
+
+    @property
+    def card(self) -> Mapping[str, str]:
+        """What people should know of the model, its `name` among it; empty in format 1."""
+        card: Mapping[str, str] = self.content.get("card", {})
+        return card
+
+    @property
+    def name(self) -> str | None:
+        """The model's name as its packager gave it; None in format 1, where the INI says it."""
+        return self.card.get("name")
 
     @cached_property
     def signature(self) -> Signature:
@@ -81,7 +121,7 @@ class Manifest:
     @classmethod
     def from_json(cls, value: Any) -> "Manifest":
         """The manifest of a decoded JSON value; BundleError for anything that `to_json` would not have given."""
-        _require(isinstance(value, Mapping) and set(value) == {"content", "provenance"}, "keys content and provenance")
+        require(isinstance(value, Mapping) and set(value) == {"content", "provenance"}, "keys content and provenance")
         return cls(value["content"], value["provenance"])
 
 
@@ -92,10 +132,10 @@ def _model_files(files: Sequence[BundleFile]) -> list[str]:
 def content_of(
     family: str, files: Sequence[BundleFile], signature: Signature, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The `content` of a new manifest, with its files in the order that every manifest has."""
+    """The `content` of a new manifest of format 1, with its files in the order that every manifest has."""
     ordered = sorted(files, key=lambda file: file.path)
     return {
-        "format": FORMAT,
+        "format": PLAIN,
         "family": family,
         "files": [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in ordered],
         "signature": signature.to_json(),
@@ -106,39 +146,41 @@ def content_of(
 
 
 def _check(content: Any, provenance: Any) -> None:
-    _require(isinstance(provenance, Mapping), "provenance: an object")
-    _require(isinstance(content, Mapping), "content: an object")
-    if type(content.get("format")) is not int or content["format"] != FORMAT:
-        raise BundleError(f"The manifest has format {content.get('format')!r}, and this mlserve reads format {FORMAT}.")
-    _require(set(content) == _CONTENT, f"content: the keys {', '.join(sorted(_CONTENT))}")
+    require(isinstance(provenance, Mapping), "provenance: an object")
+    require(isinstance(content, Mapping), "content: an object")
+    version = content.get("format")
+    if type(version) is not int or version not in _CONTENT:
+        known = f"formats {PLAIN} and {PACKAGED}"
+        raise BundleError(f"The manifest has format {version!r}, and this mlserve reads {known}.")
+    require(set(content) == _CONTENT[version], f"content: the keys {', '.join(sorted(_CONTENT[version]))}")
     family = content["family"]
-    _require(isinstance(family, str) and FAMILY_NAME.fullmatch(family) is not None, "family: a name such as xgboost")
-    _require(content["baseline"] is None, "baseline: null")
-    _require(content["golden"] == [], "golden: an empty list")
-    _require(isinstance(content["metrics"], Mapping), "metrics: an object")
-    _require(isinstance(content["signature"], Mapping), "signature: an object")
+    require(isinstance(family, str) and FAMILY_NAME.fullmatch(family) is not None, "family: a name such as xgboost")
+    if version == PLAIN:
+        require(content["baseline"] is None, "baseline: null")
+        require(content["golden"] == [], "golden: an empty list")
+    else:
+        engine = content["engine"]
+        require(engine is None or (isinstance(engine, str) and engine != ""), "engine: null or a word")
+        require(content["golden"] not in ({}, []), "golden: null or an object that is not empty")
+    require(isinstance(content["metrics"], Mapping), "metrics: an object")
+    require(isinstance(content["signature"], Mapping), "signature: an object")
     _check_files(content["files"])
 
 
 def _check_files(files: Any) -> None:
-    _require(isinstance(files, list) and 0 < len(files) <= _MOST_FILES, f"files: 1 to {_MOST_FILES} of them")
+    require(isinstance(files, list) and 0 < len(files) <= MOST_FILES, f"files: 1 to {MOST_FILES} of them")
     for file in files:
-        _require(
+        require(
             isinstance(file, Mapping) and set(file) == {"path", "sha256", "size"},
             "files: path, sha256 and size of each",
         )
         path, sha256, size = file["path"], file["sha256"], file["size"]
-        _require(isinstance(path, str) and _PATH.fullmatch(path) is not None, f"files: no such path as {path!r}")
-        _require(isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None, f"files: the SHA-256 of {path}")
-        _require(type(size) is int and size >= 0, f"files: the size of {path}")
+        require(isinstance(path, str) and _PATH.fullmatch(path) is not None, f"files: no such path as {path!r}")
+        require(isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None, f"files: the SHA-256 of {path}")
+        require(type(size) is int and size >= 0, f"files: the size of {path}")
     paths = [file["path"] for file in files]
-    _require(paths == sorted(paths), "files: sorted by path")
+    require(paths == sorted(paths), "files: sorted by path")
     # Names that differ by case only are one file on some file systems; a file cannot be another's folder either.
     lower = {path.lower() for path in paths}
     folders = {str(parent) for path in lower for parent in PurePosixPath(path).parents}
-    _require(len(lower) == len(paths) and not lower & folders, "files: each path once")
-
-
-def _require(right: bool, what: str) -> None:
-    if not right:
-        raise BundleError(f"This is not the manifest of a bundle; it must have {what}.")
+    require(len(lower) == len(paths) and not lower & folders, "files: each path once")

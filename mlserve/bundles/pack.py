@@ -27,7 +27,7 @@ def pack(
     name, the time or `provenance`, of which the first packing's stays. BundleError if the file cannot be read.
     """
     name = "model" + artefact.suffix.lower()
-    file = BundleFile(name, *_measure(artefact))
+    file = BundleFile(name, *measure(artefact))
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     manifest = Manifest(
         content_of(family_name, [file], signature, metrics),
@@ -36,7 +36,7 @@ def pack(
     return store.put(manifest, {name: artefact}).manifest
 
 
-def _measure(artefact: Path) -> tuple[str, int]:
+def measure(artefact: Path) -> tuple[str, int]:
     """The file's digest and size."""
     try:
         status = artefact.stat()

@@ -17,15 +17,29 @@ def read_metrics(artefact: Path) -> dict[str, Any]:
     return _read(artefact, ".metrics.json") or {}
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file that a person wrote; BundleError for anything else."""
+    try:
+        return _object(path)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _read(artefact: Path, suffix: str) -> dict[str, Any] | None:
-    path = artefact.with_name(artefact.name + suffix)
+    try:
+        return _object(artefact.with_name(artefact.name + suffix))
+    except FileNotFoundError:
+        _refuse_misnamed(artefact, suffix)
+        return None
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
         # People write these files: the standard library names line and column, and a BOM is no mistake of theirs.
         text = path.read_text(encoding="utf-8-sig")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except FileNotFoundError:
-        _refuse_misnamed(artefact, suffix)
-        return None
+        raise
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

@@ -8,23 +8,29 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
+from uuid import uuid4
 
 from mlserve.bundles.canonical import canonical_json, file_sha256, from_canonical
 from mlserve.bundles.manifest import BundleFile, Manifest
 from mlserve.errors import BundleError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MANIFEST: Final = "manifest.json"
-_FILES: Final = "files"
+MANIFEST: Final = "manifest.json"
+FILES: Final = "files"
 _UNFINISHED: Final = ".new-"
-_MOST_MANIFEST_BYTES: Final = 2**24
+MOST_MANIFEST_BYTES: Final = 2**24
 _CHUNK: Final = 2**20
 _ABANDONED_AFTER_SECONDS: Final = 24 * 3600
+KEPT_SECONDS: Final = 24 * 3600.0
+
+# Gives the bytes of a file, a piece at a time.
+Source = Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Bundle:
 
     def path(self, name: str) -> Path:
         """Where a file of the manifest lies."""
-        return self.folder / _FILES / name
+        return self.folder / FILES / name
 
 
 class BundleStore:
@@ -59,7 +65,7 @@ class BundleStore:
 
     def has(self, digest: str) -> bool:
         """Whether there is a bundle of that digest; `open` says whether it is sound."""
-        return _DIGEST.fullmatch(digest) is not None and (self.root / digest / _MANIFEST).is_file()
+        return _DIGEST.fullmatch(digest) is not None and (self.root / digest / MANIFEST).is_file()
 
     def open(self, digest: str) -> Bundle:
         """The bundle of that digest; BundleError if it is not there, or anything in it is not what it should be."""
@@ -85,22 +91,59 @@ class BundleStore:
         """
         if set(files) != {file.path for file in manifest.files}:
             raise BundleError("The files are not those that the manifest lists.")
-        try:
-            return self.open(manifest.digest)
-        except BundleError:
-            pass  # Not there, or damaged: both are put right below.
+        with suppress(BundleError):  # Not there, or damaged: both are put right below.
+            return self._as_new(self.open(manifest.digest))
+        return self.take(manifest, {name: partial(pieces_of, path) for name, path in files.items()})
+
+    def take(self, manifest: Manifest, sources: Mapping[str, Source]) -> Bundle:
+        """Store what the sources give, as `put` does, and read all of it even where the bundle is there already.
+
+        Everything is written to a folder of its own, and checked, before the bundle appears. Raises what `put` and the
+        sources raise, and leaves nothing behind then.
+        """
+        if set(sources) != {file.path for file in manifest.files}:
+            raise BundleError("The files are not those that the manifest lists.")
         try:
             _make_private(self.root)
             self._sweep()
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.root))
             try:
-                _write(unfinished, manifest, files)
+                _write(unfinished, manifest, sources)
                 self._publish(unfinished, manifest.digest)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         except OSError as error:
             raise BundleError(f"The bundle store {self.root} cannot be written: {error}.") from error
-        return self.open(manifest.digest)
+        return self._as_new(self.open(manifest.digest))
+
+    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS) -> list[str]:
+        """Remove the bundles whose digest is not among `used`, and give their digests.
+
+        Those put there in the last `older_than` seconds, for the first time or again, stay: they may be about to be
+        registered. Raises BundleError where the store cannot be written.
+        """
+        removed = []
+        for folder in sorted(self.root.glob("?" * 64)):
+            if not _DIGEST.fullmatch(folder.name) or folder.name in used or folder.is_symlink():
+                continue
+            try:
+                if time.time() - folder.lstat().st_mtime <= older_than:
+                    continue
+                # It is gone at once and as a whole, whenever this process may be killed.
+                gone = folder.rename(self.root / f"{_UNFINISHED}{uuid4().hex}")
+            except FileNotFoundError:
+                continue  # Another process collects too.
+            except OSError as error:
+                raise BundleError(f"The bundle store {self.root} cannot be written: {error}.") from error
+            shutil.rmtree(gone, ignore_errors=True)
+            removed.append(folder.name)
+        return removed
+
+    def _as_new(self, bundle: Bundle) -> Bundle:
+        """So that `collect` leaves it alone for a while."""
+        with suppress(OSError):  # Of a store that may only be read nobody collects.
+            os.utime(bundle.folder)
+        return bundle
 
     def _publish(self, unfinished: Path, digest: str) -> None:
         final = self.root / digest
@@ -131,20 +174,32 @@ class BundleStore:
                     shutil.rmtree(left, ignore_errors=True)
 
 
+def open_folder(folder: Path) -> Bundle:
+    """The bundle in a folder of any name; BundleError if it holds none, or is not what its manifest says."""
+    try:
+        manifest = _read_manifest(folder)
+        _verify(folder, manifest)
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}.") from error
+    except (BundleError, OSError) as error:
+        raise BundleError(f"The bundle in {folder} is not what its manifest says: {error}") from error
+    return Bundle(manifest, folder)
+
+
 def _read_manifest(folder: Path) -> Manifest:
-    path = folder / _MANIFEST
-    if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > _MOST_MANIFEST_BYTES:
-        raise BundleError(f"its {_MANIFEST} is no ordinary file")
+    path = folder / MANIFEST
+    if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > MOST_MANIFEST_BYTES:
+        raise BundleError(f"its {MANIFEST} is no ordinary file")
     return Manifest.from_json(from_canonical(path.read_bytes()))
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:
     """Check that the folder holds the manifest's files, each as it says, and nothing else."""
-    files = folder / _FILES
+    files = folder / FILES
     if files.is_symlink():
-        raise BundleError(f"its {_FILES} is a link")
+        raise BundleError(f"its {FILES} is a link")
     listed = {file.path: file for file in manifest.files}
-    expected = {folder / _MANIFEST, files, *(files / path for path in listed)}
+    expected = {folder / MANIFEST, files, *(files / path for path in listed)}
     expected |= {files / parent for path in listed for parent in PurePosixPath(path).parents}
     for found in sorted(folder.rglob("*")):  # It does not go into linked folders, and a link has no place here.
         if found not in expected:
@@ -166,31 +221,48 @@ def _verify_file(path: Path, file: BundleFile) -> None:
         raise BundleError(f"{file.path!r} has another SHA-256 than its manifest says")
 
 
-def _write(folder: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+def _write(folder: Path, manifest: Manifest, sources: Mapping[str, Source]) -> None:
     for file in manifest.files:
-        target = folder / _FILES / file.path
+        target = folder / FILES / file.path
         _make_private(target.parent)
-        _copy(files[file.path], target, file)
-    with _create(folder / _MANIFEST) as out:
-        out.write(canonical_json(manifest.to_json()))
+        _fill(target, sources[file.path], file)
+    text = canonical_json(manifest.to_json())
+    if len(text) > MOST_MANIFEST_BYTES:
+        raise BundleError(f"The manifest has {len(text)} bytes, and may have {MOST_MANIFEST_BYTES}.")
+    with _create(folder / MANIFEST) as out:
+        out.write(text)
         out.flush()
         os.fsync(out.fileno())
     for parent, _, _ in os.walk(folder):
         _sync_folder(Path(parent))
 
 
-def _copy(source: Path, target: Path, file: BundleFile) -> None:
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """What is left to read of a file, a piece at a time."""
+    while piece := file.read(_CHUNK):
+        yield piece
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a piece at a time."""
+    with path.open("rb") as file:
+        yield from pieces(file)
+
+
+def _fill(target: Path, source: Source, file: BundleFile) -> None:
     """Copy and check in one go: what lies in the store is what the manifest says, whatever becomes of the source."""
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as read, _create(target) as out:
-        while chunk := read.read(_CHUNK):
-            out.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+    with _create(target) as out:
+        for piece in source():
+            size += len(piece)
+            if size > file.size:
+                break
+            out.write(piece)
+            digest.update(piece)
         out.flush()
         os.fsync(out.fileno())
     if (digest.hexdigest(), size) != (file.sha256, file.size):
-        raise BundleError(f"{source} changed while it was packed.")
+        raise BundleError(f"{file.path} is not what the manifest says: it changed while it was packed, or is damaged.")
 
 
 def _create(path: Path) -> BinaryIO:

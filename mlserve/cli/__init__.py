@@ -1,4 +1,4 @@
-"""The command `mlserve`: one verb a module, each verb works on an INI file."""
+"""The command `mlserve`: one verb a module; a verb that works on a database takes its INI first."""
 
 import warnings
 from importlib import import_module
@@ -12,13 +12,23 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 # The first sentence of each verb's help: the list of the verbs imports none of them.
 VERBS = {
+    "package": "Package a model with real rows and its answers to them.",
+    "verify": "Verify a bundle, a folder or an archive.",
     "check": "Check an INI without serving.",
     "plugins": "List the installed and the enabled plugins.",
     "routes": "List each declared model's resources, its own address first.",
     "models": "List the registered models with their versions.",
+    "show": "Show MODEL with its aliases and versions, or one version of it, in JSON.",
+    "deploy": "Register a bundle as a version, and let an alias name it.",
+    "promote": "Let an alias of MODEL name a version.",
+    "rollback": "Let an alias of MODEL name the version that it named before.",
+    "history": "List what became of MODEL, newest first.",
+    "retire": "Let a version of MODEL answer no more.",
     "predict": "Answer a file of instances, and keep the predictions.",
     "predictions": "List the kept predictions of MODEL, newest first.",
     "shell": "Open a Python shell on the application, to look.",
+    "keys": "Make, list and revoke the keys of callers.",
+    "users": "Add, list and remove the people who log in to the pages.",
     "db": "Upgrade the tables, show their revision, purge predictions.",
 }
 

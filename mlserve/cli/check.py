@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mlserve.auth.exposure import refuse_open_ini
 from mlserve.cli.ini import built, ini_argument, refuse_server
 from mlserve.db.wiring import examine_database
 from mlserve.errors import DatabaseUnavailable
@@ -21,6 +22,7 @@ def check(ini: Path) -> None:
     """
     with built(ini) as application, one_sentence():
         refuse_server(ini)
+        refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
         for name, path in application.settings.models.items():
             examine(application, name, path)
         try:

@@ -23,11 +23,11 @@ from mlserve.registry import service
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
 
 
-def _time(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Every time that mlserve itself prints, and a date alone; UTC where no offset is written."""
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # An offset may lead out of the years 1 to 9999.
         raise click.BadParameter(f"{text!r} is not a time such as 2026-11-22T18:30:00Z or 2026-11-22.") from None
 
@@ -36,8 +36,8 @@ def _time(text: str) -> datetime:
 @ini_argument
 @click.argument("model")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--since", type=_time, metavar="TIME", help="Such as 2026-11-22T18:30:00Z; UTC without an offset.")
-@click.option("--until", type=_time, metavar="TIME")
+@click.option("--since", type=moment, metavar="TIME", help="Such as 2026-11-22T18:30:00Z; UTC without an offset.")
+@click.option("--until", type=moment, metavar="TIME")
 @click.option("--version", type=click.IntRange(1, 2**31 - 1))
 @click.option("--caller")
 @click.option("--reference")

@@ -11,7 +11,9 @@ from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
 from mlserve.predictions.wiring import RESOURCES
+from mlserve.registry.declared import family_of
 from mlserve.registry.resources import OneModelResource
+from mlserve.registry.wiring import RESOURCES as REGISTRY
 
 
 @click.command()
@@ -24,7 +26,7 @@ def routes(ini: Path) -> None:
     rows = []
     with built(ini) as application:
         for name, path in application.settings.models.items():
-            family = application.families.reading(path.suffix, f"mlserve.models.{name}").name
+            family = family_of(application, name, path).name
             for route, suffix, resource in _resources(application, family):
                 rows.append((name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route))
     print_table(("model", "verbs", "path", "resource"), rows)
@@ -35,7 +37,7 @@ def _resources(application: Application, family: str) -> Iterator[tuple[str, str
     for (owner, name), resource in sorted(application.model_resources.items()):
         if owner == family:
             yield f"{family}.{name}", f"/{name}", resource
-    for route, (suffix, core_resource) in RESOURCES.items():
+    for route, (suffix, core_resource) in {**RESOURCES, **REGISTRY}.items():
         yield route, suffix, core_resource
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from mlserve.api.context import ApiContext
 from mlserve.api.negotiation import JSON
+from mlserve.auth.guard import sees
 from mlserve.errors import PredictionUnknown
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.table import CSV
@@ -20,6 +21,6 @@ class KeptContext(ApiContext):
         super().__init__(request, offers)
         identity = request.matchdict["id"].lower()
         record: PredictionRecord | None = request.serving.log.find(identity)
-        if record is None:
+        if record is None or not sees(request, record.model):
             raise PredictionUnknown(f"There is no kept prediction {identity!r}.")
         self.record = record

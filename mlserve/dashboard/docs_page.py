@@ -16,6 +16,8 @@ from mlserve.api.context import ApiContext, ModelContext
 from mlserve.api.cornice import VERBS
 from mlserve.api.methods import only
 from mlserve.api.openapi import DOCUMENT
+from mlserve.auth.guard import Need, guarded
+from mlserve.auth.roles import OBSERVE
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.page import page
 from mlserve.inference import LiveModel
@@ -39,7 +41,7 @@ def includeme(config: Configurator) -> None:
         ("dashboard.docs", "/docs", ApiContext, docs),
         ("dashboard.model_docs", "/models/{model}/docs", ModelContext, model_docs),
     ):
-        config.add_route(route, path, factory=partial(context, offers=(HTML,)))
+        config.add_route(route, path, factory=guarded(partial(context, offers=(HTML,)), Need(OBSERVE)))
         config.add_view(view, route_name=route, request_method="GET", require_csrf=False)
         config.add_view(only("GET"), route_name=route, require_csrf=False)
 

@@ -12,9 +12,11 @@ from webob.acceptparse import create_accept_header
 
 from mlserve.api.negotiation import JSON, PROBLEM
 from mlserve.api.problems import NOTHING_HERE, domain_problem, encoding_problem, http_problem, internal_problem
+from mlserve.auth.guard import own_policy
 from mlserve.dashboard.contexts import HTML
+from mlserve.dashboard.login import to_login
 from mlserve.dashboard.page import page
-from mlserve.errors import MlserveError
+from mlserve.errors import MlserveError, Unauthenticated
 from mlserve.types import application_of
 
 log = logging.getLogger("mlserve.dashboard")
@@ -75,6 +77,8 @@ def as_page(problem_of: Problem) -> Problem:
 
 def error_page(problem_of: Problem, error: Any, request: Any) -> Response:
     """The page of a failure; a redirection, and what even the page's template fails at, stay as they are."""
+    if isinstance(error, Unauthenticated) and own_policy(request.registry) is not None:
+        return to_login(request)
     response = problem_of(error, request)
     if response.content_type != PROBLEM:
         return response

@@ -12,6 +12,7 @@ from pyramid.response import Response
 from mlserve.api.negotiation import read_body
 from mlserve.api.problems import domain_problem
 from mlserve.api.query import read_query
+from mlserve.auth.guard import sees
 from mlserve.dashboard import csrf, forms, panels, present, snippets
 from mlserve.dashboard.explained import Explained, explained
 from mlserve.dashboard.kept_views import QUERY_OF_INSTANCE, Row, rows
@@ -77,6 +78,7 @@ def models(request: Any) -> Response:
     listed = [
         (model, present.at_a_glance(model.champion.manifest["content"]["metrics"] if model.champion else None))
         for model in request.mlserve.live
+        if sees(request, model.name)
     ]
     return page(request, "models.jinja2", models=listed)
 
@@ -99,7 +101,7 @@ def predict(request: Any) -> Response:
     """Answer the form as a normal prediction; what is wrong with it is told at its fields."""
     live = request.context.model
     loaded = live.loaded()
-    posted = _form(request, len(loaded.signature.inputs))
+    posted = read_form(request, len(loaded.signature.inputs))
     csrf.check(request, posted.get(csrf.FIELD, ""))
     trial = Trial(posted, _body(loaded, posted))
     try:
@@ -156,7 +158,7 @@ def _body(loaded: LoadedVersion, texts: Mapping[str, str]) -> bytes:
 
 def _answered(request: Any, loaded: LoadedVersion, trial: Trial) -> Answered:
     serving: PredictionService = request.serving
-    asked = Asked(request_id=request.request_id)
+    asked = Asked(caller=request.caller, request_id=request.request_id)
     try:
         return serving.answer(loaded, trial.body, asked)
     except NotSupported:
@@ -179,7 +181,7 @@ def _answer(loaded: LoadedVersion, answered: Answered, body: bytes) -> Answer:
     )
 
 
-def _form(request: Any, fields: int) -> dict[str, str]:
+def read_form(request: Any, fields: int) -> dict[str, str]:
     """The posted texts by control. Raises Unreadable, TooLarge, UnsupportedMediaType."""
     sent = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if sent != FORM:

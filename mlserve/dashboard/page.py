@@ -1,13 +1,15 @@
 """Making a page: the templates' environment, and the headers that every page has."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import StrictUndefined
 from pyramid.response import Response
 from pyramid_jinja2 import Environment, SmartAssetSpecLoader
 
-from mlserve.dashboard import present
+from mlserve.auth.guard import own_policy
+from mlserve.dashboard import csrf, present
 from mlserve.predictions.schemas import time_text
 from mlserve.types import application_of
 
@@ -67,8 +69,25 @@ def page(
 ) -> Response:
     """The page that a template makes of the values; `template` is an asset, or the name of one of ours."""
     application = application_of(request)
-    body = render(request, template, application=application, **values)
+    body = render(request, template, application=application, visitor=visitor(request), **values)
     return protect(Response(body, status=status, headerlist=[("Content-Type", "text/html; charset=utf-8"), *headers]))
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is logged in, and the token of the form that logs them out."""
+
+    name: str
+    token: str
+
+
+def visitor(request: Any) -> Visitor | None:
+    """Who has logged in to our own pages; None for anybody else."""
+    policy = own_policy(request.registry)
+    identity = None if policy is None else policy.identity(request)
+    if identity is None or identity.kind != "user":
+        return None
+    return Visitor(identity.name, csrf.token(request))
 
 
 def render(request: Any, template: str, **values: Any) -> str:

@@ -7,6 +7,8 @@ from pyramid.settings import asbool
 
 from mlserve.api.context import ApiContext, ModelContext
 from mlserve.api.methods import only
+from mlserve.auth.guard import Need, guarded
+from mlserve.auth.roles import OBSERVE, PREDICT
 from mlserve.dashboard import kept_views, model_views
 from mlserve.dashboard.contexts import HTML, OFFERS, KeptContext
 from mlserve.dashboard.page import templates
@@ -20,6 +22,7 @@ def includeme(config: Configurator) -> None:
     config.include("mlserve.dashboard.static_files")
     config.include("mlserve.dashboard.docs_page")
     config.include("mlserve.dashboard.errors")
+    config.include("mlserve.dashboard.login")
     for name, path, context, offers, allowed in (
         ("models", "/", ApiContext, (HTML,), {"GET": model_views.models}),
         ("model", "/models/{model}", ModelContext, (HTML,), {"GET": model_views.model, "POST": model_views.predict}),
@@ -27,7 +30,8 @@ def includeme(config: Configurator) -> None:
         ("prediction", "/predictions/{id}", KeptContext, OFFERS, {"GET": kept_views.prediction}),
     ):
         route = f"dashboard.{name}"
-        config.add_route(route, path, factory=partial(context, offers=offers))
+        needs = {"GET": Need(OBSERVE, lists=True), "HEAD": Need(OBSERVE, lists=True), "POST": Need(PREDICT)}
+        config.add_route(route, path, factory=guarded(partial(context, offers=offers), needs))
         for verb, view in allowed.items():
             # The form has a token of its own (csrf.py): Pyramid's own check may be the host's, with the host's session.
             config.add_view(view, route_name=route, request_method=verb, require_csrf=False, renderer="mlserve")

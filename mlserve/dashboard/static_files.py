@@ -16,9 +16,12 @@ from jinja2 import pass_context
 from pyramid.config import Configurator
 from pyramid.interfaces import IPackageOverrides
 from pyramid.response import Response
+from pyramid.traversal import DefaultRootFactory
 
 from mlserve.api.methods import only
 from mlserve.api.problems import NoSuchResource
+from mlserve.auth.guard import Need, guarded
+from mlserve.auth.roles import NONE
 from mlserve.types import application_of
 
 ROUTE = "dashboard.static"
@@ -86,7 +89,8 @@ def includeme(config: Configurator) -> None:
     application.static_files = StaticFiles(config.registry)
     application.templates.globals["static"] = static
     application.own_addresses.add("/static/")
-    config.add_route(ROUTE, "/static/{version}/{name:.+}")
+    # The page of the login needs them.
+    config.add_route(ROUTE, "/static/{version}/{name:.+}", factory=guarded(DefaultRootFactory, Need(NONE)))
     config.add_view(static_view, route_name=ROUTE, request_method="GET", require_csrf=False)
     config.add_view(only("GET"), route_name=ROUTE, require_csrf=False)
 

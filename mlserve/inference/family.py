@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -62,3 +62,14 @@ class ModelFamily(Protocol):
 
     def libraries(self) -> dict[str, str]:
         """Name and version of the libraries that compute the answer: part of each prediction's lineage."""
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """What a family has besides where it can ask the library that makes its models: packaging uses it."""
+
+    def save(self, model: object, folder: Path) -> Path | None:
+        """Write a live model of the library into `folder`, the same bytes each time; None for anything else."""
+
+    def reference(self, path: Path, signature: Signature, batch: Batch) -> dict[str, np.ndarray]:
+        """The library's own answers to `batch`, as `Predictor.predict` gives them, with as little of ours as can be."""

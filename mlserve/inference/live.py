@@ -2,22 +2,44 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Final, Literal
 
-from mlserve.errors import ModelNotReady, ModelUnknown
+from mlserve.errors import AliasUnknown, ModelNotReady, ModelUnknown
 from mlserve.inference.loaded import PATIENCE, LoadedVersion
+
+CHAMPION: Final = "champion"
+
+ModelState = Literal["ready", "loading", "failed", "idle"]
+VersionState = Literal["loading", "ready", "failed", "draining"]
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """How a version is doing in this process, and why it is not ready."""
+
+    state: VersionState
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class LiveModel:
-    """A model by name, its family, and the version that answers (None while none is loaded, with the reason)."""
+    """A model by name, its family, and the version that answers (None while none is loaded, with the reason).
+
+    `aliases` holds the loaded version behind each other alias. `named` says which version each alias names in the
+    registry: one that is still being loaded, or cannot be, leaves the alias with the version that it had here.
+    """
 
     name: str
     family: str
     champion: LoadedVersion | None = None
     reason: str = ""
+    without: ModelState = "failed"  # its state while there is no champion; idle: no alias champion, and none is missed
+    aliases: Mapping[str, LoadedVersion] = field(default_factory=dict, compare=False)
+    named: Mapping[str, int] = field(default_factory=dict, compare=False)
+    statuses: Mapping[int, VersionStatus] = field(default_factory=dict, compare=False)  # of versions, by number
 
     def __repr__(self) -> str:
         return f"<LiveModel {self.name}: {self.told}>"
@@ -29,14 +51,37 @@ class LiveModel:
         return f"{self.family}{version}, {self.state}"
 
     @property
-    def state(self) -> str:
-        return "ready" if self.champion is not None else "failed"
+    def state(self) -> ModelState:
+        return "ready" if self.champion is not None else self.without
+
+    @property
+    def versions(self) -> tuple[LoadedVersion, ...]:
+        """Every version that an alias leads to here, each once; the champion is the first."""
+        found = (self.champion, *self.aliases.values())
+        return tuple({id(version): version for version in found if version is not None}.values())
 
     def loaded(self) -> LoadedVersion:
         """The version that answers. Raises ModelNotReady."""
         if self.champion is None:
             raise ModelNotReady(f"Model {self.name} has no loaded version: {self.reason}", retry_after=5)
         return self.champion
+
+    def at(self, alias: str) -> LoadedVersion:
+        """The version that answers for an alias. Raises AliasUnknown, ModelNotReady."""
+        if alias == CHAMPION and (self.champion is not None or CHAMPION in self.named):
+            return self.loaded()
+        loaded = self.aliases.get(alias)
+        if loaded is not None:
+            return loaded
+        if alias not in self.named:
+            raise AliasUnknown(f"Model {self.name} has no alias {alias!r}.")
+        number = self.named[alias]
+        status = self.statuses.get(number, VersionStatus("loading"))
+        raise ModelNotReady(f"Version {number} of model {self.name} is {status.state} here.", retry_after=5)
+
+    def version(self, number: int) -> LoadedVersion | None:
+        """The loaded version of that number; None where no alias leads to it here."""
+        return next((version for version in self.versions if version.lineage.version == number), None)
 
 
 class LiveModels:
@@ -52,6 +97,11 @@ class LiveModels:
             self._models = {**self._models, model.name: model}
             self.revision += 1
 
+    def remove(self, name: str) -> None:
+        with self._writing:
+            self._models = {other: model for other, model in self._models.items() if other != name}
+            self.revision += 1
+
     def get(self, name: str) -> LiveModel:
         """The model of that name. Raises ModelUnknown."""
         model = self._models.get(name)
@@ -60,6 +110,9 @@ class LiveModels:
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ModelUnknown(f"There is no model {name!r} here{hint}")
         return model
+
+    def find(self, name: str) -> LiveModel | None:
+        return self._models.get(name)
 
     def family_of(self, name: str) -> str | None:
         model = self._models.get(name)
@@ -75,5 +128,5 @@ class LiveModels:
             self.revision += 1
         end = time.monotonic() + patience
         for model in models.values():
-            if model.champion is not None:
-                model.champion.close(max(0.0, end - time.monotonic()))
+            for version in model.versions:
+                version.close(max(0.0, end - time.monotonic()))

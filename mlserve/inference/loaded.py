@@ -145,19 +145,22 @@ class LoadedVersion:
         lineage = self.lineage
         return f"The {lineage.family} predictor of {lineage.model} version {lineage.version}"
 
-    def close(self, patience: float = PATIENCE) -> None:
+    def close(self, patience: float = PATIENCE) -> bool:
         """Let no prediction begin any more, wait `patience` seconds for those that run, and close the predictor.
 
-        A predictor that still runs then stays open: to free its memory under it would kill the process.
+        Whether it is closed. A predictor that still runs then stays open until another call finds it idle: to free its
+        memory under it would kill the process.
         """
-        if not self.users.refuse_new():
-            return
+        first = self.users.refuse_new()
         left = self.users.wait(patience)
         if not left:
-            self.predictor.close()
-            return
-        fields = {"model": self.lineage.model, "version": self.lineage.version, "predictions": left}
-        log.warning("predictor_left_open", extra={"fields": fields})
+            if self.users.take_over():
+                self.predictor.close()
+            return True
+        if first:
+            fields = {"model": self.lineage.model, "version": self.lineage.version, "predictions": left}
+            log.warning("predictor_left_open", extra={"fields": fields})
+        return False
 
 
 def load_version(

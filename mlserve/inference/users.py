@@ -14,13 +14,19 @@ class Users:
     one of them sees the other.
     """
 
-    __slots__ = ("_closing", "_inside", "_left", "_open")
+    __slots__ = ("_closing", "_inside", "_left", "_open", "_taken")
 
     def __init__(self) -> None:
         self._inside: list[None] = []
         self._open = True
         self._closing = threading.Lock()
         self._left = threading.Event()
+        self._taken = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether nobody is let in any more."""
+        return not self._open
 
     def __enter__(self) -> None:
         """Raises ModelNotReady after `refuse_new`."""
@@ -47,6 +53,12 @@ class Users:
     def wait(self, seconds: float) -> int:
         """After `refuse_new`: wait until all are gone, `seconds` at most; how many are still there."""
         return 0 if self._left.wait(seconds) else len(self._inside)
+
+    def take_over(self) -> bool:
+        """After `wait` has found nobody: True for the first who asks, who may take away what was used."""
+        with self._closing:
+            taken, self._taken = self._taken, True
+        return not taken
 
     def _tell(self) -> None:
         if not self._inside:

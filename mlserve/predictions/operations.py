@@ -1,8 +1,10 @@
 """What the resources of predictions, actuals and explanations take and answer, for the OpenAPI document."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlserve.api.operations import Operation
+from mlserve.auth.roles import PREDICT
 from mlserve.predictions.actual_schemas import (
     BULK_ANSWER,
     HISTORY,
@@ -60,8 +62,39 @@ PREDICTIONS = {
         example=prediction_example,
         headers={"Idempotency-Key": _KEY},
         problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", _NO_DATABASE),
+        needs=PREDICT,
         answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
     ),
+}
+# Its own signature is not that of the champion, whose fields the document could tell.
+_BODY: JsonObject = {
+    "type": "object",
+    "description": "As the body of a prediction, with the instances that the version's own signature takes.",
+}
+_OF_ANOTHER = Operation(
+    summary="Make a prediction by one version",
+    description="The answer leaves only when the prediction is kept.",
+    answer={"type": "object", "required": ["id", "model", "version", "alias", "outputs"]},
+    body=_BODY,
+    headers={"Idempotency-Key": _KEY},
+    problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", _NO_DATABASE),
+    needs=PREDICT,
+    answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
+)
+ALIAS_PREDICTIONS = {
+    "post": replace(
+        _OF_ANOTHER,
+        summary="Make a prediction by an alias",
+        problems=(*_OF_ANOTHER.problems, "alias_unknown"),
+        path={"alias": {"type": "string", "description": "The alias, such as `challenger`."}},
+    )
+}
+VERSION_PREDICTIONS = {
+    "post": replace(
+        _OF_ANOTHER,
+        problems=(*_OF_ANOTHER.problems, "version_unknown", "version_retired"),
+        path={"number": {"type": "integer", "minimum": 1, "description": "The version's number."}},
+    )
 }
 PREDICTION = {
     "get": Operation(
@@ -87,6 +120,7 @@ ACTUALS = {
         example=report_example,
         problems=("prediction_unknown", "version_unknown", _NO_DATABASE),
         path=_OF_ID,
+        needs=PREDICT,
     ),
 }
 BULK_ACTUALS = {
@@ -97,6 +131,7 @@ BULK_ACTUALS = {
         body=bulk_schema,
         example=bulk_example,
         problems=(_NO_DATABASE,),
+        needs=PREDICT,
     )
 }
 EXPLANATIONS = {
@@ -106,6 +141,7 @@ EXPLANATIONS = {
         body=explanation_body,
         example=explanation_example,
         problems=_COMPUTES,
+        needs=PREDICT,
     )
 }
 EXPLANATION = {

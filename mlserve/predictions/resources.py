@@ -9,7 +9,9 @@ from mlserve.api.addresses import next_page, path_of
 from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource, Resource
-from mlserve.errors import DatabaseUnavailable, Invalid, PredictionUnknown, Problem, Unreadable
+from mlserve.errors import DatabaseUnavailable, Invalid, ModelNotReady, PredictionUnknown, Problem, Unreadable
+from mlserve.inference import LoadedVersion
+from mlserve.inference.live import CHAMPION
 from mlserve.predictions import actuals, operations
 from mlserve.predictions.envelope import read_any
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
@@ -19,6 +21,7 @@ from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, de
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.predictions.table import CSV
+from mlserve.registry.past import number_of, using_number
 from mlserve.signature.faults import got
 
 # How many reports one transaction stores: predictions wait for the same lock.
@@ -33,13 +36,15 @@ class PredictionsResource(ModelResource):
 
     def post(self) -> Response:
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
-        environ = self.request.environ
-        require_json_sent(environ)
+        body, asked = _asked(self.request)
+        loaded = self.context.model.loaded()
         serving = self.request.serving
-        body = read_body(environ, serving.limits.body)
-        asked = Asked(request_id=environ["mlserve.request_id"], idempotency_key=_idempotency_key(environ))
-        answered = serving.answer(self.context.model.loaded(), body, asked)
-        return json_response(answer_json(answered.record, answered.explanation), *_headers(environ, answered))
+        try:
+            answered = serving.answer(loaded, body, asked)
+        except ModelNotReady:
+            answered = serving.answer(_swapped_in(self.request, CHAMPION, loaded), body, asked)
+        headers = _headers(path_of(self.request.environ), answered)
+        return json_response(answer_json(answered.record, answered.explanation), *headers)
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
@@ -53,6 +58,40 @@ class PredictionsResource(ModelResource):
             )
         self.request.response.headers.update([("Vary", "Accept"), *link])
         return {"predictions": [describe_prediction(record) for record in page.records], "next": page.next}
+
+
+class AliasPredictionsResource(Resource):
+    """The predictions that are asked of an alias."""
+
+    plain = frozenset({"post"})
+    operations = operations.ALIAS_PREDICTIONS
+
+    def post(self) -> Response:
+        """Answer by the version that the alias leads to."""
+        model, alias = self.context.model, self.request.matchdict["alias"]
+        loaded = model.at(alias)
+        body, asked = _asked(self.request, alias=alias, asked=f"alias:{alias}")
+        serving = self.request.serving
+        try:
+            answered = serving.answer(loaded, body, asked)
+        except ModelNotReady:
+            answered = serving.answer(_swapped_in(self.request, alias, loaded), body, asked)
+        return _answer(self.request, answered)
+
+
+class VersionPredictionsResource(Resource):
+    """The predictions that are asked of a version by its number."""
+
+    plain = frozenset({"post"})
+    operations = operations.VERSION_PREDICTIONS
+
+    def post(self) -> Response:
+        """Answer by that very version; it stays loaded for a while, whether or not an alias names it."""
+        model, number = self.context.model, number_of(self.request, self.context.model.name)
+        body, asked = _asked(self.request, alias=None, asked=f"version:{number}")
+        with using_number(self.request.mlserve, model.name, number) as loaded:
+            answered = self.request.serving.answer(loaded, body, asked)
+        return _answer(self.request, answered)
 
 
 class PredictionResource(Resource):
@@ -123,7 +162,7 @@ class BulkActualsResource(Resource):
 def _put(
     request: Any, connection: Connection, identity: str, model: str, values: dict[str, list[Any]]
 ) -> dict[str, Any]:
-    stored = actuals.put(connection, identity, model, values, request_id=request.request_id)
+    stored = actuals.put(connection, identity, model, values, caller=request.caller, request_id=request.request_id)
     return describe_revision(stored)
 
 
@@ -159,6 +198,40 @@ def json_body(request: Any) -> dict[str, Any]:
     return value
 
 
+def _asked(request: Any, **how: Any) -> tuple[bytes, Asked]:
+    """The body of a prediction's request, and what stands beside it.
+
+    Raises UnsupportedMediaType, TooLarge, Unreadable.
+    """
+    environ = request.environ
+    require_json_sent(environ)
+    body = read_body(environ, request.serving.limits.body)
+    asked = Asked(
+        caller=request.caller,
+        request_id=environ["mlserve.request_id"],
+        idempotency_key=_idempotency_key(environ),
+        **how,
+    )
+    return body, asked
+
+
+def _swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
+    """The version that has taken the place of one which was closed while the request was on its way to it.
+
+    Raises ModelNotReady where none has.
+    """
+    loaded: LoadedVersion = request.mlserve.live.get(gone.lineage.model).at(alias)
+    if loaded is gone:
+        raise ModelNotReady("This version of the model is closed.", retry_after=5)
+    return loaded
+
+
+def _answer(request: Any, answered: Answered) -> Response:
+    path = f"{path_of(request.environ).rsplit('/', 3)[0]}/predictions"
+    headers = _headers(path, answered)
+    return json_response(answer_json(answered.record, answered.explanation), *headers)
+
+
 def _idempotency_key(environ: dict[str, Any]) -> str | None:
     key: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
@@ -166,8 +239,9 @@ def _idempotency_key(environ: dict[str, Any]) -> str | None:
     return key
 
 
-def _headers(environ: dict[str, Any], answered: Answered) -> list[tuple[str, str]]:
-    headers = [("Content-Location", f"{path_of(environ)}/{answered.record.id}")]
+def _headers(predictions: str, answered: Answered) -> list[tuple[str, str]]:
+    """`predictions` is the address of the model's predictions."""
+    headers = [("Content-Location", f"{predictions}/{answered.record.id}")]
     if answered.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     return headers

@@ -15,7 +15,13 @@ from mlserve.predictions.explanations import ExplanationsResource, PredictionExp
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.log import open_log
 from mlserve.predictions.reports import ReportReader
-from mlserve.predictions.resources import ActualsResource, BulkActualsResource, PredictionResource
+from mlserve.predictions.resources import (
+    ActualsResource,
+    AliasPredictionsResource,
+    BulkActualsResource,
+    PredictionResource,
+    VersionPredictionsResource,
+)
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.gauge import SpoolGauge
@@ -29,6 +35,8 @@ RESOURCES: dict[str, tuple[str, type[Resource]]] = {
     "prediction_explanation": ("/predictions/{id}/explanation", PredictionExplanationResource),
     "actuals": ("/actuals", BulkActualsResource),
     "explanations": ("/explanations", ExplanationsResource),
+    "alias_predictions": ("/aliases/{alias}/predictions", AliasPredictionsResource),
+    "version_predictions": ("/versions/{number}/predictions", VersionPredictionsResource),
 }
 
 

@@ -3,84 +3,172 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlserve.application import Application
-from mlserve.bundles import BundleStore, Manifest, pack, read_metrics, read_sidecar
+from mlserve.bundles import BundleStore, Manifest
 from mlserve.db.failures import reason_of
 from mlserve.errors import BundleError, ConfigurationError, DatabaseUnavailable, SignatureError
-from mlserve.inference import LiveModel, ModelFamily
-from mlserve.inference.loaded import load_version
-from mlserve.registry import service
-from mlserve.registry.loading import load_bundle, store_of
-from mlserve.registry.snapshot import Snapshot
-from mlserve.signature import Signature, complete
+from mlserve.inference import ModelFamily
+from mlserve.inference.live import CHAMPION
+from mlserve.registry import aliases, service
+from mlserve.registry.bringing import bring, is_bundle
+from mlserve.registry.loading import load_bundle, store_of, verify
+from mlserve.registry.registered import Registered, Wanted, read_registered
+from mlserve.registry.service import Author
+from mlserve.registry.snapshot import Snapshot, now_text
+from mlserve.registry.swapping import Swapper
+from mlserve.registry.watcher import Watcher
 
 log = logging.getLogger("mlserve.registry")
 
+# Who has changed what the INI declares, in the events.
+ACTOR = "ini"
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A model that the INI declares, packed."""
+
+    name: str
+    path: Path
+    manifest: Manifest
+
 
 def load_declared(application: Application) -> None:
-    """Bring every `mlserve.models.NAME` to life. Raises ConfigurationError naming the key of one that cannot be."""
-    store = store_of(application)
+    """Register what the INI declares, and bring to life what the registry's aliases name.
+
+    `application.registry` watches over it from then on. Raises ConfigurationError naming the key of a model that cannot
+    be served.
+    """
     snapshot = Snapshot(application.var / "registry.json")
-    for name, path in application.settings.models.items():
-        with _named(name, path):
-            family = application.families.reading(path.suffix, f"mlserve.models.{name}")
-            manifest = package(family, path, store)
-            _require_trust(application, family, name, path, manifest)
-            number = _register(application, snapshot, name, manifest)
-            _load(application, family, manifest, {"model": name, "version": number})
+    swapper = Swapper(application)
+    application.at_stop(swapper.close)
+    declared = [_packed(application, name, path) for name, path in application.settings.models.items()]
+    registered = _registered(application, swapper, snapshot, declared)
+    for one in declared:
+        # What would be a failed version later stops the start, which names the key.
+        number = registered.aliases.get(one.name, {}).get(CHAMPION)
+        if number is not None and registered.versions[one.name][number].digest == one.manifest.digest:
+            with _named(one.name, one.path):
+                swapper.prepare(Wanted(one.name, number, one.manifest.digest))
     snapshot.write()
+    application.registry = Watcher(
+        application,
+        swapper,
+        application.settings["mlserve.registry.interval"],
+        on_change=partial(_keep, snapshot),
+        on_return=partial(_return, application, swapper, snapshot, declared),
+    )
+    application.registry.begin(registered)
+
+
+def _packed(application: Application, name: str, path: Path) -> _Declared:
+    with _named(name, path):
+        family, manifest = bring(application, path, f"mlserve.models.{name}", store_of(application))
+        _require_trust(application, family, name, path, manifest)
+    return _Declared(name, path, manifest)
+
+
+def _registered(
+    application: Application, swapper: Swapper, snapshot: Snapshot, declared: list[_Declared]
+) -> Registered:
+    """What the registry says once all that is declared is in it; without the database, what this host knows of it."""
+    try:
+        for one in declared:
+            _declare(application, swapper, snapshot, one)
+        with application.database.read() as connection:
+            registered = read_registered(connection)
+    except DatabaseUnavailable as error:
+        return _remembered(application, snapshot, declared, error)
+    snapshot.keep(registered)
+    return registered
+
+
+def _declare(application: Application, swapper: Swapper, snapshot: Snapshot, one: _Declared) -> None:
+    """Register a declared bundle; where the declaration is new, the champion is that version from now on.
+
+    A declaration is new where neither the database nor this host has seen it last: a restart undoes no promotion, nor
+    does one of a host whose INI is older than another's.
+    """
+    digest = one.manifest.digest
+    author = Author(actor=ACTOR, reason=f"mlserve.models.{one.name}")
+    with application.database.write() as connection:
+        number = service.register(connection, one.name, one.manifest, author)
+        last = service.declared(connection, one.name)
+    if last is None or digest not in (last, snapshot.declared.get(one.name)):
+        # Whatever a bundle that cannot be loaded is declared for, no host is led to it.
+        with _named(one.name, one.path):
+            swapper.prepare(Wanted(one.name, number, digest))
+        with application.database.write() as connection:
+            service.declare(connection, one.name, digest)
+            aliases.move(connection, one.name, CHAMPION, number, author=author, force=True)
+    snapshot.declared[one.name] = digest
+
+
+def _remembered(
+    application: Application, snapshot: Snapshot, declared: list[_Declared], error: DatabaseUnavailable
+) -> Registered:
+    """What this host has seen of the registry. Raises ConfigurationError for a bundle that it has never served."""
+    application.stale_since = snapshot.written_at or now_text()
+    registered = snapshot.registered()
+    named = {model: dict(aliases) for model, aliases in registered.aliases.items()}
+    for one in declared:
+        number = snapshot.number(one.name, one.manifest.digest)
+        if number is None:
+            raise ConfigurationError(
+                f"The database of mlserve.database.url cannot be reached ({reason_of(error)}), and this host has never "
+                f"served this bundle of model {one.name}: start the database."
+            ) from error
+        number = named.setdefault(one.name, {}).setdefault(CHAMPION, number)
+        fields = {"model": one.name, "version": number, "since": application.stale_since}
+        log.warning("registry_stale", extra={"fields": fields})
+    return Registered(versions=registered.versions, aliases=named)
+
+
+def _return(application: Application, swapper: Swapper, snapshot: Snapshot, declared: list[_Declared]) -> None:
+    """The database is back: what was declared meanwhile is registered now. Raises DatabaseUnavailable."""
+    try:
+        for one in declared:
+            _declare(application, swapper, snapshot, one)
+    except ConfigurationError as error:
+        log.error("declaration_failed", extra={"fields": {"reason": error.detail}})
+    log.info("registry_confirmed", extra={"fields": {"since": application.stale_since}})
+    application.stale_since = None
+
+
+def _keep(snapshot: Snapshot, registered: Registered) -> None:
+    """Write the host's copy of the registry anew. A disk that takes no more stops nothing that answers."""
+    snapshot.keep(registered)
+    try:
+        snapshot.write()
+    except ConfigurationError as error:
+        log.error("registry_unwritable", extra={"fields": {"reason": error.detail}})
 
 
 def examine(application: Application, name: str, path: Path) -> None:
-    """Load a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
+    """Load and prove a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
     with _named(name, path), TemporaryDirectory() as folder:
-        family = application.families.reading(path.suffix, f"mlserve.models.{name}")
-        signature = inspect(family, path)
-        read_metrics(path)
-        if family.runs_code:  # The digest that a start would have is that of the packed bundle.
-            _require_trust(application, family, name, path, package(family, path, BundleStore(Path(folder))))
-        loaded = load_version(
-            family,
-            path,
-            identity={"model": name, "version": 0, "digest": "", "plugin": ""},
-            signature=signature,
-            manifest={},
-            settings=application.settings.section(f"mlserve.{family.name}"),
-            limits=application.limits,
-        )
-        loaded.close()
+        store = BundleStore(Path(folder))
+        family, manifest = bring(application, path, f"mlserve.models.{name}", store)
+        _require_trust(application, family, name, path, manifest)
+        loaded = load_bundle(application, family, manifest.digest, {"model": name, "version": 0}, store)
+        try:
+            verify(loaded)
+        finally:
+            loaded.close()
 
 
-def confirm(application: Application) -> dict[str, int | None]:
-    """After a start from the snapshot: the models whose number the database, back again, does not confirm.
-
-    Each with the number that it has there. When there is none, the registry is stale no more. Raises
-    DatabaseUnavailable.
-    """
-    served = [model.champion.lineage for model in application.live if model.champion is not None]
-    with application.database.read() as connection:
-        found = {version.model: service.number_of(connection, version.model, version.digest) for version in served}
-    wrong = {version.model: found[version.model] for version in served if found[version.model] != version.version}
-    if not wrong:
-        log.info("registry_confirmed", extra={"fields": {"since": application.stale_since}})
-        application.stale_since = None
-    return wrong
-
-
-def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
-    """Pack an artefact and its sidecars into the store. Raises BundleError, SignatureError."""
-    signature = inspect(family, artefact)
-    return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})
-
-
-def inspect(family: ModelFamily, artefact: Path) -> Signature:
-    """The signature of an artefact, completed by its sidecar. Raises BundleError, SignatureError."""
-    signature = family.inspect(artefact)
-    sidecar = read_sidecar(artefact)
-    return signature if sidecar is None else complete(signature, sidecar)
+def family_of(application: Application, name: str, path: Path) -> ModelFamily:
+    """The family of a declared model. Raises ConfigurationError naming its key."""
+    key = f"mlserve.models.{name}"
+    if not is_bundle(path):
+        return application.families.reading(path.suffix, key)
+    with _named(name, path), TemporaryDirectory() as folder:
+        return bring(application, path, key, BundleStore(Path(folder)))[0]
 
 
 def _require_trust(application: Application, family: ModelFamily, name: str, path: Path, manifest: Manifest) -> None:
@@ -100,29 +188,3 @@ def _named(name: str, path: Path) -> Iterator[None]:
     except (BundleError, SignatureError) as error:
         reason = str(error).rstrip(".")
         raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {reason}.") from error
-
-
-def _register(application: Application, snapshot: Snapshot, name: str, manifest: Manifest) -> int:
-    try:
-        with application.database.write() as connection:
-            number = service.register(connection, name, manifest)
-    except DatabaseUnavailable as error:
-        known = snapshot.number(name, manifest.digest)
-        if known is None:
-            raise ConfigurationError(
-                f"The database of mlserve.database.url cannot be reached ({reason_of(error)}), and this host has never "
-                f"served this bundle of model {name}: start the database."
-            ) from error
-        log.warning("registry_stale", extra={"fields": {"model": name, "version": known, "since": snapshot.written_at}})
-        application.stale_since = snapshot.written_at
-        return known
-    snapshot.add(name, manifest.digest, number)
-    return number
-
-
-def _load(application: Application, family: ModelFamily, manifest: Manifest, identity: dict[str, object]) -> None:
-    name = str(identity["model"])
-    loaded = load_bundle(application, family, manifest.digest, identity)
-    application.live.put(LiveModel(name, family.name, loaded))
-    fields = {**identity, "digest": manifest.digest, "family": family.name, "engine": loaded.lineage.engine}
-    log.info("version_loaded", extra={"fields": fields})

@@ -1,24 +1,48 @@
-"""Loading a version out of its bundle, with what the application knows of its family."""
+"""Loading a version out of its bundle with what the application knows of its family, and looking if it is right."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from mlserve.application import Application
-from mlserve.bundles import BundleStore
+from mlserve.bundles import BundleStore, SharedStore
+from mlserve.errors import BundleError, MlserveError, NotSupported
 from mlserve.inference import LoadedVersion, ModelFamily
+from mlserve.inference.golden import replay
 from mlserve.inference.loaded import load_version
+from mlserve.registry.registered import Wanted
+from mlserve.signature.examples import example_instance
+
+_TOLD = 3
+
+
+class BundleMissing(BundleError):
+    """The bundle cannot be had on this host; it may come later."""
+
+
+class VerificationFailed(BundleError):
+    """The loaded version does not answer its golden predictions as its bundle says."""
 
 
 def store_of(application: Application) -> BundleStore:
-    """The bundles of this host."""
-    return BundleStore(application.var / "bundles")
+    """The bundles of this host, and of `mlserve.store.url` where it is set. Raises BundleError."""
+    here, url = BundleStore(application.var / "bundles"), application.settings["mlserve.store.url"]
+    return SharedStore(url, here) if url else here
 
 
 def load_bundle(
-    application: Application, family: ModelFamily, digest: str, identity: Mapping[str, Any]
+    application: Application,
+    family: ModelFamily,
+    digest: str,
+    identity: Mapping[str, Any],
+    store: BundleStore | None = None,
 ) -> LoadedVersion:
-    """Load the bundle of that digest; `identity` is the model and the version. Raises BundleError, SignatureError."""
-    bundle = store_of(application).open(digest)
+    """Load the bundle of that digest; `identity` is the model and the version, `store` this host's unless given.
+
+    Raises BundleError, SignatureError.
+    """
+    bundle = (store or store_of(application)).open(digest)
     return load_version(
         family,
         bundle.artefact,
@@ -29,3 +53,64 @@ def load_bundle(
         limits=application.limits,
         count_fallback=lambda: application.counters.add("decoder_fallbacks"),
     )
+
+
+def load_verified(application: Application, wanted: Wanted) -> LoadedVersion:
+    """Load a version that is to answer callers: warm, and proved by its golden predictions.
+
+    Raises BundleMissing, VerificationFailed, BundleError, SignatureError, NotSupported, and whatever the family does;
+    no predictor stays open then.
+    """
+    try:
+        store = store_of(application)
+        if not store.has(wanted.digest):
+            raise BundleMissing(f"The bundle {wanted.digest} is not on this host.")
+        name = store.open(wanted.digest).manifest.family
+    except BundleError as error:  # A store that is away comes back, and a damaged bundle may be put again.
+        raise BundleMissing(error.detail) from error
+    family = application.families.get(name)
+    if family is None:
+        raise NotSupported(f"It is of family {name}, which no enabled plugin brings.")
+    require_trust(application, family, wanted.digest)
+    identity = {"model": wanted.model, "version": wanted.version}
+    loaded = load_bundle(application, family, wanted.digest, identity)
+    try:
+        verify(loaded)
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def require_trust(application: Application, family: ModelFamily, digest: str) -> None:
+    """Code of an artefact runs only where the operator has listed its digest. Raises NotSupported."""
+    if family.runs_code and digest not in application.settings["mlserve.trust.digests"]:
+        raise NotSupported(f"Loading it runs code that it brings, and mlserve.trust.digests does not list {digest}.")
+
+
+def verify(loaded: LoadedVersion) -> None:
+    """Ask the golden predictions again; a version without any answers its example once, to be warm.
+
+    Raises VerificationFailed.
+    """
+    golden = loaded.manifest["content"]["golden"]
+    if not golden:
+        _warm_up(loaded)
+        return
+    try:
+        differences = replay(loaded, golden)
+    except MlserveError as error:
+        raise VerificationFailed(f"Its golden predictions cannot be answered: {error.detail}") from error
+    if differences:
+        told = "; ".join(str(difference) for difference in differences[:_TOLD])
+        more = f" and {len(differences) - _TOLD} more" if len(differences) > _TOLD else ""
+        raise VerificationFailed(f"It does not answer its golden predictions as its bundle says: {told}{more}.")
+
+
+def _warm_up(loaded: LoadedVersion) -> None:
+    """The first answer of a model takes longest. An example proves nothing, so that a refusal of it is no failure."""
+    try:
+        example = msgspec.json.encode([example_instance(loaded.signature)])
+        loaded.predict(loaded.decoder.decode(example, None))
+    except MlserveError:
+        return

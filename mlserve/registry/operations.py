@@ -9,7 +9,10 @@ from mlserve.signature.json_schema import JsonObject
 _SUMMARY: JsonObject = {
     "name": {"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"},
     "family": {"type": "string"},
-    "state": {"enum": ["ready", "failed"]},
+    "state": {
+        "enum": ["ready", "loading", "failed", "idle"],
+        "description": "In the process that answers this; idle: no version is its champion.",
+    },
     "version": {"type": ["integer", "null"], "minimum": 1, "description": "The version that answers."},
     "digest": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
 }
@@ -68,5 +71,5 @@ def _model(loaded: LoadedVersion, limits: Limits) -> JsonObject:
     }
 
 
-MODELS = {"get": Operation(summary="List the models", answer=_LIST)}
+MODELS = {"get": Operation(summary="List the models", answer=_LIST, lists=True)}
 MODEL = {"get": Operation(summary="The model, with its signature", answer=_model)}

@@ -1,22 +1,29 @@
 """Versions that are not live any more, loaded again off the live models: to ask a past prediction's own bundle."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 
 from mlserve.application import Application
-from mlserve.errors import BundleError, ModelNotReady, NotSupported, SignatureError
+from mlserve.errors import BundleError, ModelNotReady, NotSupported, SignatureError, VersionRetired, VersionUnknown
 from mlserve.inference import LoadedVersion
-from mlserve.registry.loading import load_bundle, store_of
+from mlserve.registry import service
+from mlserve.registry.loading import VerificationFailed, load_bundle, store_of, verify
+from mlserve.registry.registered import Known
 
 log = logging.getLogger("mlserve.registry")
 
 # How many are in memory at once, and for how many seconds a request waits for room.
 ROOM = 2
 PATIENCE = 10.0
+
+LARGEST_NUMBER: Final = 2**31 - 1
+_DIGITS = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class PastVersions:
         self._places: dict[Past, _Place] = {}  # the least recently used first
         self._changed = threading.Condition()
         self._open = True
+        self._proofs: dict[str, str] = {}  # by digest: what speaks against it, or nothing
 
     @contextmanager
     def using(self, past: Past) -> Iterator[LoadedVersion]:
@@ -62,6 +70,23 @@ class PastVersions:
             yield loaded
         finally:
             self._leave(place)
+
+    def require_proof(self, loaded: LoadedVersion) -> None:
+        """Let callers be answered by a version only if its golden predictions come out right; asked once.
+
+        Raises ModelNotReady.
+        """
+        proof = self._proofs.get(loaded.lineage.digest)
+        if proof is None:
+            try:
+                verify(loaded)
+                proof = ""
+            except VerificationFailed as error:
+                proof = error.detail
+            self._proofs[loaded.lineage.digest] = proof
+        if proof:
+            lineage = loaded.lineage
+            raise ModelNotReady(f"Version {lineage.version} of model {lineage.model} must not answer: {proof}")
 
     def close(self) -> None:
         """Close all of them, and every one that is still being loaded as soon as it is."""
@@ -148,11 +173,57 @@ def load_past(application: Application, past: Past) -> LoadedVersion:
 
 @contextmanager
 def using_version(application: Application, past: Past) -> Iterator[LoadedVersion]:
-    """A version: the live one if it is that, else loaded from its bundle. Raises what `load_past` and `using` raise."""
-    live = (model.champion for model in application.live if model.name == past.model)
-    champion = next(live, None)  # None too for a model that is not served any more.
-    if champion is not None and champion.lineage.digest == past.digest:
-        yield champion
-        return
-    with application.past.using(past) as loaded:
-        yield loaded
+    """A version: a live one if it is that, else loaded from its bundle. Raises what `load_past` and `using` raise."""
+    with ExitStack() as stack:
+        live = _live(application, past.model, past.version, stack)
+        if live is None or live.lineage.digest != past.digest:
+            live = stack.enter_context(application.past.using(past))
+        yield live
+
+
+@contextmanager
+def using_number(application: Application, model: str, number: int) -> Iterator[LoadedVersion]:
+    """A version that a caller asks by its number, proved as those that aliases name.
+
+    Raises VersionUnknown, VersionRetired, what `load_past` and `using` raise, and DatabaseUnavailable for a number that
+    this process has not heard of.
+    """
+    with ExitStack() as stack:
+        live = _live(application, model, number, stack)
+        if live is None:
+            known = _known(application, model, number)
+            live = stack.enter_context(application.past.using(Past(model, number, known.digest, known.family)))
+            application.past.require_proof(live)
+        yield live
+
+
+def number_of(request: Any, model: str) -> int:
+    """The version number of the path. Raises VersionUnknown for what is none."""
+    text = request.matchdict["number"]
+    if not _DIGITS.fullmatch(text) or int(text) > LARGEST_NUMBER:
+        raise VersionUnknown(f"Model {model} has no version {text!r}.")
+    return int(text)
+
+
+def _live(application: Application, model: str, number: int, stack: ExitStack) -> LoadedVersion | None:
+    """The version that an alias leads to, held open by `stack`; None where there is none, or it was just closed."""
+    found = application.live.find(model)
+    loaded = None if found is None else found.version(number)
+    if loaded is not None:
+        try:
+            stack.enter_context(loaded.users)
+        except ModelNotReady:
+            return None
+    return loaded
+
+
+def _known(application: Application, model: str, number: int) -> Known:
+    """What the registry says of a version. Raises VersionUnknown, VersionRetired, DatabaseUnavailable."""
+    known = application.registry.registered.version(model, number)
+    if known is None:
+        with application.database.read() as connection:
+            row = service.version(connection, model, number)
+        known = Known(row["digest"], row["family"], row["retired_at"] is not None)
+    if known.retired:
+        raise VersionRetired(f"Version {number} of model {model} is retired.")
+    return known

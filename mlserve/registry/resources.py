@@ -4,6 +4,7 @@ from typing import Any
 
 from mlserve.api.addresses import path_of
 from mlserve.api.resources import Resource
+from mlserve.auth.guard import sees
 from mlserve.inference import LiveModel
 from mlserve.registry import operations
 
@@ -15,7 +16,10 @@ class ModelsResource(Resource):
 
     def get(self) -> dict[str, Any]:
         path = path_of(self.request.environ)
-        return {"models": [{**summary(model), "url": f"{path}/{model.name}"} for model in self.request.mlserve.live]}
+        return {"models": [{**summary(model), "url": f"{path}/{model.name}"} for model in self._seen()]}
+
+    def _seen(self) -> list[LiveModel]:
+        return [model for model in self.request.mlserve.live if sees(self.request, model.name)]
 
 
 class OneModelResource(Resource):

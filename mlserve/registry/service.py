@@ -1,12 +1,21 @@
-"""Registering versions and listing what is registered."""
+"""Registering, describing and retiring versions, and listing what is registered.
 
+What changes something needs a write transaction, and leaves an event in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from mlserve.db.insert import insert_into
+from mlserve.errors import ModelUnknown, VersionInUse, VersionUnknown
+from mlserve.registry import events
+from mlserve.registry.tables import aliases as aliases_table
 from mlserve.registry.tables import models as models_table
+from mlserve.registry.tables import registry_revision
 from mlserve.registry.tables import versions as versions_table
 from mlserve.signature import Signature
 
@@ -23,15 +32,27 @@ class Packaged(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
-def register(connection: Connection, model: str, manifest: Packaged) -> int:
+@dataclass(frozen=True)
+class Author:
+    """Who changes something, why, and in which request: what its event tells."""
+
+    actor: str = ""
+    reason: str = ""
+    request_id: str | None = None
+
+
+NOBODY = Author()
+
+
+def register(connection: Connection, model: str, manifest: Packaged, author: Author = NOBODY) -> int:
     """The number of that bundle as a version of the model; a new one, in order of arrival, if the digest is new.
 
-    Needs a write transaction. Of two processes that register at once, the second waits for the first.
+    Of two processes that register at once, the second waits for the first.
     """
     now = datetime.now(UTC)
     new_model = insert_into(models_table, connection.dialect.name).values(name=model, created_at=now)
     connection.execute(new_model.on_conflict_do_nothing())
-    connection.execute(select(models_table.c.name).where(models_table.c.name == model).with_for_update())
+    lock(connection, model)
     number = number_of(connection, model, manifest.digest)
     if number is not None:
         return number
@@ -47,9 +68,100 @@ def register(connection: Connection, model: str, manifest: Packaged) -> int:
             signature=content["content"]["signature"],
             manifest=content,
             created_at=now,
+            created_by=author.actor,
+            tags={},
         )
     )
+    after = {"digest": manifest.digest, "family": manifest.family}
+    _tell(connection, author, kind=events.VERSION_REGISTERED, model=model, version=number, after=after)
     return number
+
+
+def describe(
+    connection: Connection,
+    model: str,
+    number: int,
+    *,
+    description: str | None = None,
+    tags: Mapping[str, str | None] | None = None,
+    author: Author = NOBODY,
+) -> None:
+    """Change what people have written about a version: the description, and the tags that are given; None removes one.
+
+    Raises ModelUnknown, VersionUnknown.
+    """
+    lock(connection, model)
+    found = version(connection, model, number)
+    before = {"description": found["description"], "tags": found["tags"]}
+    merged = {**found["tags"], **(tags or {})}
+    after = {
+        "description": before["description"] if description is None else description,
+        "tags": {name: text for name, text in merged.items() if text is not None},
+    }
+    if after == before:
+        return
+    v = versions_table.c
+    connection.execute(update(versions_table).where(v.model == model, v.number == number).values(**after))
+    kind = events.VERSION_DESCRIBED
+    _tell(connection, author, kind=kind, model=model, version=number, before=before, after=after)
+
+
+def retire(connection: Connection, model: str, number: int, author: Author = NOBODY) -> bool:
+    """Let a version answer no more; whether it did until now. Its predictions stay explained by its bundle.
+
+    Raises ModelUnknown, VersionUnknown, and VersionInUse while an alias names it.
+    """
+    lock(connection, model)
+    found = version(connection, model, number)
+    if found["retired_at"] is not None:
+        return False
+    a = aliases_table.c
+    names = list(connection.scalars(select(a.alias).where(a.model == model, a.version == number).order_by(a.alias)))
+    if names:
+        raise VersionInUse(
+            f"Version {number} of model {model} is what {' and '.join(names)} names: move or remove the alias first."
+        )
+    v, now = versions_table.c, datetime.now(UTC)
+    connection.execute(update(versions_table).where(v.model == model, v.number == number).values(retired_at=now))
+    _tell(connection, author, kind=events.VERSION_RETIRED, model=model, version=number, at=now)
+    return True
+
+
+def declared(connection: Connection, model: str) -> str | None:
+    """The digest that an INI has declared last for this model; None: no INI has."""
+    digest: str | None = connection.scalar(select(models_table.c.declared).where(models_table.c.name == model))
+    return digest
+
+
+def declare(connection: Connection, model: str, digest: str) -> None:
+    """Remember what an INI declares now."""
+    m = models_table.c
+    connection.execute(update(models_table).where(m.name == model).values(declared=digest))
+    changed(connection)
+
+
+def lock(connection: Connection, model: str) -> None:
+    """Let all others who want to change this model wait until the transaction is over. Raises ModelUnknown."""
+    m = models_table.c
+    if connection.scalar(select(m.name).where(m.name == model).with_for_update()) is None:
+        raise ModelUnknown(f"There is no model {model!r} in the registry.")
+
+
+def exists(connection: Connection, model: str) -> bool:
+    """Whether a model of that name was ever registered."""
+    m = models_table.c
+    return connection.scalar(select(m.name).where(m.name == model)) is not None
+
+
+def changed(connection: Connection) -> None:
+    """Count the registry's revision up, by which every process sees that there is something new."""
+    r = registry_revision.c
+    connection.execute(update(registry_revision).values(revision=r.revision + 1))
+
+
+def revision(connection: Connection) -> int:
+    """The registry's revision."""
+    return int(connection.scalar(select(registry_revision.c.revision)) or 0)
 
 
 def number_of(connection: Connection, model: str, digest: str) -> int | None:
@@ -67,11 +179,36 @@ def signature(connection: Connection, model: str, number: int) -> Signature | No
 
 
 def models(connection: Connection) -> list[dict[str, Any]]:
-    """All registered models by name: `name`, `created_at`."""
+    """All registered models by name, each the columns of its row."""
     return [dict(row) for row in connection.execute(select(models_table).order_by(models_table.c.name)).mappings()]
 
 
 def versions(connection: Connection, model: str) -> list[dict[str, Any]]:
-    """A model's versions by number: `model`, `number`, `digest`, `family`, `signature`, `manifest`, `created_at`."""
+    """A model's versions by number, each the columns of its row."""
     query = select(versions_table).where(versions_table.c.model == model).order_by(versions_table.c.number)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def newest_versions(
+    connection: Connection, model: str, *, below: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """A model's versions, the newest first: those below a number, the last one of the page before."""
+    v = versions_table.c
+    query = select(versions_table).where(v.model == model).order_by(v.number.desc()).limit(limit)
+    if below is not None:
+        query = query.where(v.number < below)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def version(connection: Connection, model: str, number: int) -> dict[str, Any]:
+    """One version, the columns of its row. Raises VersionUnknown."""
+    v = versions_table.c
+    found = connection.execute(select(versions_table).where(v.model == model, v.number == number)).mappings().first()
+    if found is None:
+        raise VersionUnknown(f"Model {model} has no version {number}.")
+    return dict(found)
+
+
+def _tell(connection: Connection, author: Author, **event: Any) -> None:
+    events.record(connection, actor=author.actor, reason=author.reason, request_id=author.request_id, **event)
+    changed(connection)

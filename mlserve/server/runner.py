@@ -20,6 +20,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 
+from mlserve.auth.exposure import refuse_open
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
 from mlserve.server.short import ShortRequests
@@ -135,6 +136,7 @@ class Server:
             self._adj = Adjustments(**{"asyncore_use_poll": "true", **settings})
         except ValueError as error:
             raise ConfigurationError(f"[server:main] is not for waitress: {error}.") from error
+        self._refuse_open(app)
         self._map: dict[int, Any] = {}
         self._leaving = False
         self._dispatcher = Dispatcher(ShortRequests.of(app, self._adj.url_prefix))
@@ -228,6 +230,12 @@ class Server:
             yield
         finally:
             restore()
+
+    def _refuse_open(self, app: Any) -> None:
+        """What the INI says is looked at when the application is made; this is what waitress makes of it."""
+        application = getattr(getattr(app, "registry", None), "mlserve", None)
+        if application is not None and not self._adj.unix_socket:
+            refuse_open(application.settings, [str(sockinfo[3][0]) for sockinfo in self._adj.listen])
 
     def _places(self) -> list[tuple[Any, Any]]:
         """The class of each server, and what it listens on."""

@@ -72,7 +72,7 @@ class Settings:
     def models(self) -> dict[str, Path]:
         """The declared models and their files; ConfigurationError for a file that is not there."""
         for name, path in self._models.items():
-            if not path.is_file():
+            if not path.is_file() and not (path / "manifest.json").is_file():
                 raise ConfigurationError(self._no_file(MODELS + name, path))
         return dict(self._models)
 
@@ -136,7 +136,8 @@ class Settings:
 
     def _no_file(self, key: str, path: Path) -> str:
         if path.is_dir():
-            return f"{self.where(key)} is {str(path)!r}, which is a folder: write the path of a model file in it."
+            where = f"{self.where(key)} is {str(path)!r}, which is a folder and no bundle"
+            return f"{where}: write the path of a model file in it."
         if remark := slip(self._written(key)):
             near = remark
         elif not path.parent.is_dir():

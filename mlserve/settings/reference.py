@@ -14,6 +14,7 @@ with one sentence. `%(here)s` is the INI's folder, and relative paths start ther
 | type | what to write |
 |---|---|
 | bool | `true` or `false` (also `yes`, `no`, `on`, `off`, `1`, `0`) |
+| str | a text |
 | int | a whole number |
 | float | a number: `0.26`, `-1`, `1e-6` |
 | duration | a number and its unit: `250ms`, `5s`, `10m`, `1h`, `7d` |

@@ -14,7 +14,7 @@ from mlserve.bundles import BundleStore
 from mlserve.errors import BundleError, MlserveError, PredictionFailed, SignatureError
 from mlserve.inference import LoadedVersion, ModelFamily
 from mlserve.inference.loaded import load_version
-from mlserve.registry import declared
+from mlserve.registry import bringing
 from mlserve.signature import Batch, Signature
 from mlserve.startup import build
 from mlserve.testing.application import settings_of
@@ -39,7 +39,7 @@ class Subject:
         config = build({**settings_of(artefact.parent, plugins=plugin, models={}), **more}, here=None)
         application: Application = config.registry.mlserve
         family = application.families.reading(artefact.suffix, f"mlserve.models.{MODEL}")
-        return cls(plugin, artefact, application, family, declared.inspect(family, artefact), more)
+        return cls(plugin, artefact, application, family, bringing.inspect(family, artefact), more)
 
     def settings(self, folder: Path, artefact: Path | None = None) -> dict[str, str]:
         """INI keys that serve the artefact as the model `subject`, trusted where it must be."""
@@ -47,7 +47,7 @@ class Subject:
         keys = settings_of(folder, plugins=self.plugin, models={MODEL: path})
         if self.family.runs_code:
             with suppress(BundleError, SignatureError):  # A damaged artefact has no digest that could be trusted.
-                manifest = declared.package(self.family, path, BundleStore(folder / "trusted"))
+                manifest = bringing.package(self.family, path, BundleStore(folder / "trusted"))
                 keys["mlserve.trust.digests"] = manifest.digest
         return {**keys, **self.more}
 

@@ -19,6 +19,7 @@ from tests.docs.workplace import Workplace
 OF_THE_DEMO = {
     "README.md",
     "docs/howto/customise-the-pages.md",
+    "docs/howto/let-callers-in.md",
     "docs/howto/send-actuals.md",
     "docs/reference/cli.md",
     "docs/reference/http-api.md",

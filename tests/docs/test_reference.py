@@ -11,12 +11,13 @@ from pyramid.interfaces import IRoutesMapper
 
 from mlserve.api.problems import CODE_OF, STATUS_OF
 from mlserve.api.resources import Resource
+from mlserve.auth.tables import api_keys, users
 from mlserve.bundles import canonical
 from mlserve.cli import main
 from mlserve.directives import DIRECTIVES
 from mlserve.predictions.schemas import PredictionsQuery
 from mlserve.predictions.tables import actuals, predictions, spool_positions
-from mlserve.registry.tables import models, versions
+from mlserve.registry.tables import aliases, events, models, registry_revision, versions
 from mlserve.settings import CORE
 from mlserve.settings.reference import settings_markdown
 from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
@@ -125,8 +126,10 @@ def resources() -> dict[str, type[Resource]]:
     from mlserve.predictions.resources import PredictionsResource
     from mlserve.predictions.wiring import RESOURCES
     from mlserve.registry.resources import ModelsResource, OneModelResource
+    from mlserve.registry.wiring import RESOURCES as REGISTRY
 
-    own: dict[str, type[Resource]] = {f"/api/v1/models/{{model}}{suffix}": it for suffix, it in RESOURCES.values()}
+    both = [*RESOURCES.values(), *REGISTRY.values()]
+    own: dict[str, type[Resource]] = {f"/api/v1/models/{{model}}{suffix}": it for suffix, it in both}
     return {
         "/api/v1/openapi.json": OpenApiResource,
         "/api/v1/models/{model}/openapi.json": ModelOpenApiResource,
@@ -186,7 +189,12 @@ def test_the_howto_on_personal_data_shows_what_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("title", "table"),
-    [("Table `predictions`", predictions), ("View `prediction_instances`", None), ("View `current_actuals`", None)],
+    [
+        ("Table `predictions`", predictions),
+        ("Table `events`", events),
+        ("View `prediction_instances`", None),
+        ("View `current_actuals`", None),
+    ],
 )
 def test_the_columns_of_the_database_are_documented_and_no_others(
     title: str, table, tmp_path: Path, database_url_of_docs: str
@@ -202,7 +210,9 @@ def test_the_columns_of_the_database_are_documented_and_no_others(
 
 
 @pytest.mark.parametrize(
-    "table", [actuals, models, versions, spool_positions, xgboost_contributions], ids=lambda table: table.name
+    "table",
+    [actuals, models, versions, aliases, registry_revision, api_keys, users, spool_positions, xgboost_contributions],
+    ids=lambda table: table.name,
 )
 def test_the_columns_of_the_smaller_tables_are_named(table) -> None:
     page = prose("docs/reference/database.md")

@@ -97,7 +97,7 @@ def test_a_start_that_fails_is_a_problem_and_is_tried_again(app: TestApp, tmp_pa
     assert [model["state"] for model in app.get("/ml/api/v1/models").json["models"]] == ["ready"]
 
 
-def test_a_stranger_s_request_has_our_three_attributes_and_no_more(app: TestApp) -> None:
+def test_a_stranger_s_request_has_our_four_attributes_and_no_more(app: TestApp) -> None:
     assert app.get("/asks").json == {"attributes": [], "request_id": None, "started": [False, True, True]}
 
 

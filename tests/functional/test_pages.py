@@ -143,6 +143,7 @@ def test_a_model_that_is_not_served_any_more_keeps_its_predictions_pages(tmp_pat
     old = {"old": tmp_path / "line.linear"}
     with serving(settings_of(tmp_path, models=old)) as served:
         identity = served.predict("old", [[1, 2]]).json["id"]
+        served.delete("/api/v1/models/old/aliases/champion", headers={"If-Match": '"1"'})
     with serving(settings_of(tmp_path, models={"new": tmp_path / "line.linear"})) as served:
         served.extra_environ = {"HTTP_ACCEPT": HTML}
         page = served.get(f"/predictions/{identity}")

@@ -17,6 +17,7 @@ PUBLIC = {
     "mlserve.api.operations",
     "mlserve.api.problems",
     "mlserve.api.resources",
+    "mlserve.auth.guard",
     "mlserve.errors",
     "mlserve.inference",
     "mlserve.observability.health",

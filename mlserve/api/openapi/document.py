@@ -13,6 +13,7 @@ from mlserve.api.negotiation import JSON
 from mlserve.api.openapi.components import Components
 from mlserve.api.openapi.parameters import header_parameters, path_parameters, path_template, query_parameters
 from mlserve.api.operations import Operation
+from mlserve.auth.roles import NONE
 from mlserve.inference import LiveModel, LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.signature.json_schema import JsonObject
@@ -24,6 +25,13 @@ SERVER = "Server"  # no model can be called so
 _WITH_BODY = ("post", "put", "patch")
 # One of another form is not refused: a new id takes its place.
 _REQUEST_ID = {"type": "string", "description": "An id of the caller's own: 1 to 128 of `A-Z a-z 0-9 . _ -`."}
+
+# Where an operation names these, one of them is enough.
+KEYS: JsonObject = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `mlserve keys create`."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
+SECURITY: list[JsonObject] = [{name: []} for name in KEYS]
 
 DESCRIPTION = """\
 Each model has its own addresses, and each address says what this very model takes and answers.
@@ -48,6 +56,7 @@ class Address:
 
 def document(title: str, parts: Iterable["Part"], url: str) -> JsonObject:
     """The document that these parts make; `url` is where the server's paths begin."""
+    parts = list(parts)
     paths: JsonObject = {}
     tags: list[JsonObject] = []
     components = Components()
@@ -61,15 +70,18 @@ def document(title: str, parts: Iterable["Part"], url: str) -> JsonObject:
         "servers": [{"url": url}],
         "tags": tags,
         "paths": paths,
-        "components": components.as_dict(),
+        "components": components.as_dict() | ({"securitySchemes": KEYS} if any(part.keys for part in parts) else {}),
     }
 
 
 class Part:
     """The addresses of one model, or those that are of none: good for as long as the live model is the same."""
 
-    def __init__(self, addresses: Iterable[Address], limits: Limits, model: LiveModel | None = None) -> None:
+    def __init__(
+        self, addresses: Iterable[Address], limits: Limits, model: LiveModel | None = None, *, keys: bool = False
+    ) -> None:
         self.limits = limits
+        self.keys = keys  # whether callers need one
         self.model = model
         self.tag = _tag(model)
         self.paths: dict[str, JsonObject] = {}
@@ -125,9 +137,12 @@ class Part:
             if operation.example is not None and schema.loaded is not None:
                 example = operation.example(schema.loaded)
                 content |= {} if example is None else {"example": msgspec.json.decode(msgspec.json.encode(example))}
-            found["requestBody"] = {"required": True, "content": {"application/json": content}}
-        problems = self.components.problem_responses(_codes(address, operation, bool(placeholders)))
-        found["responses"] = {**_answers(operation, schema), **problems}
+            found["requestBody"] = {"required": True, "content": dict.fromkeys(operation.takes, content)}
+        codes = _codes(address, operation, bool(placeholders))
+        if self.keys and operation.needs != NONE:
+            found["security"] = SECURITY
+            codes += ["unauthenticated", "forbidden", "rate_limited"]
+        found["responses"] = {**_answers(operation, schema), **self.components.problem_responses(codes)}
         return found
 
     def _undescribed(
@@ -136,6 +151,7 @@ class Part:
         found: JsonObject = {
             "summary": address.summaries.get(verb) or f"{verb.upper()} {address.pattern.rpartition('/')[2]}",
             "parameters": path_parameters(placeholders),
+            **({"security": SECURITY} if self.keys else {}),
         }
         if verb in _WITH_BODY:
             found["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}

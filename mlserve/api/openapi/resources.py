@@ -13,6 +13,8 @@ from mlserve.api.openapi.document import Part, document
 from mlserve.api.operations import Operation
 from mlserve.api.renderer import json_response
 from mlserve.api.resources import Resource
+from mlserve.auth.guard import own_policy
+from mlserve.auth.roles import ANY
 from mlserve.inference import LiveModel
 from mlserve.signature.json_schema import JsonObject
 
@@ -34,6 +36,7 @@ _GET = Operation(
     answer=_DOCUMENT,
     headers={"If-None-Match": {"type": "string", "description": "The `ETag` of the document that the caller has."}},
     answers={304: None},
+    needs=ANY,
     answer_headers={"ETag": {"type": "string", "description": "Changes with the document."}},
 )
 
@@ -73,7 +76,9 @@ class Documents:
 
     def _part(self, model: LiveModel | None) -> Part:
         if model not in self._parts:
-            self._parts[model] = Part(addresses_of(self._registry), self._registry.mlserve.limits, model)
+            keys = own_policy(self._registry) is not None
+            limits = self._registry.mlserve.limits
+            self._parts[model] = Part(addresses_of(self._registry), limits, model, keys=keys)
         return self._parts[model]
 
     def _forget_all_but(self, models: set[LiveModel | None]) -> None:

@@ -56,7 +56,7 @@ METRICS: Final = (
         "mlserve_loaded_versions",
         "gauge",
         ("model", "version", "family", "engine", "digest"),
-        "Processes that have this version loaded.",
+        "Processes in which this version is the champion.",
     ),
     Metric("mlserve_model_state", "gauge", ("model", "state"), "Processes in which the model is in this state."),
     Metric("mlserve_health_check", "gauge", ("check", "state"), "Processes in which the check is in this state."),
@@ -89,6 +89,7 @@ COUNTERS: Final = {
     "records_set_aside": "Records that the database refused for their content.",
     "explanations_set_aside": "Explanations set aside: no enabled plugin has a table for them, or it refused them.",
     "spool_damaged": "Damaged places found in spool files.",
+    "calls_refused": "Calls refused for who asked.",
 }
 
 

@@ -15,7 +15,7 @@ _STATM: Final = Path("/proc/self/statm")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 # The checks that measure the spool in the background; a plugin's check may show fields of the same names.
 _SPOOL_CHECKS: Final = ("shipper", "log")
-_MODEL_STATES: Final = ("ready", "failed")
+_MODEL_STATES: Final = ("ready", "loading", "failed", "idle")
 _SPOOL: Final = {
     "backlog_records": "mlserve_spool_backlog_records",
     "backlog_bytes": "mlserve_spool_backlog_bytes",
@@ -46,6 +46,7 @@ def read_gauges(application: "Application") -> dict[str, Series]:
 
 
 def _versions(application: "Application") -> Series:
+    """Of champions only: an alert looks for processes that do not agree on them."""
     loaded = [model.champion.lineage for model in application.live if model.champion is not None]
     return [((it.model, str(it.version), it.family, it.engine, it.digest), 1.0) for it in loaded]
 

@@ -52,7 +52,7 @@ def _start(application: Application) -> None:
 
 def _read(application: Application) -> Snapshot:
     for model in application.live:
-        if model.champion is not None:
-            application.metrics.expect(model.champion.lineage)
+        for version in model.versions:
+            application.metrics.expect(version.lineage)
     measured = application.metrics.read()
     return Snapshot(counters=measured.counters, histograms=measured.histograms, gauges=read_gauges(application))

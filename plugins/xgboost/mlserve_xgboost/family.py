@@ -12,7 +12,7 @@ import numpy as np
 from mlserve.errors import BundleError, NotSupported, SignatureError
 from mlserve.inference import Explanation
 from mlserve.signature import Batch, Field, Signature
-from mlserve_xgboost import engine, library
+from mlserve_xgboost import engine, library, making
 from mlserve_xgboost.engine import Engine
 from mlserve_xgboost.explanation import Explainer
 from mlserve_xgboost.forest import Forest
@@ -77,6 +77,14 @@ class XGBoostFamily:
     def libraries(self) -> dict[str, str]:
         """The library that computes the answers."""
         return {"xgboost": library.version()}
+
+    def save(self, model: object, folder: Path) -> Path | None:
+        """A live Booster, or a model of the scikit-learn interface, as a file; None for anything else."""
+        return making.save(model, folder)
+
+    def reference(self, path: Path, signature: Signature, batch: Batch) -> dict[str, np.ndarray]:
+        """The answers of `Booster.predict`."""
+        return making.reference(path, signature, batch)
 
 
 class XGBoostPredictor:

@@ -118,9 +118,9 @@ def test_a_manifest_of_another_shape(value: Any) -> None:
         Manifest.from_json(value)
 
 
-@pytest.mark.parametrize("version", [2, "1", True, None])
+@pytest.mark.parametrize("version", [3, "1", True, None])
 def test_another_format(version: Any) -> None:
-    with pytest.raises(BundleError, match=r"^The manifest has format .+, and this mlserve reads format 1\.$"):
+    with pytest.raises(BundleError, match=r"^The manifest has format .+, and this mlserve reads formats 1 and 2\.$"):
         manifest(format=version)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlserve.bundles import BundleStore, Manifest, pack
+from mlserve.bundles import BundleStore, Manifest, open_folder, pack
 from mlserve.errors import BundleError
 from tests.unit.bundles.conftest import SIGNATURE
 
@@ -152,7 +152,7 @@ def test_a_source_that_changes_leaves_nothing_behind(store: BundleStore, artefac
     other = BundleStore(store.root.parent / "other")
     artefact.write_bytes(b"b model" * 1000)
 
-    with pytest.raises(BundleError, match=r"flight-delay\.UBJ changed while it was packed\.$"):
+    with pytest.raises(BundleError, match=r"model\.ubj is not what the manifest says: it changed"):
         other.put(manifest, {"model.ubj": artefact})
 
     assert not other.has(manifest.digest)
@@ -212,3 +212,46 @@ def test_what_a_killed_process_left_is_swept_a_day_later(
 
     assert not old.exists()
     assert new.exists()
+
+
+def test_what_no_version_uses_is_collected(store: BundleStore, artefact: Path, manifest: Manifest) -> None:
+    artefact.write_bytes(b"another model")
+    other = pack(artefact, "xgboost", SIGNATURE, store, {}, {})
+    (store.root / "notes").mkdir()
+    for digest in (manifest.digest, other.digest):
+        os.utime(store.root / digest, (0, 0))
+
+    assert store.collect({other.digest, manifest.digest}) == []
+    assert store.collect({other.digest}) == [manifest.digest]
+    assert sorted(path.name for path in store.root.iterdir()) == sorted([other.digest, "notes"])
+    assert store.open(other.digest).manifest == other
+    assert store.collect([]) == [other.digest]
+    assert BundleStore(store.root / "none").collect([]) == []
+
+
+def test_what_was_put_there_just_now_is_not_collected(store: BundleStore, artefact: Path, manifest: Manifest) -> None:
+    assert store.collect([]) == []
+    # Put again, it may be about to be registered again, however old it is.
+    os.utime(store.root / manifest.digest, (0, 0))
+    pack(artefact, "xgboost", SIGNATURE, store, {"auc": 0.75}, {})
+    assert store.collect([]) == []
+    assert store.collect([], older_than=-1) == [manifest.digest]
+
+
+def test_a_manifest_that_nobody_could_read_is_not_stored(store: BundleStore, artefact: Path) -> None:
+    with pytest.raises(BundleError, match=r"^The manifest has \d+ bytes, and may have 16777216\.$"):
+        pack(artefact, "xgboost", SIGNATURE, store, {"x": "0" * 2**24}, {})
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_folder_of_any_name_is_opened(store: BundleStore, manifest: Manifest, tmp_path: Path) -> None:
+    folder = tmp_path / "flight-delay"
+    shutil.copytree(store.root / manifest.digest, folder)
+    assert open_folder(folder).manifest == manifest
+
+    (folder / "notes.txt").write_text("x")
+    with pytest.raises(BundleError, match=r"is not what its manifest says: 'notes\.txt' does not belong to it"):
+        open_folder(folder)
+    for nothing in (tmp_path, tmp_path / "none"):
+        with pytest.raises(BundleError, match=r"is no bundle: it has no manifest\.json\.$"):
+            open_folder(nothing)

@@ -6,17 +6,27 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+import mlserve.auth.tables
 import mlserve.predictions.tables
 import mlserve.registry.tables
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.db.metadata import metadata
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
+from mlserve.registry import service
+from mlserve.registry.registered import read_registered
+from tests.conftest import new_postgres_database
 
+# The core's last revision.
+HEAD = ScriptDirectory.from_config(migrate._config(())).get_current_head()
+
+assert mlserve.auth.tables
 assert mlserve.predictions.tables
 assert mlserve.registry.tables
 
@@ -44,7 +54,7 @@ def _float(database: Database) -> str:
 
 def test_a_migrated_database_is_current_and_a_second_run_changes_nothing(database: Database, database_url: str) -> None:
     assert migrate.is_current(database)
-    assert migrate.upgrade(database_url) == list(migrate.current(database)) == ["0001"]
+    assert migrate.upgrade(database_url) == list(migrate.current(database)) == [HEAD]
 
 
 def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
@@ -62,7 +72,7 @@ def test_of_many_that_start_at_once_one_migrates(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert heads == [["0001"]] * 4
+    assert heads == [[HEAD]] * 4
 
 
 def test_who_cannot_get_the_lock_says_so(database_url: str, tmp_path: Path) -> None:
@@ -71,7 +81,7 @@ def test_who_cannot_get_the_lock_says_so(database_url: str, tmp_path: Path) -> N
     refused = pytest.raises(DatabaseUnavailable, match="Another process is migrating")
     with migrate._alone(database_url, database, lock, patience=0), refused:
         migrate.upgrade(database_url, lock_path=lock, patience=0)
-    assert migrate.upgrade(database_url, lock_path=lock) == ["0001"]
+    assert migrate.upgrade(database_url, lock_path=lock) == [HEAD]
     database.close()
 
 
@@ -111,7 +121,7 @@ def test_a_plugin_adds_its_own_location(database: Database, database_url: str, p
     location = "mlserve_flavour:migrations"
     assert not migrate.is_current(database, [location])
     # It depends on the core's head, which stays beside it.
-    assert migrate.upgrade(database_url, [location]) == ["0001", "flavour0001"]
+    assert migrate.upgrade(database_url, [location]) == [HEAD, "flavour0001"]
     assert migrate.is_current(database, [location])
     with database.read() as connection:
         assert "flavour" in inspect(connection).get_table_names()
@@ -123,7 +133,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database, databa
         migrate.upgrade(database_url, ["mlserve_flavour:migrations"])
     with database.read() as connection:
         assert "flavour" not in inspect(connection).get_table_names()
-    assert migrate.current(database) == ("0001",)
+    assert migrate.current(database) == (HEAD,)
 
 
 LINEAR = "mlserve_linear:migrations"
@@ -134,15 +144,15 @@ def test_a_plugin_that_is_switched_off_leaves_its_tables_and_may_come_back(
 ) -> None:
     plugin.write_text(_PLUGIN.format(more=""))
     flavour = "mlserve_flavour:migrations"
-    assert migrate.upgrade(database_url, [LINEAR]) == ["0001", "linear_0002"]
+    assert migrate.upgrade(database_url, [LINEAR]) == [HEAD, "linear_0002"]
     assert not caplog.records
     with caplog.at_level(logging.WARNING, "mlserve.database"):
         for locations, heads in (
-            ([], ["0001", "linear_0002"]),
-            ([flavour], ["0001", "flavour0001", "linear_0002"]),  # One goes, another comes.
-            ([], ["0001", "flavour0001", "linear_0002"]),  # The one that depends on the core's is gone too.
-            ([LINEAR], ["0001", "flavour0001", "linear_0002"]),
-            ([LINEAR, flavour], ["0001", "flavour0001", "linear_0002"]),
+            ([], [HEAD, "linear_0002"]),
+            ([flavour], [HEAD, "flavour0001", "linear_0002"]),  # One goes, another comes.
+            ([], [HEAD, "flavour0001", "linear_0002"]),  # The one that depends on the core's is gone too.
+            ([LINEAR], [HEAD, "flavour0001", "linear_0002"]),
+            ([LINEAR, flavour], [HEAD, "flavour0001", "linear_0002"]),
         ):
             assert migrate.upgrade(database_url, locations) == heads
             assert migrate.is_current(database, locations)
@@ -158,15 +168,15 @@ def test_a_plugin_that_comes_back_newer_is_upgraded_and_an_older_one_refused(
     migrate.upgrade(database_url, [LINEAR])
     with database.write() as connection:
         connection.execute(
-            text("UPDATE mlserve_alembic_version SET version_num = 'linear_0001' WHERE version_num <> '0001'")
+            text(f"UPDATE mlserve_alembic_version SET version_num = 'linear_0001' WHERE version_num <> '{HEAD}'")
         )
         connection.execute(text("DROP TABLE linear_contributions"))
     migrate.upgrade(database_url)
     assert not migrate.is_current(database, [LINEAR])
-    assert migrate.upgrade(database_url, [LINEAR]) == ["0001", "linear_0002"]
+    assert migrate.upgrade(database_url, [LINEAR]) == [HEAD, "linear_0002"]
     with database.write() as connection:
         connection.execute(
-            text("UPDATE mlserve_alembic_version SET version_num = 'linear_0003' WHERE version_num <> '0001'")
+            text(f"UPDATE mlserve_alembic_version SET version_num = 'linear_0003' WHERE version_num <> '{HEAD}'")
         )
     with pytest.raises(ConfigurationError, match=r"linear_0003, which is not known here: .* or of a plugin\."):
         migrate.upgrade(database_url, [LINEAR])
@@ -179,7 +189,7 @@ def test_a_newer_core_is_refused_beside_a_plugin_s_head_too(
 ) -> None:
     plugin.write_text(_PLUGIN.format(more=""))
     migrate.upgrade(database_url, [flavour := "mlserve_flavour:migrations"])
-    for newer in ("0002", "core_two"):
+    for newer in ("9999", "core_two"):
         with database.write() as connection:
             connection.execute(
                 text("UPDATE mlserve_alembic_version SET version_num = :newer WHERE version_num <> 'flavour0001'"),
@@ -194,9 +204,38 @@ def test_a_newer_core_is_refused_beside_a_plugin_s_head_too(
 def test_a_database_whose_core_revision_alembic_left_out_gets_it_back(
     database: Database, database_url: str, plugin: Path
 ) -> None:
-    plugin.write_text(_PLUGIN.format(more=""))
+    plugin.write_text(_PLUGIN.format(more="").replace('depends_on = "0001"', f'depends_on = "{HEAD}"'))
     migrate.upgrade(database_url, [flavour := "mlserve_flavour:migrations"])
     with database.write() as connection:
-        connection.execute(text("DELETE FROM mlserve_alembic_version WHERE version_num = '0001'"))
+        connection.execute(text(f"DELETE FROM mlserve_alembic_version WHERE version_num = '{HEAD}'"))
     assert migrate.is_current(database, [flavour])
-    assert migrate.upgrade(database_url, [flavour]) == ["0001", "flavour0001"]
+    assert migrate.upgrade(database_url, [flavour]) == [HEAD, "flavour0001"]
+
+
+def test_the_first_release_s_tables_keep_their_rows_through_the_second(request: pytest.FixtureRequest) -> None:
+    """What 0001 had is as it was; the new columns have their defaults."""
+    for url in _empty_databases(request):
+        database = open_database(url)
+        with database.write() as connection:
+            config = migrate._config(())
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+            connection.execute(text("INSERT INTO models VALUES ('line', '2026-01-01T00:00:00.000000Z')"))
+            connection.execute(
+                text(
+                    "INSERT INTO versions (model, number, digest, family, signature, manifest, created_at)"
+                    """ VALUES ('line', 1, 'd', 'linear', '{"inputs": []}', '{}', '2026-01-01T00:00:00.000000Z')"""
+                )
+            )
+        assert migrate.upgrade(url) == [HEAD]
+        with database.read() as connection:
+            (version,) = service.versions(connection, "line")
+            assert (version["digest"], version["signature"]) == ("d", {"inputs": []})
+            assert (version["description"], version["tags"], version["retired_at"]) == ("", {}, None)
+            assert read_registered(connection).aliases == {}
+        database.close()
+
+
+def _empty_databases(request: pytest.FixtureRequest) -> list[str]:
+    folder = request.getfixturevalue("tmp_path")
+    return [f"sqlite:///{folder}/old.db", new_postgres_database(request.getfixturevalue("postgres_url"))]

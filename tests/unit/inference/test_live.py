@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from mlserve.errors import ModelNotReady, ModelUnknown
+from mlserve.errors import AliasUnknown, ModelNotReady, ModelUnknown
 from mlserve.inference import LiveModel, LiveModels
+from mlserve.inference.live import VersionStatus
 
 
-def loaded() -> Any:
+def loaded(number: int = 1) -> Any:
     closed: list[float] = []
-    return SimpleNamespace(close=closed.append, closed=closed)
+    return SimpleNamespace(close=closed.append, closed=closed, lineage=SimpleNamespace(version=number))
 
 
 def test_a_model_answers_with_the_version_that_is_loaded() -> None:
@@ -34,6 +35,49 @@ def test_a_model_without_a_version_says_why_and_when_to_come_back() -> None:
     with pytest.raises(ModelNotReady, match="the file is broken") as refused:
         model.loaded()
     assert refused.value.retry_after == 5
+
+
+def test_each_alias_leads_to_its_version_and_says_why_where_it_cannot() -> None:
+    first, second = loaded(1), loaded(2)
+    model = LiveModel(
+        "line",
+        "linear",
+        first,
+        aliases={"shadow": second, "blue": first},
+        named={"champion": 3, "shadow": 2, "blue": 1, "green": 4, "red": 5},
+        statuses={4: VersionStatus("failed", "it is broken")},
+    )
+    assert [model.at(alias) for alias in ("champion", "shadow", "blue")] == [first, second, first]
+    assert model.versions == (first, second)
+    assert (model.version(2), model.version(3)) == (second, None)
+    for alias, error, words in (
+        ("green", ModelNotReady, "Version 4 of model line is failed here"),
+        ("red", ModelNotReady, "Version 5 of model line is loading here"),
+        ("none", AliasUnknown, "Model line has no alias 'none'"),
+    ):
+        with pytest.raises(error, match=words):
+            model.at(alias)
+
+
+def test_a_model_without_a_champion_has_no_such_alias_unless_the_registry_names_one() -> None:
+    with pytest.raises(AliasUnknown):
+        LiveModel("line", "linear", without="idle").at("champion")
+    with pytest.raises(ModelNotReady, match="it is broken"):
+        LiveModel("line", "linear", reason="it is broken", named={"champion": 1}).at("champion")
+
+
+def test_models_that_differ_by_their_versions_states_only_are_equal() -> None:
+    one = LiveModel("line", "linear", statuses={1: VersionStatus("loading")})
+    assert one == LiveModel("line", "linear", statuses={1: VersionStatus("draining")})
+    assert hash(one) == hash(LiveModel("line", "linear"))
+
+
+def test_a_model_that_is_removed_is_not_found() -> None:
+    live = LiveModels()
+    live.put(LiveModel("a", "linear"))
+    before = live.revision
+    live.remove("a")
+    assert (live.find("a"), live.revision > before) == (None, True)
 
 
 def test_models_are_found_by_name_listed_in_order_and_replaced() -> None:
@@ -73,10 +117,10 @@ def test_closing_closes_every_version_once_within_one_limit_and_forgets_the_mode
     live, first, second = LiveModels(), loaded(), loaded()
     live.put(LiveModel("a", "linear", first))
     live.put(LiveModel("b", "linear", reason="broken"))
-    live.put(LiveModel("c", "linear", second))
+    live.put(LiveModel("c", "linear", second, aliases={"shadow": second, "blue": (third := loaded())}))
     live.close(5)
     live.close(5)
-    assert len(first.closed) == len(second.closed) == 1
+    assert len(first.closed) == len(second.closed) == len(third.closed) == 1
     assert 5 >= first.closed[0] >= second.closed[0] >= 0
     assert list(live) == []
 

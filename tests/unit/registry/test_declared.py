@@ -12,7 +12,8 @@ from mlserve.db import migrate
 from mlserve.db.engine import open_database
 from mlserve.errors import ConfigurationError, SignatureError
 from mlserve.registry import service
-from mlserve.registry.declared import examine, inspect, load_declared, package
+from mlserve.registry.bringing import inspect, package
+from mlserve.registry.declared import examine, load_declared
 from mlserve.settings import Setting, read_settings
 from tests.factories import linear_model
 

@@ -94,7 +94,11 @@ def test_what_is_in_force() -> None:
         "mlserve.models.flight-delay": "%(here)s/examples/flight_delay/flight-delay.ubj",
         "mlserve.log.way": "sql",
     }
-    assert active["production.ini"] == {"mlserve.plugins": "xgboost", "mlserve.log.way": "process"}
+    assert active["production.ini"] == {
+        "mlserve.plugins": "xgboost",
+        "mlserve.log.way": "process",
+        "mlserve.auth.enabled": "true",
+    }
 
 
 @pytest.mark.parametrize(("ini", "way"), [("development.ini", "sql"), ("production.ini", "process")])

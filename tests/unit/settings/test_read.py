@@ -23,6 +23,7 @@ def test_the_defaults_are_typed() -> None:
     assert {name: settings[name] for name in settings} == {
         "mlserve.plugins": (),
         "mlserve.trust.digests": (),
+        "mlserve.store.url": None,
         "mlserve.var": HERE / "var",
         "mlserve.database.url": "sqlite:////etc/mlserve/var/mlserve.db",
         "mlserve.database.timeout": 5.0,
@@ -39,8 +40,20 @@ def test_the_defaults_are_typed() -> None:
         "mlserve.limits.explained": 1000,
         "mlserve.limits.problems": 100,
         "mlserve.limits.depth": 64,
+        "mlserve.limits.bundle": 1 << 30,
+        "mlserve.auth.enabled": False,
+        "mlserve.auth.open": False,
+        "mlserve.auth.interval": 1.0,
+        "mlserve.auth.rate": None,
+        "mlserve.auth.burst": 100,
+        "mlserve.session.idle": 3600.0,
+        "mlserve.session.lifetime": 43200.0,
+        "mlserve.session.key": None,
+        "mlserve.login.failures": 5,
+        "mlserve.login.lock": 300.0,
         "mlserve.dashboard.enabled": True,
         "mlserve.metrics.interval": 1.0,
+        "mlserve.registry.interval": 1.0,
         "mlserve.health.interval": 5.0,
         "mlserve.health.timeout": 5.0,
         "mlserve.retention.age": None,
@@ -229,7 +242,7 @@ class TestModels:
     def test_a_folder_is_no_model_file(self, tmp_path: Path) -> None:
         settings = read_settings({"mlserve.models.a": "."}, {}, tmp_path)
 
-        with pytest.raises(ConfigurationError, match="which is a folder: write the path of a model file in it"):
+        with pytest.raises(ConfigurationError, match="which is a folder and no bundle: write the path of a model"):
             _ = settings.models
 
     @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""What the verbs about keys and users have in common."""
+
+import re
+from collections.abc import Iterable
+
+import click
+
+from mlserve.auth.roles import ROLES
+from mlserve.settings.read import MODEL_NAME
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+
+
+def check_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A name that is safe in records, tables and on pages."""
+    if not _NAME.fullmatch(value):
+        raise click.BadParameter(f"{value!r}: write at most 100 letters, digits and . _ @ -, a letter or digit first.")
+    return value
+
+
+def _check_models(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if not MODEL_NAME.fullmatch(name):
+            raise click.BadParameter(f"{name!r} is not a model's name.")
+    return value
+
+
+role_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice(ROLES),
+    help="What the caller may do; may be given again.",
+)
+model_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    callback=_check_models,
+    metavar="NAME",
+    help="The only model that it is for; may be given again. Default: all.",
+)
+
+
+def comma(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,104 @@
+"""`mlserve users`: the people who log in to the pages."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlserve.auth import users as store
+from mlserve.auth.passwords import Passwords, fault_of
+from mlserve.cli.actor import actor
+from mlserve.cli.callers import check_name, comma, model_option, role_option
+from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.output import print_table
+from mlserve.db.wiring import opened_by_operator
+
+_stdin_option = click.option(
+    "--password-stdin", "from_stdin", is_flag=True, help="Read the password from the standard input, one line."
+)
+
+
+@click.group()
+def users() -> None:
+    """Add, list and remove the people who log in to the pages."""
+
+
+@users.command()
+@ini_argument
+@click.argument("name", callback=check_name)
+@role_option
+@model_option
+@_stdin_option
+def add(ini: Path, name: str, roles: tuple[str, ...], models: tuple[str, ...], from_stdin: bool) -> None:
+    """Add the user NAME, and ask for the password."""
+    with built(ini) as application, opened_by_operator(application) as database:
+        hashed = Passwords().hash(_password(from_stdin=from_stdin))
+        with database.write() as connection:
+            store.add(connection, name, hashed, roles, models=models or None, actor=actor())
+    click.echo(f"Added {name}.")
+
+
+@users.command(name="list")
+@ini_argument
+def list_users(ini: Path) -> None:
+    """List the users."""
+    with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
+        rows = store.listed(connection)
+    print_table(
+        ("name", "roles", "models", "created", "by", "last login", "state"),
+        [
+            (
+                row["name"],
+                comma(row["roles"]),
+                "all" if row["models"] is None else comma(row["models"]),
+                f"{row['created_at']:%Y-%m-%d %H:%M:%SZ}",
+                row["created_by"],
+                "never" if row["last_login_at"] is None else f"{row['last_login_at']:%Y-%m-%d %H:%MZ}",
+                _state(row),
+            )
+            for row in rows
+        ],
+    )
+
+
+@users.command()
+@ini_argument
+@click.argument("name")
+def remove(ini: Path, name: str) -> None:
+    """Remove the user NAME, whose sessions end."""
+    with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
+        store.remove(connection, name, actor=actor())
+    click.echo(f"Removed {name}.")
+
+
+@users.command()
+@ini_argument
+@click.argument("name")
+@_stdin_option
+def password(ini: Path, name: str, from_stdin: bool) -> None:
+    """Give the user NAME another password, which ends their sessions and any lock."""
+    with built(ini) as application, opened_by_operator(application) as database:
+        hashed = Passwords().hash(_password(from_stdin=from_stdin))
+        with database.write() as connection:
+            store.set_password(connection, name, hashed, actor=actor())
+    click.echo(f"{name} has another password; sessions of the old one end now.")
+
+
+def _password(*, from_stdin: bool) -> str:
+    text: str
+    if from_stdin:
+        text = sys.stdin.readline().rstrip("\r\n")
+    else:
+        text = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if (fault := fault_of(text)) is not None:
+        raise click.UsageError(f"The password {fault}.")
+    return text
+
+
+def _state(row: dict[str, Any]) -> str:
+    until = row["locked_until"]
+    return (
+        f"locked until {until:%Y-%m-%d %H:%M:%SZ}" if until is not None and until > datetime.now(UTC) else "may log in"
+    )

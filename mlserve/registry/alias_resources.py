@@ -1,0 +1,116 @@
+"""Aliases and their history as REST resources; who moves one says which state of it they have seen."""
+
+from typing import Any
+
+from mlserve.api.addresses import next_page
+from mlserve.api.query import read_query
+from mlserve.api.resources import Resource
+from mlserve.errors import AliasUnknown, Invalid, ModelUnknown, Problem
+from mlserve.predictions.resources import json_body
+from mlserve.predictions.schemas import time_text
+from mlserve.registry import alias_operations as operations
+from mlserve.registry import aliases, events, service
+from mlserve.registry.aliases import Alias
+from mlserve.registry.described import describe_alias, describe_event
+from mlserve.registry.requests import author_of, members_of, seen_by
+from mlserve.settings.read import MODEL_NAME
+
+
+class AliasesResource(Resource):
+    """Every alias of a model."""
+
+    operations = operations.ALIASES
+
+    def get(self) -> dict[str, Any]:
+        """The aliases by name."""
+        model = self.context.name
+        with self.request.mlserve.database.read() as connection:
+            _require(connection, model)
+            told = [_described(self.request, connection, alias) for alias in aliases.of_model(connection, model)]
+        return {"aliases": told}
+
+
+class AliasResource(Resource):
+    """One alias of a model."""
+
+    operations = operations.ALIAS
+
+    def get(self) -> dict[str, Any]:
+        """What it names, and under which ETag it can be moved."""
+        model, name = self.context.name, self.request.matchdict["alias"]
+        with self.request.mlserve.database.read() as connection:
+            _require(connection, model)
+            return self._answer(connection, aliases.get(connection, model, name))
+
+    def put(self) -> dict[str, Any]:
+        """Let it name a version, or with `back` what it named before; what it names from then on is loaded at once."""
+        model, name = self.context.name, self.request.matchdict["alias"]
+        if not MODEL_NAME.fullmatch(name):
+            raise AliasUnknown(
+                f"{name!r} is no name of an alias: at most 63 characters a-z, 0-9 and -, a letter first."
+            )
+        seen = seen_by(self.request.environ)
+        body = members_of(json_body(self.request), ("version", "reason", "force", "back"))
+        author = author_of(self.request, body.get("reason", ""))
+        back = body.get("back", False)
+        if back == ("version" in body):
+            problem = Problem("required", "the version, or back: true", "both" if back else "neither", "/version")
+            raise Invalid("The body is not right.", problems=[problem])
+        with self.request.mlserve.database.write() as connection:
+            if back:
+                moved = aliases.roll_back(connection, model, name, seen=seen, author=author)
+            else:
+                version, force = body["version"], body.get("force", False)
+                moved = aliases.move(connection, model, name, version, seen=seen, author=author, force=force)
+            answer = self._answer(connection, moved)
+        self.request.mlserve.registry.wake()
+        return answer
+
+    def delete(self) -> dict[str, Any]:
+        """Forget it; its history stays."""
+        model, name = self.context.name, self.request.matchdict["alias"]
+        seen = seen_by(self.request.environ)
+        with self.request.mlserve.database.write() as connection:
+            removed = aliases.remove(connection, model, name, seen=seen, author=author_of(self.request))
+            told = _described(self.request, connection, removed)
+        self.request.mlserve.registry.wake()
+        return told
+
+    def _answer(self, connection: Any, alias: Alias) -> dict[str, Any]:
+        self.request.response.headers["ETag"] = f'"{alias.revision}"'
+        return _described(self.request, connection, alias)
+
+
+class HistoryResource(Resource):
+    """What became of a model, and what its aliases named at a time."""
+
+    operations = operations.HISTORY
+
+    def get(self) -> dict[str, Any]:
+        """The events, newest first, a page at a time; with `at`, what each alias named at that time."""
+        model = self.context.name
+        query = read_query(self.request.environ, operations.HistoryQuery)
+        moment, limit = query["at"], query["limit"]
+        with self.request.mlserve.database.read() as connection:
+            _require(connection, model)
+            if moment is not None:
+                found = aliases.at(connection, model, moment, query["alias"])
+                told = [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
+                return {"at": time_text(moment), "aliases": told}
+            page = events.page(
+                connection, model=model, alias=query["alias"], before_id=query["cursor"], limit=limit + 1
+            )
+        following = page[limit - 1].id if len(page) > limit else None
+        if following is not None:
+            self.request.response.headers["Link"] = next_page(self.request.environ, following)
+        return {"events": [describe_event(event) for event in page[:limit]], "next": following}
+
+
+def _described(request: Any, connection: Any, alias: Alias) -> dict[str, Any]:
+    before = aliases.version_before(connection, alias.model, alias.alias)
+    return describe_alias(alias, request.mlserve.live.find(alias.model), before)
+
+
+def _require(connection: Any, model: str) -> None:
+    if not service.exists(connection, model):
+        raise ModelUnknown(f"There is no model {model!r} in the registry.")

@@ -1,0 +1,55 @@
+"""Bringing what an operator names into this host's bundles: a model file, a folder or an archive."""
+
+from pathlib import Path
+
+from mlserve.application import Application
+from mlserve.bundles import BundleStore, Manifest, archive, pack, read_metrics, read_sidecar
+from mlserve.bundles.store import MANIFEST, open_folder
+from mlserve.errors import ConfigurationError
+from mlserve.inference import ModelFamily
+from mlserve.signature import Signature, complete
+
+
+def bring(application: Application, path: Path, key: str, store: BundleStore) -> tuple[ModelFamily, Manifest]:
+    """Put a bundle, or a model file with its sidecars, into the store.
+
+    `key` names it in errors. Raises BundleError, SignatureError, and ConfigurationError where no family reads it.
+    """
+    if not is_bundle(path):
+        family = application.families.reading(path.suffix, key)
+        return family, package(family, path, store)
+    if path.is_dir():
+        found = open_folder(path)
+        files = {file.path: found.path(file.path) for file in found.manifest.files}
+        manifest = store.put(found.manifest, files).manifest
+    else:
+        manifest = archive.read(path, store).manifest
+    return _family(application, manifest.family, key), manifest
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is that of a bundle; else it is that of a model file."""
+    return path.suffix.lower() == archive.SUFFIX or (path / MANIFEST).is_file()
+
+
+def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
+    """Pack a model file and its sidecars into the store. Raises BundleError, SignatureError."""
+    signature = inspect(family, artefact)
+    return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})
+
+
+def inspect(family: ModelFamily, artefact: Path) -> Signature:
+    """The signature of a model file, completed by its sidecar. Raises BundleError, SignatureError."""
+    signature = family.inspect(artefact)
+    sidecar = read_sidecar(artefact)
+    return signature if sidecar is None else complete(signature, sidecar)
+
+
+def _family(application: Application, name: str, key: str) -> ModelFamily:
+    family = application.families.get(name)
+    if family is None:
+        known = ", ".join(family.name for family in application.families) or "none is enabled"
+        raise ConfigurationError(
+            f"{key} is a bundle of family {name}, which no plugin of mlserve.plugins brings ({known})."
+        )
+    return family

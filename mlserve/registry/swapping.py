@@ -1,0 +1,258 @@
+"""Brings this process's live models to what the registry says: loads off the hot path, swaps, drains, closes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from mlserve.application import Application
+from mlserve.errors import MlserveError
+from mlserve.inference import LiveModel, LoadedVersion
+from mlserve.inference.live import CHAMPION, ModelState, VersionStatus
+from mlserve.registry.loading import BundleMissing, load_verified
+from mlserve.registry.registered import Known, Registered, Wanted
+
+log = logging.getLogger("mlserve.registry")
+
+# A request has found its version a moment before it uses it: so long, in seconds, one that is swapped out stays open.
+GRACE = 1.0
+# How soon a missing bundle is looked for again, and how seldom in the end, in seconds.
+SOONEST, SELDOMEST = 1.0, 30.0
+
+
+@dataclass
+class _Failure:
+    """Why a version cannot answer here; `again` is the time.monotonic() of the next try, None: there is none."""
+
+    reason: str
+    pause: float = 0.0
+    again: float | None = None
+
+
+@dataclass
+class _Leaving:
+    """A version that no alias leads to any more, open until time.monotonic() has passed `until` and nobody uses it."""
+
+    loaded: LoadedVersion
+    until: float
+
+
+class Swapper:
+    """One per process. Its methods are called by one thread at a time: the start's, then the watcher's."""
+
+    def __init__(
+        self,
+        application: Application,
+        load: Callable[[Application, Wanted], LoadedVersion] = load_verified,
+        grace: float = GRACE,
+    ) -> None:
+        self._application = application
+        self._load = load
+        self._grace = grace
+        self._loaded: dict[Wanted, LoadedVersion] = {}
+        self._failures: dict[Wanted, _Failure] = {}
+        self._leaving: list[_Leaving] = []
+        self._loading: Wanted | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def prepare(self, wanted: Wanted) -> LoadedVersion:
+        """Load a version that is about to be wanted. Raises what `load_verified` raises."""
+        loaded = self._loaded.get(wanted)
+        if loaded is None:
+            loaded = self._loaded[wanted] = self._load(self._application, wanted)
+        return loaded
+
+    def settle(self, registered: Registered) -> None:
+        """Let every alias lead to its version: at once where that is loaded, else as soon as it is.
+
+        A version that cannot be loaded leaves the alias where it was, and is tried again where that may help.
+        """
+        registered = self._of_enabled_families(registered)
+        wanted = [*_wanted(registered)]
+        self._failures = {one: failure for one, failure in self._failures.items() if one in wanted}
+        self._publish(registered)
+        for one in wanted:
+            if self._closed:
+                return
+            if one not in self._loaded and self._is_due(one):
+                self._bring(one, registered)
+        self._drop_unused(wanted)
+
+    def _of_enabled_families(self, registered: Registered) -> Registered:
+        """Without the aliases of versions whose family is known and not enabled: other servers answer by those."""
+        enabled = {"", *(family.name for family in self._application.families)}
+        aliases = {
+            model: {
+                alias: number for alias, number in named.items() if registered.versions[model][number].family in enabled
+            }
+            for model, named in registered.aliases.items()
+        }
+        return replace(registered, aliases=aliases)
+
+    def tend(self) -> None:
+        """Close what nobody uses any more; to be called now and then."""
+        now = time.monotonic()
+        for one in self._leaving:
+            if one.until <= now:
+                one.loaded.users.refuse_new()
+        left = [one for one in self._leaving if one.until > now or not one.loaded.close(0)]
+        if len(left) < len(self._leaving):
+            gone = [one.loaded.lineage for one in self._leaving if one not in left]
+            self._leaving = left
+            for name in {lineage.model for lineage in gone}:
+                self._restate(name)
+            for lineage in gone:
+                log.info("version_closed", extra={"fields": {"model": lineage.model, "version": lineage.version}})
+
+    @property
+    def pending(self) -> bool:
+        """Whether a version is to be tried again."""
+        return any(failure.again is not None for failure in self._failures.values())
+
+    def close(self) -> None:
+        """Close every version; one that is being loaded is closed as soon as it is."""
+        with self._lock:
+            self._closed = True
+            loaded = [*self._loaded.values(), *(one.loaded for one in self._leaving)]
+            self._loaded, self._leaving = {}, []
+        for version in loaded:
+            version.close()
+
+    def _is_due(self, wanted: Wanted) -> bool:
+        failure = self._failures.get(wanted)
+        return failure is None or (failure.again is not None and failure.again <= time.monotonic())
+
+    def _bring(self, wanted: Wanted, registered: Registered) -> None:
+        """Load a version and let its aliases lead to it, or say why not."""
+        self._loading = wanted
+        self._publish(registered, wanted.model)
+        fields = {"model": wanted.model, "version": wanted.version, "digest": wanted.digest}
+        try:
+            loaded = self._load(self._application, wanted)
+        except Exception as error:  # Whatever a family raises, the others are served on.
+            self._failed(wanted, error, fields)
+        else:
+            with self._lock:
+                if not self._closed:
+                    self._loaded[wanted] = loaded
+            if self._closed:
+                loaded.close()
+            self._failures.pop(wanted, None)
+        finally:
+            self._loading = None
+        self._publish(registered, wanted.model)
+
+    def _failed(self, wanted: Wanted, error: Exception, fields: dict[str, object]) -> None:
+        before = self._failures.get(wanted)
+        reason = error.detail if isinstance(error, MlserveError) else f"loading it raised {type(error).__name__}"
+        if isinstance(error, BundleMissing):
+            pause = SOONEST if before is None else min(2 * before.pause, SELDOMEST)
+            self._failures[wanted] = _Failure(reason, pause, time.monotonic() + pause)
+        else:
+            self._failures[wanted] = _Failure(reason)
+        if before is None:
+            unknown = None if isinstance(error, MlserveError) else error
+            log.error("version_failed", extra={"fields": {**fields, "reason": reason}}, exc_info=unknown)
+
+    def _drop_unused(self, wanted: Iterable[Wanted]) -> None:
+        """What no alias leads to here, and none will: it drains, and is closed by `tend`."""
+        used = {id(version) for model in self._application.live for version in model.versions}
+        for one in self._loaded.keys() - {*wanted}:
+            if id(self._loaded[one]) not in used:
+                self._leaving.append(_Leaving(self._loaded.pop(one), time.monotonic() + self._grace))
+                self._restate(one.model)
+
+    def _publish(self, registered: Registered, name: str | None = None) -> None:
+        """Put the live models (or one) as they are now: each alias with its version, where it is loaded."""
+        live = self._application.live
+        names = {*registered.aliases, *(model.name for model in live)} if name is None else {name}
+        for one in names:
+            before = live.find(one)
+            aliases = registered.aliases.get(one, {})
+            if not aliases:
+                if before is not None:
+                    live.remove(one)
+                continue
+            model = self._model(one, aliases, registered, before)
+            if before is None or not _same(before, model):
+                live.put(model)
+                _tell(before, model)
+
+    def _model(
+        self, name: str, named: Mapping[str, int], registered: Registered, before: LiveModel | None
+    ) -> LiveModel:
+        had = {} if before is None else {**before.aliases, CHAMPION: before.champion}
+        found = {alias: self._loaded.get(registered.wanted(name, number)) for alias, number in named.items()}
+        leads = {alias: loaded or had.get(alias) for alias, loaded in found.items()}
+        champion = leads.pop(CHAMPION, None)
+        others = {alias: loaded for alias, loaded in leads.items() if loaded is not None}
+        statuses = self._statuses(name)
+        reason, without = _without_champion(named, statuses)
+        family = _family(champion, others, named, registered.versions[name])
+        return LiveModel(name, family, champion, reason, without, others, dict(named), statuses)
+
+    def _statuses(self, name: str) -> dict[int, VersionStatus]:
+        """How each version of a model is doing here; what is loaded says so, whatever else it was before."""
+        leaving = [one.loaded.lineage for one in self._leaving]
+        found = {it.version: VersionStatus("draining") for it in leaving if it.model == name}
+        for one, failure in self._failures.items():
+            if one.model == name:
+                found[one.version] = VersionStatus("failed", failure.reason)
+        if self._loading is not None and self._loading.model == name:
+            found[self._loading.version] = VersionStatus("loading")
+        found |= {one.version: VersionStatus("ready") for one in self._loaded if one.model == name}
+        return found
+
+    def _restate(self, name: str) -> None:
+        """Say anew how the versions of a model are doing, and change nothing else."""
+        model = self._application.live.find(name)
+        if model is not None:
+            self._application.live.put(replace(model, statuses=self._statuses(name)))
+
+
+def _wanted(registered: Registered) -> Iterator[Wanted]:
+    """What aliases name, each once; champions first, because callers who say nothing ask for them."""
+    order = sorted((alias != CHAMPION, model, alias) for model, named in registered.aliases.items() for alias in named)
+    found = (registered.wanted(model, registered.aliases[model][alias]) for _, model, alias in order)
+    yield from dict.fromkeys(found)
+
+
+def _without_champion(named: Mapping[str, int], statuses: Mapping[int, VersionStatus]) -> tuple[str, ModelState]:
+    """Why a model has no champion, if it has none, and what state that is."""
+    if CHAMPION not in named:
+        return f"no version is its {CHAMPION}.", "idle"
+    status = statuses.get(named[CHAMPION])
+    if status is None or status.state != "failed":
+        return f"version {named[CHAMPION]} is being loaded.", "loading"
+    return f"version {named[CHAMPION]} cannot be loaded: {status.reason}", "failed"
+
+
+def _family(
+    champion: LoadedVersion | None,
+    others: Mapping[str, LoadedVersion],
+    named: Mapping[str, int],
+    versions: Mapping[int, Known],
+) -> str:
+    """Of the champion, whether it is loaded or not; else of any version that an alias names."""
+    if champion is not None:
+        return champion.lineage.family
+    number = named.get(CHAMPION, min(named.values()))
+    loaded = next((one.lineage.family for one in others.values() if one.lineage.version == number), "")
+    return loaded or versions[number].family
+
+
+def _same(one: LiveModel, other: LiveModel) -> bool:
+    """Also in what does not count where models are compared."""
+    return one == other and (one.aliases, one.named, one.statuses) == (other.aliases, other.named, other.statuses)
+
+
+def _tell(before: LiveModel | None, now: LiveModel) -> None:
+    """Log the versions that answer from now on."""
+    known = () if before is None else before.versions
+    for version in now.versions:
+        if version not in known:
+            it = version.lineage
+            fields = {"model": it.model, "version": it.version, "digest": it.digest}
+            log.info("version_loaded", extra={"fields": {**fields, "family": it.family, "engine": it.engine}})

@@ -1,0 +1,147 @@
+"""The versions of a model as REST resources: register, list, describe, retire."""
+
+import tempfile
+from typing import IO, Any
+
+from mlserve.api.addresses import next_page, path_of
+from mlserve.api.query import read_query
+from mlserve.api.resources import Resource
+from mlserve.bundles import archive
+from mlserve.bundles.archive import ArchiveLimits
+from mlserve.errors import (
+    BundleError,
+    Invalid,
+    ModelUnknown,
+    SignatureError,
+    TooLarge,
+    Unreadable,
+    UnsupportedMediaType,
+)
+from mlserve.predictions.resources import json_body
+from mlserve.registry import aliases, service
+from mlserve.registry import version_operations as operations
+from mlserve.registry.described import describe_version
+from mlserve.registry.loading import store_of
+from mlserve.registry.past import number_of
+from mlserve.registry.requests import author_of, members_of
+
+_PIECE = 1 << 20
+_IN_MEMORY = 1 << 22
+
+
+class VersionsResource(Resource):
+    """Every version of a model, whether or not it answers."""
+
+    operations = operations.VERSIONS
+
+    def get(self) -> dict[str, Any]:
+        """The versions, newest first, a page at a time."""
+        model, application = self.context.name, self.request.mlserve
+        query = read_query(self.request.environ, operations.VersionsQuery)
+        limit = query["limit"]
+        with application.database.read() as connection:
+            rows = service.newest_versions(connection, model, below=query["cursor"], limit=limit + 1)
+            if not rows and query["cursor"] is None:
+                raise ModelUnknown(f"There is no model {model!r} in the registry.")
+            named = aliases.of_model(connection, model)
+        live = application.live.find(model)
+        following = rows[limit - 1]["number"] if len(rows) > limit else None
+        if following is not None:
+            self.request.response.headers["Link"] = next_page(self.request.environ, str(following))
+        return {"versions": [describe_version(row, named, live) for row in rows[:limit]], "next": following}
+
+    def post(self) -> dict[str, Any]:
+        """Register the bundle of the body; no alias is moved, so that nobody is answered by it yet."""
+        application, model = self.request.mlserve, self.context.name
+        sent = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+        if sent not in operations.BUNDLES:
+            raise UnsupportedMediaType(f"The body must be a bundle, {' or '.join(operations.BUNDLES)}, not {sent!r}.")
+        manifest = self._unpacked()
+        with application.database.write() as connection:
+            new = service.number_of(connection, model, manifest.digest) is None
+            number = service.register(connection, model, manifest, author_of(self.request))
+            row = service.version(connection, model, number)
+            named = aliases.of_model(connection, model)
+        application.registry.wake()
+        self.request.response.status_int = 201 if new else 200
+        self.request.response.headers["Location"] = f"{path_of(self.request.environ)}/{number}"
+        return describe_version(row, named, application.live.find(model), whole=True)
+
+    def _unpacked(self) -> Any:
+        limit = self.request.mlserve.settings["mlserve.limits.bundle"]
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+            _copy_body(self.request.environ, file, limit)
+            file.seek(0)
+            limits = ArchiveLimits(packed=limit, unpacked=2 * limit)
+            try:
+                return archive.read(file, store_of(self.request.mlserve), limits=limits).manifest  # type: ignore[arg-type]
+            except (BundleError, SignatureError) as error:
+                raise Invalid(error.detail) from error
+
+
+class VersionResource(Resource):
+    """One version of a model."""
+
+    operations = operations.VERSION
+
+    def get(self) -> dict[str, Any]:
+        """What is known of it: its bundle, what people wrote about it, and how it is doing in this process."""
+        model = self.context.name
+        number = number_of(self.request, model)
+        with self.request.mlserve.database.read() as connection:
+            return _whole(self.request, connection, model, number)
+
+    def patch(self) -> dict[str, Any]:
+        """Change its description, or some of its tags; a tag of null is removed."""
+        model = self.context.name
+        number = number_of(self.request, model)
+        body = members_of(json_body(self.request), ("description", "tags", "reason"))
+        author = author_of(self.request, body.pop("reason", ""))
+        with self.request.mlserve.database.write() as connection:
+            service.describe(connection, model, number, **body, author=author)
+            return _whole(self.request, connection, model, number)
+
+
+class RetirementResource(Resource):
+    """The end of a version: it answers no more."""
+
+    operations = operations.RETIREMENT
+
+    def post(self) -> dict[str, Any]:
+        """Retire the version. What it has predicted stays kept, and is explained by its bundle."""
+        model = self.context.name
+        number = number_of(self.request, model)
+        body = members_of(json_body(self.request), ("reason",))
+        with self.request.mlserve.database.write() as connection:
+            service.retire(connection, model, number, author_of(self.request, body.get("reason", "")))
+            told = _whole(self.request, connection, model, number)
+        self.request.mlserve.registry.wake()
+        return told
+
+
+def _whole(request: Any, connection: Any, model: str, number: int) -> dict[str, Any]:
+    row = service.version(connection, model, number)
+    named = aliases.of_model(connection, model)
+    return describe_version(row, named, request.mlserve.live.find(model), whole=True)
+
+
+def _copy_body(environ: dict[str, Any], file: IO[bytes], limit: int) -> None:
+    """The body in pieces, at most `limit` bytes. Raises TooLarge, and Unreadable when it ends early."""
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 19):
+        raise Unreadable(f"Content-Length is {declared!r}, not a number.")
+    chunked = not declared and "HTTP_TRANSFER_ENCODING" in environ
+    left = limit + 1 if chunked else int(declared or 0)
+    if left > limit and not chunked:
+        raise _too_large(limit)
+    while left and (piece := environ["wsgi.input"].read(min(_PIECE, left))):
+        file.write(piece)
+        left -= len(piece)
+    if chunked and not left:
+        raise _too_large(limit)
+    if left and not chunked:
+        raise Unreadable(f"The body ended {left} bytes early.")
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The bundle has more than {limit:,} bytes (mlserve.limits.bundle).")

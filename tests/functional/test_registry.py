@@ -1,0 +1,284 @@
+"""Versions, aliases and their history over HTTP."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.factories import Served, linear_model, serving, settings_of, until
+from tests.functional.registering import BUNDLE, MODEL, answering, bundle, move, register, until_answers
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    model = linear_model(tmp_path, intercept=1.0, x=1.0, y=1.0)
+    return settings_of(tmp_path, models={"line": model}, registry__interval="50ms")
+
+
+@pytest.fixture
+def app(settings: dict[str, str]) -> Iterator[Served]:
+    with serving(settings) as served:
+        yield served
+
+
+def test_the_declared_model_is_version_one_and_the_champion(app: Served) -> None:
+    (version,) = app.get(f"{MODEL}/versions").json["versions"]
+    assert (version["number"], version["aliases"], version["state"]) == (1, ["champion"], "ready")
+    assert version["created_by"] == "ini"
+    alias = app.get(f"{MODEL}/aliases/champion")
+    assert alias.headers["ETag"] == '"1"'
+    told = {name: alias.json[name] for name in ("version", "answers", "revision", "moved_by", "before")}
+    assert told == {"version": 1, "answers": 1, "revision": 1, "moved_by": "ini", "before": None}
+    assert app.get(f"{MODEL}/aliases").json == {"aliases": [alias.json]}
+
+
+def test_a_bundle_is_registered_once_and_answers_when_an_alias_names_it(app: Served, tmp_path: Path) -> None:
+    path = bundle(tmp_path, intercept=100.0, x=1.0, y=1.0)
+    made = register(app, path)
+    assert made.headers["Location"].endswith(f"{MODEL}/versions/2")
+    assert (made.json["number"], made.json["state"], made.json["aliases"]) == (2, "idle", [])
+    assert register(app, path, status=200).json["number"] == 2
+    assert app.predict("line", [[1, 1]]).json["version"] == 1
+    moved = move(app, 2, reason="more recent")
+    assert moved.headers["ETag"] == '"2"'
+    until_answers(app, 2)
+    answer = app.predict("line", [[1, 1]]).json
+    assert (answer["version"], answer["outputs"]) == (2, [{"value": 102.0}])
+    until(lambda: app.get(f"{MODEL}/versions/1").json["state"] == "idle")
+    assert app.get(f"/api/v1/models/{'line'}").json["version"] == 2
+
+
+def test_versions_are_listed_a_page_at_a_time(app: Served, tmp_path: Path) -> None:
+    for intercept in (2.0, 3.0):
+        register(app, bundle(tmp_path, intercept=intercept))
+    first = app.get(f"{MODEL}/versions?limit=2")
+    assert [one["number"] for one in first.json["versions"]] == [3, 2]
+    assert first.headers["Link"] == f'<{MODEL}/versions?limit=2&cursor=2>; rel="next"'
+    rest = app.get(f"{MODEL}/versions?limit=2&cursor={first.json['next']}").json
+    assert ([one["number"] for one in rest["versions"]], rest["next"]) == ([1], None)
+
+
+def test_an_alias_and_a_version_are_asked_by_their_address(app: Served, tmp_path: Path) -> None:
+    register(app, bundle(tmp_path, intercept=100.0, x=1.0, y=1.0))
+    move(app, 2, alias="challenger")
+    until_answers(app, 2, "challenger")
+    for address, version, alias, asked, value in (
+        ("predictions", 1, "champion", "alias:champion", 3.0),
+        ("aliases/champion/predictions", 1, "champion", "alias:champion", 3.0),
+        ("aliases/challenger/predictions", 2, "challenger", "alias:challenger", 102.0),
+        ("versions/1/predictions", 1, None, "version:1", 3.0),
+        ("versions/2/predictions", 2, None, "version:2", 102.0),
+    ):
+        made = app.post_json(f"{MODEL}/{address}", {"instances": [[1, 1]]})
+        assert (made.json["version"], made.json["alias"]) == (version, alias)
+        assert made.json["outputs"] == [{"value": value}]
+        assert made.headers["Content-Location"] == f"{MODEL}/predictions/{made.json['id']}"
+        kept = app.get(f"{MODEL}/predictions/{made.json['id']}").json
+        assert (kept["asked"], kept["alias"], kept["version"]) == (asked, alias, version)
+    body = {"instances": [[1, 1]]}
+    assert app.post_json(f"{MODEL}/aliases/none/predictions", body, status=404).json["code"] == "alias_unknown"
+    for number in ("3", "0", "01", "x", "99999999999"):
+        assert (
+            app.post_json(f"{MODEL}/versions/{number}/predictions", body, status=404).json["code"] == "version_unknown"
+        )
+
+
+def test_a_version_without_an_alias_answers_by_number_until_it_is_retired(app: Served, tmp_path: Path) -> None:
+    register(app, bundle(tmp_path, intercept=100.0, x=1.0, y=1.0))
+    body = {"instances": [[1, 1]]}
+    assert app.post_json(f"{MODEL}/versions/2/predictions", body).json["outputs"] == [{"value": 102.0}]
+    retired = app.post_json(f"{MODEL}/versions/2/retirement", {"reason": "it is worse"}).json
+    assert (retired["state"], retired["retired_at"][-1]) == ("retired", "Z")
+    until(lambda: app.post_json(f"{MODEL}/versions/2/predictions", body, status="*").status_int == 409)
+    assert app.post_json(f"{MODEL}/versions/2/predictions", body, status=409).json["code"] == "version_retired"
+    assert move(app, 2, status=409).json["code"] == "version_retired"
+    refused = app.post_json(f"{MODEL}/versions/1/retirement", {}, status=409).json
+    assert (refused["code"], "champion" in refused["detail"]) == ("version_in_use", True)
+
+
+def test_who_moves_an_alias_says_what_they_have_seen(app: Served, tmp_path: Path) -> None:
+    register(app, bundle(tmp_path, intercept=2.0))
+    url, body = f"{MODEL}/aliases/champion", {"version": 2}
+    assert app.put_json(url, body, status=428).json["code"] == "precondition_required"
+    for headers in ({"If-Match": '"7"'}, {"If-Match": '"x"'}, {"If-None-Match": "*"}):
+        stale = app.put_json(url, body, headers=headers, status=412).json
+        assert (stale["code"], stale["current"]) == ("stale", {"version": 1, "revision": 1})
+    for headers in ({"If-Match": "1"}, {"If-Match": '"1", "2"'}, {"If-None-Match": '"1"'}):
+        assert app.put_json(url, body, headers=headers, status=400).json["code"] == "unreadable"
+    assert app.put_json(url, body, headers={"If-Match": '"1"'}).json["revision"] == 2
+    assert app.put_json(url, body, headers={"If-Match": '"1"'}, status=412).json["current"]["revision"] == 2
+
+
+def test_a_body_that_is_not_right_is_told_by_its_members(app: Served) -> None:
+    headers = {"If-Match": '"1"'}
+    for body, code, field in (
+        ({}, "required", None),
+        ({"version": 1, "back": True}, "required", None),
+        ({"version": "1"}, "type", "version"),
+        ({"version": True}, "type", "version"),
+        ({"version": 0}, "range", "version"),
+        ({"version": 1, "force": 1}, "type", "force"),
+        ({"version": 1, "reason": "\0"}, "nul", "reason"),
+        ({"version": 1, "reason": "x" * 2001}, "length", "reason"),
+        ({"version": 1, "why": "x"}, "unknown_field", "why"),
+    ):
+        (problem,) = app.put_json(f"{MODEL}/aliases/champion", body, headers=headers, status=422).json["errors"]
+        assert (problem["code"], problem["field"]) == (code, field)
+    bad_name = app.put_json(f"{MODEL}/aliases/No", {"version": 1}, headers={"If-None-Match": "*"}, status=404)
+    assert bad_name.json["code"] == "alias_unknown"
+
+
+def test_a_version_that_breaks_callers_is_refused_with_the_differences(app: Served, tmp_path: Path) -> None:
+    register(app, bundle(tmp_path, x=1.0))
+    refused = move(app, 2, status=409).json
+    assert refused["code"] == "signature_breaks"
+    assert [(one["code"], one["field"]) for one in refused["errors"]] == [("field_gone", "y")]
+    assert answering(app) == 1
+    move(app, 2, force=True)
+    until_answers(app, 2)
+    assert app.predict("line", [[1]]).json["version"] == 2
+
+
+def test_a_rollback_leads_back_and_the_history_tells_all(app: Served, tmp_path: Path) -> None:
+    for intercept in (2.0, 3.0):
+        register(app, bundle(tmp_path, intercept=intercept))
+    move(app, 2, reason="second")
+    between = datetime.now(UTC)
+    move(app, 3, reason="third")
+    assert move(app, None, back=True, reason="too warm").json["version"] == 2
+    until_answers(app, 2)
+    assert move(app, None, back=True).json["version"] == 1
+    assert move(app, None, back=True, status=409).json["code"] == "nothing_before"
+    history = app.get(f"{MODEL}/history?alias=champion").json
+    assert [(one["version"], one["reason"]) for one in history["events"][1:4]] == [
+        (2, "too warm"),
+        (3, "third"),
+        (2, "second"),
+    ]
+    assert history["next"] is None
+    at = between.isoformat().replace("+00:00", "Z")
+    (then,) = app.get(f"{MODEL}/history?at={at}").json["aliases"]
+    assert (then["alias"], then["version"], then["reason"]) == ("champion", 2, "second")
+    before = (between - timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    assert app.get(f"{MODEL}/history?at={before}").json["aliases"] == []
+    page = app.get(f"{MODEL}/history?limit=2")
+    assert [one["kind"] for one in page.json["events"]] == ["alias_moved"] * 2
+    assert page.json["next"] in page.headers["Link"]
+
+
+def test_an_alias_is_removed_and_the_model_says_that_it_has_no_champion(app: Served, tmp_path: Path) -> None:
+    move(app, 1, alias="shadow")
+    url = f"{MODEL}/aliases/champion"
+    assert app.delete(url, status=428).json["code"] == "precondition_required"
+    assert app.delete(url, headers={"If-Match": '"1"'}).json["alias"] == "champion"
+    until(lambda: app.get(MODEL).json["state"] == "idle")
+    assert app.predict("line", [[1, 1]], status=503).json["code"] == "model_not_ready"
+    assert app.get(url, status=404).json["code"] == "alias_unknown"
+    assert app.get("/health/ready").json["status"] == "ok"
+    shadow = app.post_json(f"{MODEL}/aliases/shadow/predictions", {"instances": [[1, 1]]})
+    assert shadow.json["version"] == 1
+    assert move(app, 1).json["revision"] == 2
+    until_answers(app, 1)
+
+
+def test_what_people_write_about_a_version(app: Served) -> None:
+    url = f"{MODEL}/versions/1"
+    app.patch_json(url, {"description": "of spring", "tags": {"team": "a", "season": "spring"}})
+    told = app.patch_json(url, {"tags": {"team": None}, "reason": "nobody's"}).json
+    assert (told["description"], told["tags"]) == ("of spring", {"season": "spring"})
+    assert told["signature"]["inputs"][0]["name"] == "x"
+    assert "source" not in told["provenance"]
+    for body, code in (({"tags": []}, "type"), ({"tags": {"": "x"}}, "length"), ({"tags": {"a": 1}}, "type")):
+        assert app.patch_json(url, body, status=422).json["errors"][0]["code"] == code
+    assert app.patch_json(f"{MODEL}/versions/9", {}, status=404).json["code"] == "version_unknown"
+
+
+def test_a_model_that_nobody_declared_is_deployed_and_served(app: Served, tmp_path: Path) -> None:
+    register(app, bundle(tmp_path, intercept=5.0), model="other")
+    assert app.get("/api/v1/models/other", status=404).json["code"] == "model_unknown"
+    url = "/api/v1/models/other/aliases/champion"
+    app.put_json(url, {"version": 1}, headers={"If-None-Match": "*"})
+    until(lambda: app.get("/api/v1/models/other", status="*").status_int == 200)
+    assert app.predict("other", [[1, 1]]).json["outputs"] == [{"value": 6.0}]
+    assert "/api/v1/models/other/predictions" in app.get("/api/v1/openapi.json").json["paths"]
+    for path in ("versions", "aliases", "history", "aliases/champion", "versions/1"):
+        assert app.get(f"/api/v1/models/nobody/{path}", status=404).json["code"] in ("model_unknown", "version_unknown")
+        assert app.get(f"/api/v1/models/No/{path}", status=404).json["code"] == "model_unknown"
+
+
+def test_what_is_no_bundle_is_refused(app: Served, settings: dict[str, str], tmp_path: Path) -> None:
+    url, archive = f"{MODEL}/versions", bundle(tmp_path, intercept=2.0).read_bytes()
+    assert app.post_json(url, {}, status=415).json["code"] == "unsupported_media_type"
+    for body in (b"", b"PK", archive[:-10], archive + b"x"):
+        assert app.post(url, body, headers={"Content-Type": BUNDLE}, status=422).json["code"] == "invalid"
+    assert [one["number"] for one in app.get(url).json["versions"]] == [1]
+    app.application.settings._values["mlserve.limits.bundle"] = 1024
+    assert app.post(url, b"x" * 1025, headers={"Content-Type": BUNDLE}, status=413).json["code"] == "too_large"
+
+
+def test_a_restart_undoes_no_promotion_and_a_new_artefact_is_the_champion(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with serving(settings) as app:
+        register(app, bundle(tmp_path, intercept=2.0, x=1.0, y=1.0))
+        move(app, 2)
+        until_answers(app, 2)
+    with serving(settings) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 2
+    linear_model(tmp_path, intercept=3.0, x=1.0, y=1.0)
+    with serving(settings) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 3
+        last = app.get(f"{MODEL}/history").json["events"][0]
+        assert (last["actor"], last["reason"], last["after"]["version"]) == ("ini", "mlserve.models.line", 3)
+        move(app, None, back=True)
+        until_answers(app, 2)
+    with serving(settings) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 2
+    linear_model(tmp_path, intercept=1.0, x=1.0, y=1.0)  # The first artefact again: a new declaration all the same.
+    with serving(settings) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 1
+
+
+def test_a_host_with_an_older_ini_leaves_the_champion_where_another_has_moved_it(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    folders = [tmp_path / name for name in ("a", "b")]
+    hosts = []
+    for folder in folders:
+        folder.mkdir()
+        model = linear_model(folder, intercept=1.0, x=1.0, y=1.0)
+        hosts.append(settings_of(folder, models={"line": model}, database__url=url, registry__interval="50ms"))
+        with serving(hosts[-1]) as app:
+            assert app.predict("line", [[1, 1]]).json["version"] == 1
+    linear_model(folders[0], intercept=2.0, x=1.0, y=1.0)
+    with serving(hosts[0]) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 2
+    with serving(hosts[1]) as app:
+        # It has no bundle of version 2, and says so; the registry is as the other host has left it.
+        status = app.get(f"{MODEL}/versions/2").json
+        assert (status["aliases"], status["state"]) == (["champion"], "failed")
+        assert "not on this host" in status["reason"]
+        assert app.get("/health/ready", status=503).json["checks"]["models"]["versions"] == {"line": {"2": "failed"}}
+
+
+def test_a_start_without_the_database_serves_what_the_host_has_seen_last(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with serving(settings) as app:
+        register(app, bundle(tmp_path, intercept=2.0, x=1.0, y=1.0))
+        move(app, 2)
+        move(app, 1, alias="shadow")
+        until_answers(app, 2)
+        until_answers(app, 1, "shadow")
+        until(
+            lambda: json.loads((tmp_path / "var" / "registry.json").read_text())["aliases"]["line"].get("shadow") == 1
+        )
+    away = {**settings, "mlserve.database.url": "postgresql://127.0.0.1:1/none", "mlserve.log.way": "process"}
+    with serving(away | {"mlserve.shipper.enabled": "false"}) as app:
+        assert app.predict("line", [[1, 1]]).json["version"] == 2
+        shadow = app.post_json(f"{MODEL}/aliases/shadow/predictions", {"instances": [[1, 1]]})
+        assert shadow.json["version"] == 1
+        assert app.get(f"{MODEL}/versions", status=503).json["code"] == "database_unavailable"

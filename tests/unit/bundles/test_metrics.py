@@ -1,0 +1,69 @@
+"""Scores against their definitions, and against scikit-learn where it is installed."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mlserve.bundles import metrics
+
+
+def test_auc_is_the_chance_of_the_right_order() -> None:
+    happened = np.array([False, False, True, True, True])
+    scores = np.array([0.1, 0.4, 0.35, 0.8, 0.4])
+    pairs = [(no, yes) for no in scores[~happened] for yes in scores[happened]]
+    right = sum(1.0 if yes > no else 0.5 if yes == no else 0.0 for no, yes in pairs)
+
+    assert metrics.auc(happened, scores) == right / len(pairs)
+    assert math.isnan(metrics.auc(np.array([True, True]), np.array([0.1, 0.2])))
+
+
+def test_what_the_rows_do_not_define_is_left_out() -> None:
+    sure = np.array([[0.1, 0.9], [0.2, 0.8]])
+    assert metrics.classification(np.array([1, 1]), sure, None) == {"accuracy": 1, "log_loss": 0.164252033}
+    assert metrics.regression(np.array([2.0, 2.0]), np.array([2.0, 3.0])) == {"mae": 0.5, "rmse": 0.707106781}
+
+
+def test_a_certain_mistake_is_not_infinite() -> None:
+    assert metrics.log_loss(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-math.log(np.finfo(float).eps))
+
+
+def test_labels_count_where_they_are_answered() -> None:
+    probabilities = np.array([[0.7, 0.3], [0.4, 0.6]])
+    assert metrics.classification(np.array([1, 1]), probabilities, np.array([1, 1]))["accuracy"] == 1
+    assert metrics.classification(np.array([1, 1]), probabilities, None)["accuracy"] == 0.5
+    assert metrics.classification(np.array([0, 1]), None, None, np.array([-3.0, 5.0])) == {"auc": 1}
+    assert metrics.classification(np.array([0, 1]), None, np.array([0, 0])) == {"accuracy": 0.5}
+
+
+def test_regression_by_hand() -> None:
+    found = metrics.regression(np.array([1.0, 2.0, 6.0]), np.array([1.0, 3.0, 4.0]))
+    assert found == {"rmse": float(f"{math.sqrt(5 / 3):.9g}"), "mae": 1, "r2": float(f"{1 - 5 / 14:.9g}")}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_scores_as_scikit_learn(seed: int) -> None:
+    theirs = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(seed)
+    n = int(random.integers(5, 2000))
+    # Rounded, so that there are ties.
+    scores = random.random(n).round(2 if seed % 2 else 9)
+    binary = np.concatenate([[0, 1], (random.random(n - 2) < scores[2:]).astype(int)])
+    found = metrics.classification(binary, np.column_stack([1 - scores, scores]), None)
+    assert found["auc"] == pytest.approx(theirs.roc_auc_score(binary, scores), abs=1e-8)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(binary, scores), abs=1e-8)
+
+    many = random.dirichlet([1, 2, 3], n)
+    classes = np.concatenate([[0, 1, 2], random.integers(0, 3, n - 3)])
+    found = metrics.classification(classes, many, None)
+    expected = theirs.roc_auc_score(classes, many, multi_class="ovr", average="macro")
+    assert found["auc"] == pytest.approx(expected, abs=1e-8)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(classes, many), abs=1e-8)
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(classes, many.argmax(axis=1)), abs=1e-8)
+
+    happened = random.normal(size=n)
+    answered = happened + random.normal(size=n)
+    found = metrics.regression(happened, answered)
+    assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(happened, answered), abs=1e-7)
+    assert found["mae"] == pytest.approx(theirs.mean_absolute_error(happened, answered), abs=1e-7)
+    assert found["r2"] == pytest.approx(theirs.r2_score(happened, answered), abs=1e-7)
