@@ -21,7 +21,7 @@ class ModelContext(ApiContext):
     """`model` is the live model of the path. Raises ModelUnknown."""
 
     def __init__(self, request: Any, offers: tuple[str, ...] = (JSON,)) -> None:
-        super().__init__(request, offers)
+        self.media_type = negotiate(request.environ, offers)
         self.model: LiveModel = application_of(request).live.get(request.matchdict["model"])
 
 

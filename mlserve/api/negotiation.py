@@ -1,5 +1,6 @@
 """Reading the body and the media types of a request: once, and from the WSGI environment."""
 
+import re
 from typing import Any
 
 from webob.acceptparse import create_accept_header
@@ -7,6 +8,7 @@ from webob.acceptparse import create_accept_header
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 JSON = "application/json"
+_DIGITS = re.compile("[0-9]+").fullmatch
 # Python refuses to read a number of thousands of digits, and no body is that long.
 _LONGEST_LENGTH = 18
 PROBLEM = "application/problem+json"
@@ -64,13 +66,13 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH")
     if not declared:
         body: bytes = environ["wsgi.input"].read(limit + 1) if "HTTP_TRANSFER_ENCODING" in environ else b""
-    elif not (declared.isascii() and declared.isdigit()):
+    elif not _DIGITS(declared):
         raise Unreadable(f"Content-Length is {declared!r}, not a number.")
-    elif len(declared) > _LONGEST_LENGTH or int(declared) > limit:
+    elif len(declared) > _LONGEST_LENGTH or (length := int(declared)) > limit:
         raise _too_large(limit)
     else:
-        body = environ["wsgi.input"].read(int(declared))
-        if len(body) < int(declared):
+        body = environ["wsgi.input"].read(length)
+        if len(body) < length:
             raise Unreadable(f"The body ended after {len(body)} of {declared} bytes.")
     if len(body) > limit:
         raise _too_large(limit)

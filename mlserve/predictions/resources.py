@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from mlserve.api.addresses import next_page, path_of
 from mlserve.api.negotiation import read_body, require_json_sent
-from mlserve.api.renderer import json_response
+from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
 from mlserve.errors import DatabaseUnavailable, Invalid, PredictionUnknown, Problem, Unreadable
 from mlserve.predictions import actuals, operations
@@ -20,6 +20,7 @@ from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.predictions.table import CSV
 from mlserve.signature.faults import got
+from mlserve.types import application_of
 
 # How many reports one transaction stores: predictions wait for the same lock.
 BULK = 250
@@ -35,11 +36,12 @@ class PredictionsResource(ModelResource):
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         environ = self.request.environ
         require_json_sent(environ)
-        serving = self.request.serving
+        serving = application_of(self.request).serving  # `request.serving` asks once more whether it has started.
         body = read_body(environ, serving.limits.body)
         asked = Asked(request_id=environ["mlserve.request_id"], idempotency_key=_idempotency_key(environ))
         answered = serving.answer(self.context.model.loaded(), body, asked)
-        return json_response(answer_json(answered.record, answered.explanation), *_headers(environ, answered))
+        content = answer_json(answered.record, answered.explanation)
+        return json_response(content, *_headers(environ, answered), kind=PostResponse)
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
