@@ -207,9 +207,10 @@ def test_a_database_that_came_back_with_other_numbers_is_not_believed(tmp_path: 
     """Restored from an older backup, it would give the same number to another bundle."""
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, health__interval="20ms")
     with serving(settings) as app:
-        app.application.stale_since = "2026-01-01T00:00:00Z"  # As after a start from the snapshot.
         with app.application.database.write() as connection:
             connection.execute(update(versions).values(number=7))
+        # As after a start from the snapshot. Set last: the next check believes a database that agrees.
+        app.application.stale_since = "2026-01-01T00:00:00Z"
         until(lambda: "found" in app.get("/health/ready", status="*").json["checks"]["models"])
         models = app.get("/health/ready").json["checks"]["models"]
         assert (models["state"], models["found"]) == ("degraded", {"line": 7})
