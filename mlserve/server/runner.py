@@ -9,9 +9,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,6 +22,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
+from mlserve.server.parser import Parser
 from mlserve.server.short import ShortRequests
 from mlserve.server.task import ShortTask, environ_of, without_proxies
 
@@ -63,6 +64,10 @@ class Channel(HTTPChannel):
     """A connection whose short requests the loop answers, as soon as it has read them."""
 
     _held: list[bytes] | None = None
+
+    def __init__(self, server: "_InLoop", *args: Any, **keywords: Any) -> None:
+        self.parser_class = server.parser
+        super().__init__(server, *args, **keywords)
 
     @cached_property
     def environ(self) -> dict[str, Any]:
@@ -110,6 +115,7 @@ class _InLoop:
     """What a listening socket does otherwise than waitress's own."""
 
     channel_class = Channel
+    parser: Callable[[Adjustments], Parser]
     task_dispatcher: Dispatcher
 
     def pull_trigger(self) -> None:
@@ -137,6 +143,7 @@ class Server:
             raise ConfigurationError(f"[server:main] is not for waitress: {error}.") from error
         self._map: dict[int, Any] = {}
         self._leaving = False
+        self._parser = partial(Parser, known={})
         self._dispatcher = Dispatcher(ShortRequests.of(app, self._adj.url_prefix))
         try:
             self._servers = [self._listen(app, *place) for place in self._places()]
@@ -248,6 +255,7 @@ class Server:
             raise ConfigurationError(
                 f"it cannot listen on {place}, as [server:main] says: {reason.lower()}."
             ) from error
+        server.parser = self._parser
         if self._adj.trusted_proxy is None:
             server.application = without_proxies(app, server.application)
         return server
