@@ -21,7 +21,7 @@ class ModelContext(ApiContext):
     """`model` is the live model of the path. Raises ModelUnknown."""
 
     def __init__(self, request: Any, offers: tuple[str, ...] = (JSON,)) -> None:
-        self.media_type = negotiate(request.environ, offers)
+        super().__init__(request, offers)
         self.model: LiveModel = application_of(request).live.get(request.matchdict["model"])
 
 

@@ -89,7 +89,7 @@ def add_service(config: Configurator, service: Service) -> None:
     if _is_default(getattr(others, "error_handler", None)):
         others.error_handler = raise_problem  # Cornice's fallback view, for 406 and 415, asks the service itself.
     for method, view, args in service.definitions:
-        if not args.get("plain"):
+        if not args.get("plain"):  # A plain verb has its view already, on the route that add_resource put in front.
             others.definitions.append((method, view, _with_our_habits(args)))
     # Cornice adds its fallback view through the same door, without the service's arguments.
     door = config.with_package(config.package)

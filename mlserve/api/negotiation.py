@@ -1,6 +1,5 @@
 """Reading the body and the media types of a request: once, and from the WSGI environment."""
 
-import re
 from typing import Any
 
 from webob.acceptparse import create_accept_header
@@ -8,7 +7,6 @@ from webob.acceptparse import create_accept_header
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 JSON = "application/json"
-_DIGITS = re.compile("[0-9]+").fullmatch
 # Python refuses to read a number of thousands of digits, and no body is that long.
 _LONGEST_LENGTH = 18
 PROBLEM = "application/problem+json"
@@ -66,7 +64,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH")
     if not declared:
         body: bytes = environ["wsgi.input"].read(limit + 1) if "HTTP_TRANSFER_ENCODING" in environ else b""
-    elif not _DIGITS(declared):
+    elif not (declared.isascii() and declared.isdigit()):
         raise Unreadable(f"Content-Length is {declared!r}, not a number.")
     elif len(declared) > _LONGEST_LENGTH or (length := int(declared)) > limit:
         raise _too_large(limit)

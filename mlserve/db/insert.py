@@ -17,10 +17,10 @@ def insert_into(table: Table, dialect: str) -> Any:
 
 
 class CompiledInsert:
-    """A Core insert with its SQL text and its types' conversions worked out once; much less work than the usual way.
+    """A Core insert with its types' conversions worked out once, and its SQL text once for each choice of columns.
 
-    Rows are sequences of values in the order of `columns`, none of which may have a default. A column without a value
-    in any of the rows is left out: SQLite's driver takes 1.5 µs for each NULL.
+    Rows, of which there is one at least, are sequences of values in the order of `columns`, none of which may have a
+    default. A column without a value in any of the rows is left out: SQLite's driver takes 1.5 µs for each NULL.
     """
 
     def __init__(self, statement: Insert, engine: Engine, columns: Sequence[str]) -> None:

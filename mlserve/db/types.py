@@ -16,7 +16,7 @@ Processor = Callable[[Any], Any]
 class UtcTime(UserDefinedType[datetime]):
     """An aware datetime. PostgreSQL: timestamptz. SQLite: ISO text that ends in `Z`, in microseconds.
 
-    Takes such a text too, as it is.
+    Also takes a text of exactly that form, unchecked: the prediction log makes its own.
     """
 
     cache_ok = True

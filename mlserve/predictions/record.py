@@ -96,7 +96,7 @@ def values(record: PredictionRecord) -> list[Any]:
 
 
 def _time_text(microseconds: int) -> str:
-    """The text that `UtcTime` keeps; at a third of the cost of a datetime and its text. Raises OverflowError."""
+    """The text that `UtcTime` keeps; at a fifth of the cost of a datetime and its text. Raises OverflowError."""
     seconds, rest = divmod(microseconds, 1_000_000)
     return f"{_second_text(seconds)}.{rest:06d}Z"
 

@@ -92,7 +92,10 @@ class Channel(HTTPChannel):
             self._send(b"".join(held))
 
     def write_soon(self, data: Any) -> int:
-        if self._held is None or not isinstance(data, bytes):
+        if self._held is not None and not isinstance(data, bytes):  # A file: what came before it leaves first.
+            held, self._held = self._held, None
+            super().write_soon(b"".join(held))
+        if self._held is None:
             written: int = super().write_soon(data)
             return written
         if not self.connected:
@@ -101,12 +104,14 @@ class Channel(HTTPChannel):
         return len(data)
 
     def _send(self, data: bytes) -> None:
-        """Give it to the socket at once, and to the buffers what that does not take."""
+        """Give it to the socket at once, and to the buffers what that does not take: they are empty.
+
+        A channel with an unsent answer is for the threads.
+        """
         sent = 0
-        if not self.total_outbufs_len:
-            # Whatever is wrong with the socket, the buffers will meet it too, and they know what to do.
-            with suppress(OSError):
-                sent = self.send(data, do_close=False)
+        # Whatever is wrong with the socket, the buffers will meet it too, and they know what to do.
+        with suppress(OSError):
+            sent = self.send(data, do_close=False)
         if sent < len(data):
             super().write_soon(data[sent:])
 

@@ -24,7 +24,7 @@ class ShortTask(WSGITask):
 
     def get_environment(self) -> dict[str, Any]:
         channel, request = self.channel, self.request
-        if channel.server.adj.url_prefix or request.path.startswith("//"):
+        if channel.server.adj.url_prefix:  # The loop's paths begin with one slash; only a prefix has to be taken off.
             whole: dict[str, Any] = super().get_environment()
             return whole
         environ: dict[str, Any] = channel.environ.copy()

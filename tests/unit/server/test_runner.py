@@ -1,5 +1,6 @@
 """waitress's loop with our dispatcher, on real sockets."""
 
+import io
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
-from mlserve.server.runner import Server
+from mlserve.server.runner import Channel, Server
 from mlserve.server.short import Pace
 from mlserve.startup import build
 from tests.factories import linear_model, settings_of
@@ -135,7 +136,7 @@ def test_the_application_is_told_the_same_in_the_loop(
     assert (app.threads[0], app.threads[-1]) == ("thread", "loop")
     assert type(in_thread.pop("wsgi.input")) is type(in_loop.pop("wsgi.input"))
     assert in_loop == in_thread
-    assert ("HTTP_X_FORWARDED_FOR" in in_loop) is False
+    assert "HTTP_X_FORWARDED_FOR" not in in_loop
     assert in_loop["HTTP_HOST"] == ("other" if "Forwarded-Host" in head and "trusted_proxy" in settings else "h")
 
 
@@ -188,6 +189,31 @@ def test_continue_is_said_after_the_answer_before_it(app: Seen) -> None:
         assert wire.answer(empty=True)[0] == 100
         wire.socket.sendall(BODY)
         assert wire.answer()[0] == 200
+
+
+def test_what_the_socket_does_not_take_at_once_follows(app: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Channel.send
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        monkeypatch.setattr(Channel, "send", lambda self, data, do_close=True: send(self, data[:7], do_close))
+        wire.send("POST", PATH, BODY)
+        status, body = wire.answer()
+        assert (status, app.threads[-1]) == (200, "loop")
+        assert b"outputs" in body
+
+
+def test_a_file_follows_the_head_of_its_answer(app: Seen) -> None:
+    def with_file(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        told = app(environ, start_response)
+        return environ["wsgi.file_wrapper"](io.BytesIO(b"".join(told)))
+
+    with_file.registry = app.registry  # type: ignore[attr-defined]
+    with running(with_file) as server, Wire(server) as wire:
+        earn(wire, app)
+        wire.send("POST", PATH, BODY)
+        status, body = wire.answer()
+        assert (status, app.threads[-1]) == (200, "loop")
+        assert b"outputs" in body
 
 
 def test_a_client_that_is_gone_harms_nobody(app: Seen) -> None:
