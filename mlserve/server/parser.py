@@ -4,7 +4,7 @@ from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import FixedStreamReceiver
 
 # A client's heads differ by little more than the length of the body. In all, some megabytes at most.
@@ -29,7 +29,10 @@ class Parser(HTTPRequestParser):
             self._expect_body()
             return
         before = set(self.__dict__) - {"headers"}
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # `http://[` is no address that the standard library can split.
+            raise ParsingError("Start line is invalid") from error
         if not self.chunked and len(header_plus) <= LARGEST:
             self._remember(header_plus, before)
 

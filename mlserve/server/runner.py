@@ -162,6 +162,11 @@ class Server:
         """Host and port of each socket."""
         return [(server.effective_host, int(server.effective_port)) for server in self._servers]
 
+    @property
+    def connections(self) -> list[Channel]:
+        """Those that are open."""
+        return [known for known in list(self._map.values()) if isinstance(known, Channel)]
+
     def run(self) -> None:
         """Serve in this thread until `leave`, or until one of the usual signals in the main thread."""
         for server in self._servers:
@@ -190,14 +195,14 @@ class Server:
         wasyncore.loop(timeout=timeout, use_poll=self._adj.asyncore_use_poll, map=self._map, count=1)
 
     def _finish(self, deadline: float) -> None:
-        """Listen no more, answer every request that is whole, and close each connection that has none."""
+        """Listen no more, answer every request that has begun to arrive, and close each connection that has none."""
         self._take_what_waits()
         for server in self._servers:
             wasyncore.dispatcher.close(server)  # All but its trigger, by which the threads wake the loop.
         while time.monotonic() < deadline:
-            channels = [known for known in self._map.values() if isinstance(known, Channel)]
+            channels = self.connections
             for channel in channels:
-                if not channel.requests and not channel.total_outbufs_len:
+                if not channel.requests and channel.request is None and not channel.total_outbufs_len:
                     channel.handle_close()
             if not channels:
                 return
