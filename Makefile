@@ -34,8 +34,10 @@ serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is miss
 
 demo: $(VENV)/.installed $(DEMO) ## Build the demo model, without serving it
 
+# The suite starts a hundred servers and commands: without bytecode, which some environments forbid, each of them would
+# compile all that it imports.
 test: $(VENV)/.installed-dev $(DEMO) ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
-	$(BIN)/pytest $(PYTEST_ARGS)
+	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(BIN)/pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, formatting and types, as in CI
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures that many tests share: a fresh, migrated database, on SQLite and on a real PostgreSQL."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -13,9 +14,9 @@ from mlserve.db.engine import Database, open_database
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a slow test begin first: a worker that meets one last would keep the run waiting."""
+    """Files with a slow test begin first, and unit tests come last: a long file at the end keeps the run waiting."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow, "unit" in item.path.parts))
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +42,21 @@ def postgres_template(postgres_url: str) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file of SQLite."""
+    migrate.upgrade(f"sqlite:///{(path := tmp_path_factory.mktemp('sqlite') / 'mlserve.db')}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database of the test's own, with all tables."""
     if request.param == "postgresql":
         template = make_url(request.getfixturevalue("postgres_template")).database
         return new_postgres_database(request.getfixturevalue("postgres_url"), template)
-    migrate.upgrade(url := f"sqlite:///{tmp_path}/mlserve.db")
-    return url
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "mlserve.db")
+    return f"sqlite:///{tmp_path}/mlserve.db"
 
 
 @pytest.fixture

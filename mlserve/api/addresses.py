@@ -1,7 +1,11 @@
 """Addresses as the caller sees them: percent-encoded, with the mount point in front."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
+
+# What `quote` leaves as it is: nearly every path.
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
 
 
 def mount_of(environ: dict[str, Any]) -> str:
@@ -11,7 +15,8 @@ def mount_of(environ: dict[str, Any]) -> str:
 
 def path_of(environ: dict[str, Any]) -> str:
     """The path of the request, without a slash at the end."""
-    return (mount_of(environ) + _quoted(environ["PATH_INFO"])).rstrip("/")
+    mount: str = environ.get("SCRIPT_NAME", "").rstrip("/")
+    return _quoted((mount + environ["PATH_INFO"]).rstrip("/"))
 
 
 def next_page(environ: dict[str, Any], cursor: str) -> str:
@@ -22,4 +27,4 @@ def next_page(environ: dict[str, Any], cursor: str) -> str:
 
 def _quoted(path: str) -> str:
     # WSGI hands bytes around as texts of latin-1 characters.
-    return quote(path.encode("latin-1"))
+    return path if _PLAIN(path) else quote(path.encode("latin-1"))

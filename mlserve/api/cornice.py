@@ -15,6 +15,7 @@ from cornice.renderer import CorniceRenderer
 from cornice.service import SERVICES, Service
 from cornice.util import ContentTypePredicate
 from pyramid.config import Configurator
+from pyramid.renderers import null_renderer
 
 from mlserve.api.negotiation import JSON
 from mlserve.api.resources import Resource
@@ -45,10 +46,21 @@ def add_resource(
     `factory` makes its context from the request and `offers`, the media types that the verb answers in.
     """
     offers = {verb.upper(): operation.offers for verb, operation in resource.operations.items()}
+    needs = needs_of(resource.operations)
+    for verb in sorted(resource.plain):
+        own_factory = guarded(partial(factory, offers=offers.get(verb.upper(), (JSON,))), needs)
+        _add_plain(config, f"{name}.{verb}", path, resource, verb, factory=own_factory, **route)
     factory = partial(_context, factory, {**offers, "HEAD": offers.get("GET", (JSON,))})
-    factory = guarded(factory, needs_of(resource.operations))
+    factory = guarded(factory, needs)
     config.add_route(name, path, factory=factory, **route)
     config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
+
+
+def _add_plain(config: Configurator, name: str, path: str, resource: type[Resource], verb: str, **route: Any) -> None:
+    """Give one verb a route of its own, in front of the resource's: on that one Pyramid would try all views in turn."""
+    config.add_route(name, path, request_method=verb.upper(), **route)
+    # A plain verb returns a Response, so that there is nothing to render.
+    config.add_view(resource, attr=verb, route_name=name, renderer=null_renderer, require_csrf=False)
 
 
 def _context(factory: Any, offers: dict[str, tuple[str, ...]], request: Any) -> Any:
@@ -80,16 +92,7 @@ def add_service(config: Configurator, service: Service) -> None:
     if _is_default(getattr(others, "error_handler", None)):
         others.error_handler = raise_problem  # Cornice's fallback view, for 406 and 415, asks the service itself.
     for method, view, args in service.definitions:
-        if args.get("plain"):
-            resource = args["klass"]
-            config.add_view(
-                resource,
-                attr=method.lower(),
-                route_name=service.pyramid_route,
-                request_method=method,
-                require_csrf=args.get("require_csrf"),
-            )
-        else:
+        if not args.get("plain"):  # A plain verb has its view already, on the route that add_resource put in front.
             others.definitions.append((method, view, _with_our_habits(args)))
     # Cornice adds its fallback view through the same door, without the service's arguments.
     door = config.with_package(config.package)

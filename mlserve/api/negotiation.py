@@ -66,11 +66,11 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
         body: bytes = environ["wsgi.input"].read(limit + 1) if "HTTP_TRANSFER_ENCODING" in environ else b""
     elif not (declared.isascii() and declared.isdigit()):
         raise Unreadable(f"Content-Length is {declared!r}, not a number.")
-    elif len(declared) > _LONGEST_LENGTH or int(declared) > limit:
+    elif len(declared) > _LONGEST_LENGTH or (length := int(declared)) > limit:
         raise _too_large(limit)
     else:
-        body = environ["wsgi.input"].read(int(declared))
-        if len(body) < int(declared):
+        body = environ["wsgi.input"].read(length)
+        if len(body) < length:
             raise Unreadable(f"The body ended after {len(body)} of {declared} bytes.")
     if len(body) > limit:
         raise _too_large(limit)

@@ -18,6 +18,7 @@ access_log = logging.getLogger("mlserve.access")
 
 # The verbs whose answers a cache keeps unless it is told otherwise.
 CACHED = ("GET", "HEAD")
+NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
 # What the metrics call the route of a request that none matches.
 NO_ROUTE = "none"
 
@@ -38,8 +39,7 @@ def request_tween(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
             except Exception:
                 _measure(application, request, "500", started)
                 raise
-            response.headerlist.append(("X-Request-Id", identity))
-            response.headerlist.append(("X-Content-Type-Options", "nosniff"))
+            response.headerlist.extend((("X-Request-Id", identity), NO_SNIFFING))
             # What is kept of people's data, and what changes, belongs into no shared cache; nothing else says so.
             if environ["REQUEST_METHOD"] in CACHED and "Cache-Control" not in response.headers:
                 response.headerlist.append(("Cache-Control", "private, no-cache"))

@@ -14,7 +14,10 @@ Processor = Callable[[Any], Any]
 
 
 class UtcTime(UserDefinedType[datetime]):
-    """An aware datetime. PostgreSQL: timestamptz. SQLite: ISO text that ends in `Z`, in microseconds."""
+    """An aware datetime. PostgreSQL: timestamptz. SQLite: ISO text that ends in `Z`, in microseconds.
+
+    Also takes a text of exactly that form, unchecked: the prediction log makes its own.
+    """
 
     cache_ok = True
 
@@ -93,9 +96,9 @@ def _sqlite_now(element: UtcNow, compiler: Any, **kw: Any) -> str:
     return "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))"
 
 
-def utc_text(value: datetime | None) -> str | None:
-    if value is None:
-        return None
+def utc_text(value: datetime | str | None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
     aware: datetime = _checked_time(value)
     # Always six digits, because texts of unequal length would not sort by time; strftime takes ten times as long.
     return aware.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
@@ -110,8 +113,8 @@ def json_text(value: Any) -> str | None:
     return str(value, "utf-8")
 
 
-def _checked_time(value: datetime | None) -> Any:
-    if value is not None and value.tzinfo is None:
+def _checked_time(value: datetime | str | None) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is None:
         raise ValueError(f"A time without a time zone cannot be stored: {value}.")
     return value
 

@@ -41,6 +41,9 @@ def read_envelope(body: bytes, max_depth: int, max_problems: int = 100) -> tuple
         envelope = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_slowly(body, max_depth, max_problems)
+    one = (envelope.instances is msgspec.UNSET) != (envelope.columns is msgspec.UNSET)
+    if one and envelope.reference is None and envelope.parameters is None:  # Nearly every one: nothing can be wrong.
+        return envelope, []
     return envelope, _problems_of(envelope, max_problems)
 
 

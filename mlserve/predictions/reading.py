@@ -22,8 +22,10 @@ def read_batch(loaded: LoadedVersion, body: bytes, limits: Limits) -> tuple[Enve
 
 def decode(loaded: LoadedVersion, envelope: Envelope, body: bytes, limits: Limits) -> Batch:
     """Check the instances of an envelope that is well, of this `body`. Raises Invalid, TooLarge, Unreadable."""
+    instances = None if envelope.instances is msgspec.UNSET else bytes(envelope.instances)
+    columns = None if envelope.columns is msgspec.UNSET else bytes(envelope.columns)
     try:
-        return loaded.decoder.decode(_raw(envelope.instances), _raw(envelope.columns))
+        return loaded.decoder.decode(instances, columns)
     except (Invalid, Unreadable):
         refuse_depth(body, limits.depth)
         raise
@@ -46,7 +48,3 @@ def _all_problems(
         problems=problems[: limits.problems],
         more=more or len(problems) > limits.problems,
     )
-
-
-def _raw(value: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
-    return None if value is msgspec.UNSET else bytes(value)

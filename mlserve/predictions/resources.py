@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from mlserve.api.addresses import next_page, path_of
 from mlserve.api.negotiation import read_body, require_json_sent
-from mlserve.api.renderer import json_response
+from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
 from mlserve.errors import DatabaseUnavailable, Invalid, ModelNotReady, PredictionUnknown, Problem, Unreadable
 from mlserve.inference import LoadedVersion
@@ -23,6 +23,7 @@ from mlserve.predictions.store import Known
 from mlserve.predictions.table import CSV
 from mlserve.registry.past import number_of, using_number
 from mlserve.signature.faults import got
+from mlserve.types import application_of
 
 # How many reports one transaction stores: predictions wait for the same lock.
 BULK = 250
@@ -38,13 +39,13 @@ class PredictionsResource(ModelResource):
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         body, asked = _asked(self.request)
         loaded = self.context.model.loaded()
-        serving = self.request.serving
+        serving = application_of(self.request).serving  # `request.serving` asks once more whether it has started.
         try:
             answered = serving.answer(loaded, body, asked)
         except ModelNotReady:
             answered = serving.answer(_swapped_in(self.request, CHAMPION, loaded), body, asked)
         headers = _headers(path_of(self.request.environ), answered)
-        return json_response(answer_json(answered.record, answered.explanation), *headers)
+        return json_response(answer_json(answered.record, answered.explanation), *headers, kind=PostResponse)
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""

@@ -34,7 +34,17 @@ def _without_nul(node: colander.SchemaNode, text: str) -> None:
         raise colander.Invalid(node, "a text without the character NUL")
 
 
-_TEXT = {"type": "string", "pattern": NO_NUL}
+def _text(name: str, description: str) -> colander.SchemaNode:
+    return colander.SchemaNode(
+        colander.String(),
+        name=name,
+        missing=None,
+        validator=_without_nul,
+        description=description,
+        json_schema={"type": "string", "pattern": NO_NUL},
+    )
+
+
 PredictionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(Moment(), name="since", missing=None, description="Made then or later."),
@@ -46,22 +56,8 @@ PredictionsQuery = colander.SchemaNode(
         validator=colander.Range(1, 2**31 - 1),
         description="Answered by this version.",
     ),
-    colander.SchemaNode(
-        colander.String(),
-        name="caller",
-        missing=None,
-        validator=_without_nul,
-        description="Made by this caller.",
-        json_schema=_TEXT,
-    ),
-    colander.SchemaNode(
-        colander.String(),
-        name="reference",
-        missing=None,
-        validator=_without_nul,
-        description="With this reference.",
-        json_schema=_TEXT,
-    ),
+    _text("caller", "Made by this caller."),
+    _text("reference", "With this reference."),
     colander.SchemaNode(
         colander.Int(),
         name="limit",

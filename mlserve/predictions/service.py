@@ -4,10 +4,10 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from mlserve.errors import Busy, NotSupported, TooLarge
 from mlserve.inference import LoadedVersion
@@ -24,8 +24,7 @@ from mlserve.signature import Batch
 CHAMPION = "champion"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What a request says beside its instances."""
 
     alias: str | None = CHAMPION

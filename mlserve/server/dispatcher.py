@@ -77,7 +77,12 @@ class _Timed:
 
     def service(self) -> None:
         clock, processor = time.perf_counter_ns(), time.thread_time_ns()
-        self._channel.service()
+        try:
+            self._channel.service()
+        except BaseException:
+            self._channel.will_close = True  # Its requests would keep it open for ever.
+            self._channel.server.pull_trigger()
+            raise
         self._pace.told_by_thread(time.perf_counter_ns() - clock, time.thread_time_ns() - processor)
 
     def cancel(self) -> None:

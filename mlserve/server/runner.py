@@ -9,9 +9,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 from mlserve.auth.exposure import refuse_open
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
+from mlserve.server.parser import Parser
 from mlserve.server.short import ShortRequests
 from mlserve.server.task import ShortTask, environ_of, without_proxies
 
@@ -65,6 +66,10 @@ class Channel(HTTPChannel):
 
     _held: list[bytes] | None = None
 
+    def __init__(self, server: "_InLoop", *args: Any, **keywords: Any) -> None:
+        self.parser_class = server.parser
+        super().__init__(server, *args, **keywords)
+
     @cached_property
     def environ(self) -> dict[str, Any]:
         """What the WSGI environ of each request of this connection begins with."""
@@ -88,7 +93,10 @@ class Channel(HTTPChannel):
             self._send(b"".join(held))
 
     def write_soon(self, data: Any) -> int:
-        if self._held is None or not isinstance(data, bytes):
+        if self._held is not None and not isinstance(data, bytes):  # A file: what came before it leaves first.
+            held, self._held = self._held, None
+            super().write_soon(b"".join(held))
+        if self._held is None:
             written: int = super().write_soon(data)
             return written
         if not self.connected:
@@ -97,12 +105,14 @@ class Channel(HTTPChannel):
         return len(data)
 
     def _send(self, data: bytes) -> None:
-        """Give it to the socket at once, and to the buffers what that does not take."""
+        """Give it to the socket at once, and to the buffers what that does not take: they are empty.
+
+        A channel with an unsent answer is for the threads.
+        """
         sent = 0
-        if not self.total_outbufs_len:
-            # Whatever is wrong with the socket, the buffers will meet it too, and they know what to do.
-            with suppress(OSError):
-                sent = self.send(data, do_close=False)
+        # Whatever is wrong with the socket, the buffers will meet it too, and they know what to do.
+        with suppress(OSError):
+            sent = self.send(data, do_close=False)
         if sent < len(data):
             super().write_soon(data[sent:])
 
@@ -111,6 +121,7 @@ class _InLoop:
     """What a listening socket does otherwise than waitress's own."""
 
     channel_class = Channel
+    parser: Callable[[Adjustments], Parser]
     task_dispatcher: Dispatcher
 
     def pull_trigger(self) -> None:
@@ -139,6 +150,7 @@ class Server:
         self._refuse_open(app)
         self._map: dict[int, Any] = {}
         self._leaving = False
+        self._parser = partial(Parser, known={})
         self._dispatcher = Dispatcher(ShortRequests.of(app, self._adj.url_prefix))
         try:
             self._servers = [self._listen(app, *place) for place in self._places()]
@@ -151,6 +163,11 @@ class Server:
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of each socket."""
         return [(server.effective_host, int(server.effective_port)) for server in self._servers]
+
+    @property
+    def connections(self) -> list[Channel]:
+        """Those that are open."""
+        return [known for known in list(self._map.values()) if isinstance(known, Channel)]
 
     def run(self) -> None:
         """Serve in this thread until `leave`, or until one of the usual signals in the main thread."""
@@ -180,14 +197,14 @@ class Server:
         wasyncore.loop(timeout=timeout, use_poll=self._adj.asyncore_use_poll, map=self._map, count=1)
 
     def _finish(self, deadline: float) -> None:
-        """Listen no more, answer every request that is whole, and close each connection that has none."""
+        """Listen no more, answer every request that has begun to arrive, and close each connection that has none."""
         self._take_what_waits()
         for server in self._servers:
             wasyncore.dispatcher.close(server)  # All but its trigger, by which the threads wake the loop.
         while time.monotonic() < deadline:
-            channels = [known for known in self._map.values() if isinstance(known, Channel)]
+            channels = self.connections
             for channel in channels:
-                if not channel.requests and not channel.total_outbufs_len:
+                if not channel.requests and channel.request is None and not channel.total_outbufs_len:
                     channel.handle_close()
             if not channels:
                 return
@@ -256,6 +273,7 @@ class Server:
             raise ConfigurationError(
                 f"it cannot listen on {place}, as [server:main] says: {reason.lower()}."
             ) from error
+        server.parser = self._parser
         if self._adj.trusted_proxy is None:
             server.application = without_proxies(app, server.application)
         return server

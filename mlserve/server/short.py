@@ -1,4 +1,4 @@
-"""Which requests waitress's loop answers itself: small predictions of models that are known to be quick."""
+"""Which requests waitress's loop answers itself: whether it lives, and small predictions of quick models."""
 
 import re
 import time
@@ -35,8 +35,8 @@ class Pace:
     MEMORY = 32  # answers that the mean tells of; one weighs at most as much as MEMORY milliseconds
     SHORTEST, LONGEST = 1.0, 60.0  # pauses, in seconds
 
-    def __init__(self) -> None:
-        self.in_loop = False
+    def __init__(self, *, in_loop: bool = False) -> None:
+        self.in_loop = in_loop
         self._quick = 0
         self._mean = 0.0
         self._pause = self.SHORTEST
@@ -68,25 +68,31 @@ class ShortRequests:
 
     def __init__(self, application: "Application", url_prefix: str = "") -> None:
         self._live = application.live
+        self._predicts = application.settings["mlserve.log.way"] in _WAYS
+        self._probe = url_prefix + "/health/live"
+        self._probed = Pace(in_loop=True)
         self._path = re.compile(re.escape(url_prefix) + r"/api/v1/models/([a-z][a-z0-9-]*)/predictions")
         self._paces: dict[str, Pace] = {}  # by path
         self._revision = -1
 
     @classmethod
     def of(cls, app: Any, url_prefix: str) -> "ShortRequests | None":
-        """None where no request is short: not mlserve alone, or a way of the log that waits for the database."""
+        """None where no request is known to be short: it is not mlserve alone."""
         application: Application | None = getattr(getattr(app, "registry", None), "mlserve", None)
-        if application is None or not application.alone or application.settings["mlserve.log.way"] not in _WAYS:
-            return None
-        return cls(application, url_prefix)
+        return cls(application, url_prefix) if application is not None and application.alone else None
 
     def pace_of(self, request: Any) -> Pace | None:
         """The pace of a whole request's model, if it is a short one.
 
-        An Idempotency-Key is looked up in the database; an explanation takes its time; a body in columns may hold
-        thousands of instances, and one with a backslash may hide either.
+        Whoever asks whether the server lives must not wait for its work. An Idempotency-Key is looked up in the
+        database; an explanation takes its time; a body in columns may hold thousands of instances, and one with a
+        backslash may hide either.
         """
-        if request.command != "POST" or request.error is not None or "IDEMPOTENCY_KEY" in request.headers:
+        if request.error is not None:  # What cannot be parsed may have neither a command nor a path.
+            return None
+        if request.path == self._probe and request.command == "GET" and request.body_rcv is None:
+            return self._probed
+        if request.command != "POST" or "IDEMPOTENCY_KEY" in request.headers or not self._predicts:
             return None
         pace = self._pace(request.path)
         if pace is None or request.body_rcv is None or len(request.body_rcv) > LARGEST:

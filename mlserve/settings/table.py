@@ -190,7 +190,7 @@ CORE: Final[tuple[Setting, ...]] = (
         "mlserve.limits.explained",
         "int",
         "1000",
-        "The most instances that one request may ask to have explained; more is answered 413.",
+        "The most instances that one request may have explained; fewer of models of large trees. More is answered 413.",
         minimum=1,
     ),
     Setting(
@@ -267,7 +267,7 @@ CORE: Final[tuple[Setting, ...]] = (
         "mlserve.session.key",
         "path",
         "",
-        "A file of random bytes that signs the sessions, the same on every host; empty: session.key, made in mlserve.var.",
+        "A file of random bytes that signs the sessions, the same on every host; empty: session.key of mlserve.var.",
         example="/etc/mlserve/session.key",
     ),
     Setting(

@@ -50,17 +50,19 @@ class FastDecoder:
         if build is _struct_reader:
             self._row_types[dict] = _instance_struct(fields, types)
         self._has_text = any(field.type in TEXTS for field in fields)
-        self._whole = _WholeNumbers(fields)
+        self._whole = _WholeNumbers(fields) if any(field.type in INTEGERS for field in fields) else None
 
     def instances(self, raw: bytes) -> Sequence[Row]:
         """The rows of the raw JSON text of `instances`, in signature order."""
-        self._refuse_nul(raw)
+        if self.may_hold_nul(raw):
+            raise Refused
         rows = self._positional(raw) if _POSITIONAL(raw) else self._objects(raw)
         return self._whole.rows(rows) if self._whole else rows
 
     def columns(self, raw: bytes) -> list[Sequence[Any]]:
         """The columns of the raw JSON text of `columns`, in signature order."""
-        self._refuse_nul(raw)
+        if self.may_hold_nul(raw):
+            raise Refused
         (given,) = self._columns(raw)
         lengths = {len(column) for column in given if column is not None}
         if len(lengths) != 1:
@@ -88,10 +90,6 @@ class FastDecoder:
     def may_hold_nul(self, raw: bytes) -> bool:
         # JSON can write NUL in no other way. An escaped backslash before `u0000` is left for the schema to tell apart.
         return self._has_text and NUL_ESCAPE in raw
-
-    def _refuse_nul(self, raw: bytes) -> None:
-        if self.may_hold_nul(raw):
-            raise Refused
 
 
 def value_type(field: Field, *, checked: bool = True) -> Any:
@@ -199,15 +197,12 @@ class _WholeNumbers:
             if field.type in INTEGERS
         }
         positions = list(self._converters)
-        self._cells = itemgetter(*positions, positions[0]) if positions else None
+        # Asked for one position, itemgetter gives the bare value.
+        self._cells = itemgetter(*positions, positions[0])
         self._suspects = {float, list}
-
-    def __bool__(self) -> bool:
-        return self._cells is not None
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
         cells, harmless = self._cells, self._suspects.isdisjoint
-        assert cells is not None
         return [row if harmless(map(type, cells(row))) else self._converted(row) for row in rows]
 
     def columns(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]]:

@@ -48,8 +48,11 @@ class OutputEncoder:
                 )
             written = writer.texts(array, warnings)
             count = writer.count
-            for offset in range(count):
-                texts[slot + offset :: width] = written[offset::count]
+            if n == 1:
+                texts[slot : slot + count] = written
+            else:
+                for offset in range(count):
+                    texts[slot + offset :: width] = written[offset::count]
             slot += count
         return self._template.fill(texts) if width else self._template.empty(n), warnings
 
@@ -113,7 +116,8 @@ class _TextWriter(_Writer):
     def __init__(self, field: OutputField) -> None:
         super().__init__(field)
         self._by_name = {name: orjson.dumps(name) for name in field.categories}
-        self._by_code = list(self._by_name.values())
+        # A dictionary: a list would count negative codes from its end.
+        self._by_code = dict(enumerate(self._by_name.values()))
 
     def texts(self, array: NDArray[Any], warnings: Warnings) -> Texts:
         values = array.tolist()
@@ -121,10 +125,10 @@ class _TextWriter(_Writer):
             return [orjson.dumps(self._named(value)) for value in values]
         try:
             if array.dtype.kind in "iub":
-                return [self._by_code[self._code(value)] for value in values]
+                return [self._by_code[value] for value in values]
             if self.field.type == "category":
                 return [self._by_name[value] for value in values]
-        except (IndexError, KeyError) as error:
+        except KeyError as error:
             raise self._unknown(error) from error
         return [orjson.dumps(value) for value in values]
 

@@ -1,13 +1,15 @@
 """StoredInputs: how the prediction log keeps the inputs of a prediction, and how they come back."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import orjson
 import rfc8785
+from numpy.typing import NDArray
 
 from mlserve.errors import NotSupported
 from mlserve.signature.batch import DTYPES, Batch
@@ -51,8 +53,7 @@ class StoredInputs:
         texts: Texts = [b""] * (batch.n * width)
         rows = batch.rows()
         if self._floats.slots:
-            matrix = self._floats.signature.packing.matrix([self._floats.cells(row) for row in rows])
-            self._floats.place(flat_texts(array_json(matrix)), texts, width)
+            self._floats.place(flat_texts(array_json(self._floats.matrix(batch))), texts, width)
         if self._numbers.slots:
             values = [value for row in rows for value in self._numbers.cells(row)]
             self._numbers.place(number_texts(values), texts, width)
@@ -84,12 +85,19 @@ class _Group:
     def __init__(self, signature: Signature, members: list[tuple[int, Field]]) -> None:
         self.slots = [slot for slot, _ in members]
         positions = [signature.positions[field.name] for _, field in members]
+        self._positions = np.array(positions, np.intp)
         if members:
             self.signature = Signature(tuple(field for _, field in members), ())
             # Asked for one position, itemgetter would give the bare value.
             self.cells: Callable[[Any], tuple[Any, ...]] = (
                 itemgetter(*positions) if len(positions) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
             )
+
+    def matrix(self, batch: Batch) -> NDArray[np.float32]:
+        """The group's float32 columns, out of the batch's own feature matrix where it can have one."""
+        if batch.signature.packing.refusal is None:
+            return batch.matrix().take(self._positions, axis=1)
+        return self.signature.packing.matrix([self.cells(row) for row in batch.rows()])
 
     def place(self, found: Texts, texts: Texts, width: int) -> None:
         """Copy the group's texts, row after row, to their places among those of all fields."""
@@ -102,7 +110,7 @@ class _Group:
             texts[slot::width] = found[offset::count]
 
 
-def _column_encoder(field: Field) -> Callable[[list[Any]], Texts]:
+def _column_encoder(field: Field) -> Callable[[list[Any]], Iterable[bytes]]:
     """What gives the texts of a field's values where it is no plain number."""
     if field.keep == "hash":
         return lambda values: [_digest(field, value) for value in values]
@@ -110,7 +118,7 @@ def _column_encoder(field: Field) -> Callable[[list[Any]], Texts]:
         return lambda values: _tensor_texts(field, values)
     if field.type == "category" and not field.shape:
         names = _Names({name: orjson.dumps(name) for name in (None, *field.categories)})
-        return lambda values: [names[value] for value in values]
+        return partial(map, names.__getitem__)
     return lambda values: [orjson.dumps(value) for value in values]
 
 

@@ -37,6 +37,7 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     place.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_the_commands_of_the_page_print_what_it_says(page: str, workplace: Workplace) -> None:
     if page in OF_THE_DEMO:

@@ -1,7 +1,12 @@
-"""A folder in which a page's commands run, with real servers on free ports and the environment's programs."""
+"""A folder in which a page's commands run, with real servers on free ports and the environment's programs.
+
+A plain `mlserve verb …` runs in this process: it does what the program does, without its start. In the environment of
+somebody else, and with variables, pipes and several commands in a line, it is the program.
+"""
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -10,11 +15,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from pysqlite3 import dbapi2 as sqlite
 
+from mlserve.cli import main
 from tests.docs.pages import ROOT, Block
 
 PORT = re.compile(r"^port = \d+$", re.MULTILINE)
+_HERE = sys.executable
+_PLAIN = re.compile(r"mlserve [^|;<>&$`\n]+")
 
 
 class Workplace:
@@ -79,6 +89,8 @@ class Workplace:
 
     def shell(self, command: str) -> str:
         """What the command prints, on either stream."""
+        if sys.executable == _HERE and _PLAIN.fullmatch(command):
+            return self._verb(*shlex.split(command)[1:])
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -88,6 +100,15 @@ class Workplace:
             timeout=100,
         )
         return done.stdout.decode()
+
+    def _verb(self, *arguments: str) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in os.environ.keys() - self._environ.keys():
+                patch.delenv(name)
+            done = CliRunner().invoke(main, arguments)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.output
 
     def sql(self, file: str, query: str) -> str:
         """As the program `sqlite3` prints rows: values separated by a bar."""

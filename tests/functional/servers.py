@@ -1,25 +1,49 @@
 """Real servers for tests of durability: `pserve` in a process of its own, on a port that the system chooses.
 
+Its process is forked from one that has imported what every server imports, which takes longer than all the rest of a
+start; `test_development.py`, `test_start.py` and the commands of the documentation start the program itself.
+
 Nothing here sleeps to give something time: a server tells on its standard error where it listens, and a load tells
 when it has so many answers.
 """
 
+import atexit
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pyramid.scripts import pserve
+
 PACKAGES = Path(__file__).parents[1] / "packages"
 PATIENCE = 30.0
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "pyramid.scripts.pserve",
+        "mlserve.startup",
+        "mlserve.server",
+        "mlserve.api.openapi",
+        "mlserve.dashboard.routes",
+        "mlserve.db.wiring",
+        "mlserve.observability.metrics.wiring",
+        "mlserve.predictions.wiring",
+        "mlserve.registry.wiring",
+    ]
+)
 
 _INI = """
 [app:main]
@@ -84,14 +108,14 @@ class Server:
         self.ini = ini
         self.lines: list[str] = []
         self._heard = threading.Condition()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: BaseProcess | None = None
         self._client: Client | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.is_alive():
             self.kill()
         if self._client is not None:
             self._client.close()
@@ -104,13 +128,11 @@ class Server:
         if self._client is not None:
             self._client.close()
             self._client = None
-        environ = {**os.environ, "PYTHONWARNINGS": "ignore:pkg_resources is deprecated"}
-        environ["PYTHONPATH"] = os.pathsep.join([str(PACKAGES), *filter(None, [environ.get("PYTHONPATH")])])
-        command = [str(Path(sys.executable).with_name("pserve")), str(self.ini)]
-        self._process = subprocess.Popen(
-            command, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        output, its_output = _FORKS.Pipe(duplex=False)
+        self._process = _FORKS.Process(target=_pserve, args=(self.ini, dict(os.environ), its_output), daemon=True)
+        self._process.start()
+        its_output.close()
+        threading.Thread(target=self._listen, args=(output,), daemon=True).start()
         return self
 
     def start(self) -> Self:
@@ -119,7 +141,7 @@ class Server:
         return self
 
     @property
-    def process(self) -> "subprocess.Popen[str]":
+    def process(self) -> BaseProcess:
         assert self._process is not None, "not launched"
         return self._process
 
@@ -146,15 +168,18 @@ class Server:
     def kill(self) -> None:
         """SIGKILL: nothing in the process gets a chance."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.join(PATIENCE)
 
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end in order; `ended` waits for the end."""
-        self.process.send_signal(number)
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
     def ended(self) -> int:
         """The exit status, once the process is gone and all its output is here."""
-        status = self.process.wait(PATIENCE)
+        self.process.join(PATIENCE)
+        status = self.process.exitcode
+        assert status is not None, "it does not end:\n" + "\n".join(self.lines)
         with self._heard:
             self._heard.wait_for(self._ended, PATIENCE)
         return status
@@ -176,17 +201,30 @@ class Server:
     def _ended(self) -> bool:
         return bool(self.lines) and self.lines[-1] == ""
 
-    def _listen(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
+    def _listen(self, output: Connection) -> None:
         lines = self.lines
-        with process.stdout:
-            for line in process.stdout:
+        with output, open(output.fileno(), encoding="utf-8", closefd=False) as text:
+            for line in text:
                 with self._heard:
                     lines.append(line.rstrip("\n") or " ")
                     self._heard.notify_all()
         with self._heard:
             lines.append("")
             self._heard.notify_all()
+
+
+def _pserve(ini: Path, environ: Mapping[str, str], output: Connection) -> None:
+    """`pserve` of this INI, in the forked process: from here on what the program does in one of its own."""
+    os.environ.clear()
+    os.environ.update(environ)
+    for stream in (1, 2):
+        os.dup2(output.fileno(), stream)
+    output.close()
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated")
+    try:
+        sys.exit(pserve.main(["pserve", str(ini)]))
+    finally:
+        atexit._run_exitfuncs()  # An interpreter does at its end; a fork of `multiprocessing` does not.
 
 
 @dataclass(frozen=True)

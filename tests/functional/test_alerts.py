@@ -30,8 +30,12 @@ def predictions(**statuses: int | str) -> Series:
     }
 
 
-def requests(**statuses: int) -> Series:
-    return {f'{REQUESTS}{{route="/a",method="POST",status="{name[1:]}"}}': f"0+{n}x120" for name, n in statuses.items()}
+def requests(**statuses: int | str) -> Series:
+    """Requests by status: how many a minute, or all values."""
+    return {
+        f'{REQUESTS}{{route="/a",method="POST",status="{name[1:]}"}}': n if isinstance(n, str) else f"0+{n}x120"
+        for name, n in statuses.items()
+    }
 
 
 def times(below_half: int, above: int) -> Series:
@@ -86,6 +90,11 @@ CASES: dict[str, tuple[Series, Series]] = {
 }
 
 
+def of_instance(series: str, number: int) -> str:
+    name, brace, labels = series.partition("{")
+    return f'{name}{{instance="{number}"{"," + labels if brace else "}"}'
+
+
 def rules() -> list[dict[str, Any]]:
     groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
@@ -117,38 +126,55 @@ def test_promtool_accepts_the_configuration_of_the_howto(tmp_path: Path) -> None
     assert checked.returncode == 0, checked.stderr.decode()
 
 
-def firing(series: Series, alert: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "interval": "1m",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [
-            {
-                "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
-                "eval_time": "119m",
-                "exp_samples": samples,
-            }
-        ],
-    }
-
-
 def test_every_alert_fires_and_is_quiet(tmp_path: Path) -> None:
-    tests = [
-        test
-        for alert, (fires, quiet) in CASES.items()
-        for test in (firing(fires, alert, [{"labels": "{}", "value": 1}]), firing(quiet, alert, []))
+    cases = [
+        (alert, series, fires)
+        for alert, both in CASES.items()
+        for series, fires in zip(both, (True, False), strict=True)
+        if alert != "MlserveAbsent"  # It is about all instances, and so tested alone.
     ]
-    hold(tests, tmp_path)
+    hold(tmp_path, cases)
+    for series, fires in zip(CASES["MlserveAbsent"], (True, False), strict=True):
+        hold(tmp_path, [("MlserveAbsent", series, fires)])
 
 
 def test_the_first_failures_of_a_model_that_is_seldom_asked_raise_the_alert(tmp_path: Path) -> None:
     """They are seen since the series begins at 0: one that begins with them has no increase."""
-    alert = "MlservePredictionsFail"
     seen, unseen = (predictions(ok="0x120", failed=values) for values in ("0x110 5x10", "_x110 5x10"))
-    hold([firing(seen, alert, [{"labels": "{}", "value": 1}]), firing(unseen, alert, [])], tmp_path)
+    hold(tmp_path, [("MlservePredictionsFail", seen, True), ("MlservePredictionsFail", unseen, False)])
 
 
-def hold(tests: list[dict[str, Any]], folder: Path) -> None:
-    file = {"rule_files": [str(PROMETHEUS / "alerts.yml")], "evaluation_interval": "1m", "tests": tests}
+def test_the_first_failure_of_a_route_counts(tmp_path: Path) -> None:
+    """Its series begins at 1, and so has no increase."""
+    cases = [
+        (requests(_200="0+1x120", _503="_x110 1x10"), True),  # One of ten in its window.
+        (requests(_503="_x110 1x10"), True),
+        (requests(_200="0+100x120", _503="_x110 1x10"), False),  # One of a thousand.
+        (requests(_200="0+1x120", _503="_x90 1x30"), False),  # Long ago.
+        (requests(_200="_x110 1000+100x10", _503="_x110 1x10"), False),  # Of a server that was not scraped before.
+    ]
+    hold(tmp_path, [("MlserveErrors", series, fires) for series, fires in cases])
+
+
+def hold(folder: Path, cases: list[tuple[str, Series, bool]]) -> None:
+    """Whether each alert fires after two hours of its series; the series of each case are of an instance of its own."""
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": of_instance(name, number), "values": values}
+            for number, (_, series, _) in enumerate(cases)
+            for name, values in series.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing",instance=~"{number}|"}})',
+                "eval_time": "119m",
+                "exp_samples": [{"labels": "{}", "value": 1}] if fires else [],
+            }
+            for number, (alert, _, fires) in enumerate(cases)
+        ],
+    }
+    file = {"rule_files": [str(PROMETHEUS / "alerts.yml")], "evaluation_interval": "1m", "tests": [test]}
     (folder / "test.yml").write_text(json.dumps(file))
     found = subprocess.run([tool("promtool"), "test", "rules", "test.yml"], cwd=folder, capture_output=True)
     assert found.returncode == 0, (found.stdout + found.stderr).decode()

@@ -93,10 +93,10 @@ class Workshop:
 
     def edit(self, write: Callable[[], None], is_served: Callable[[], bool]) -> None:
         """Save until it is served: what changes before the reloader has first looked at a file, it does not notice."""
-        for _ in range(2):
+        for seconds in (5, 15):
             write()
             with suppress(AssertionError):
-                return until(is_served, PATIENCE / 2)
+                return until(is_served, seconds)
         write()
         return until(is_served, PATIENCE)
 

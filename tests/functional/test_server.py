@@ -1,13 +1,16 @@
 """`[server:main] use = egg:pyramid-mlserve#waitress`, in a process of its own: its loop holds nobody up."""
 
 import json
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import blocks
 from tests.factories import linear_model, settings_of, until
 from tests.functional import servers, test_development
 from tests.functional.loads import Ledger, Load
@@ -80,6 +83,37 @@ def test_an_edit_is_served_under_reload(tmp_path: Path, monkeypatch: pytest.Monk
         monitor.wait(PATIENCE)
         assert not [child for child in children if child.is_running()]
     assert "Traceback" not in (workshop.folder / "out").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [True, False])
+def test_the_form_is_taken_behind_a_proxy_that_writes_another_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """`told` as the how-to says it; the proxy's client is a browser on https://ml.example."""
+    (proxy,) = (block.text for block in blocks("docs/howto/run-in-production.md", "ini") if block.tag == "proxy")
+    use = "use = egg:pyramid-mlserve#waitress\n"
+    if told:
+        monkeypatch.setattr(servers, "_INI", servers._INI.replace(use, proxy.removeprefix("[server:main]\n")))
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    forwarded = {"Accept": "text/html", "X-Forwarded-Host": "ml.example", "X-Forwarded-Proto": "https"}
+    with served(tmp_path / "server.ini", settings) as server:
+        page = server.call("GET", "/models/line", headers=forwarded)
+        cookie, _, attributes = page.headers["Set-Cookie"].partition(";")
+        assert ("secure" in attributes) == told
+        (token,) = set(re.findall(r'name="csrf_token" value="(\w+)"', page.body.decode()))
+        browser = {
+            "Cookie": cookie,
+            "Origin": "https://ml.example",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        client = HTTPConnection(*server.address, timeout=PATIENCE)
+        client.request("POST", "/models/line", f"csrf_token={token}&f0=1&f1=2", forwarded | browser)
+        answer = client.getresponse()
+        said = answer.read().decode()
+        client.close()
+    assert (answer.status == 200) == told, said
+    assert ("another site" in said) == (not told)
 
 
 def test_a_port_in_use_ends_the_start_with_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

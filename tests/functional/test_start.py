@@ -158,8 +158,8 @@ CASES: dict[str, tuple[Callable[[Path], dict[str, str]], list[str]]] = {
 }
 # A process of its own for each of these kinds of failure: before the plugins, in them, after them, and in the models.
 IN_A_PROCESS = [
-    "misspelt key", "bad value", "missing file", "corrupt forest", "contradicting sidecar", "plugin not installed",
-    "plugin of another contract", "plugin in pyramid.includes",
+    "misspelt key", "corrupt forest", "contradicting sidecar", "plugin of another contract",
+    "plugin in pyramid.includes",
 ]  # fmt: skip
 
 

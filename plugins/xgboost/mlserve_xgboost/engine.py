@@ -180,8 +180,8 @@ class _Caller:
     """One thread's room for calls, given back with the thread or the engine, whichever ends first.
 
     It has a row at an address that does not change, so that its text is made once, and the matrix that the library
-    puts around what it is given. Without one the library makes it anew for every call: it reads the processor limits
-    of the control group from files and compiles a regular expression, which takes as long as the trees.
+    puts around what it is given. Without one the library makes it anew for every call, for which it reads the
+    processor limits of the control group from files.
     """
 
     __slots__ = ("_library", "interface", "proxy", "result", "row")

@@ -7,6 +7,7 @@ Source: https://xgboost.readthedocs.io/en/release_3.2.0/c.html
 
 import ctypes
 import importlib.util
+import math
 import sys
 from functools import cache
 from pathlib import Path
@@ -103,9 +104,7 @@ class Result:
 
     def copy(self, size: int) -> bytes:
         """The answer's `size` float32 numbers. Raises XGBoostError when the library gave another number of them."""
-        given = 1
-        for axis in range(self.dimensions.value):
-            given *= self.shape[axis]
+        given = math.prod(self.shape[: self.dimensions.value])
         if given != size:
             raise XGBoostError(f"the library answered {given} numbers where {size} were expected")
         return ctypes.string_at(self.floats, size * 4)

@@ -14,6 +14,7 @@ CAFE = "/café x".encode().decode("latin-1")
         ("", "/api/v1/models", "/api/v1/models"),
         ("", "/api/v1/models/", "/api/v1/models"),
         ("/", "/api", "/api"),
+        ("/x/", "/a~b_c.d-e/50%", "/x/a~b_c.d-e/50%25"),
         (CAFE, "/a b", "/caf%C3%A9%20x/a%20b"),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 from cornice import Service
 from cornice.service import SERVICES
 from pyramid.config import Configurator
-from pyramid.interfaces import IRequestExtensions
+from pyramid.interfaces import IRequestExtensions, IRoutesMapper
+from pyramid.response import Response
 from webtest import TestApp
 
 from mlserve.api.cornice import add_resource
@@ -91,6 +92,31 @@ def test_a_resource_answers_its_verbs_and_is_built_once_a_request(config: Config
     assert Shelf.built == 2
     assert {"GET", "POST"} <= set(app.delete("/shelf", status=405).headers["Allow"].replace(" ", "").split(","))
     assert len(SERVICES) == before  # Nothing global keeps the resources of every application alive.
+
+
+def test_a_plain_verb_has_a_route_of_its_own_in_front_and_is_the_only_view_there(config: Configurator) -> None:
+    add_resource(config, "shelf", "/shelf", Shelf, factory=Context)
+    config.commit()
+    routes = config.registry.getUtility(IRoutesMapper).get_routes()
+    assert [(route.name, route.pattern) for route in routes] == [("shelf.post", "/shelf"), ("shelf", "/shelf")]
+    views = [found["introspectable"] for found in config.registry.introspector.get_category("views")]
+    assert [view["attr"] for view in views if view["route_name"] == "shelf.post"] == ["post"]
+    assert "POST" not in [view["request_methods"] for view in views if view["route_name"] == "shelf"]
+
+
+def test_a_plain_verb_offers_the_media_types_that_it_is_described_with(config: Configurator) -> None:
+    class Plain(Drawer):
+        plain: ClassVar[frozenset[str]] = frozenset({"put", "delete"})
+
+        def put(self) -> Any:
+            return Response(json=self.context.offers)
+
+        delete = put
+
+    add_resource(config, "drawer", "/drawer", Plain, factory=Context)
+    app = TestApp(config.make_wsgi_app())
+    assert app.put("/drawer").json == ["image/svg+xml"]
+    assert app.delete("/drawer").json == app.post("/drawer").json == ["application/json"]
 
 
 def test_the_description_of_a_service_has_its_plain_verbs_too(config: Configurator) -> None:

@@ -2,11 +2,24 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from mlserve.db.engine import Database
+from mlserve.db.types import utc_text
 from mlserve.predictions import store
-from mlserve.predictions.record import COLUMNS, HEAD, PredictionRecord, decode, encode, glimpse, payload_head
+from mlserve.predictions.record import (
+    COLUMNS,
+    HEAD,
+    PredictionRecord,
+    created_at,
+    decode,
+    encode,
+    glimpse,
+    payload_head,
+    values,
+)
 from mlserve.predictions.tables import predictions
 from tests.unit.predictions.factories import record, row
 
@@ -47,6 +60,17 @@ def test_a_newer_format_is_refused_but_its_identity_can_be_read() -> None:
 def test_every_field_has_a_column() -> None:
     assert set(COLUMNS) | {"format"} == set(row(record()))
     assert set(row(record())) <= set(predictions.c.keys())
+
+
+@given(st.integers(-(10**15), 250_000_000_000_000_000))
+def test_the_time_of_a_row_is_the_text_of_its_datetime(microseconds: int) -> None:
+    one = record(created_at=microseconds)
+    assert row(one)["created_at"] == utc_text(created_at(one))
+
+
+def test_a_time_that_no_calendar_has_is_refused() -> None:
+    with pytest.raises(OverflowError):
+        values(record(created_at=2**60))
 
 
 @pytest.mark.parametrize("fields", [{}, FULL])

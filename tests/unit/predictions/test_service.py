@@ -83,6 +83,16 @@ def test_what_is_answered_is_what_is_kept(service: PredictionService, log: ListL
     assert 0 < kept.duration_us < 10_000_000
 
 
+def test_nothing_of_one_request_is_kept_with_the_next(
+    service: PredictionService, log: ListLog, line: LoadedVersion
+) -> None:
+    asked = Asked(alias=None, asked="version:2", caller="c", request_id="r-1", idempotency_key="k")
+    service.answer(line, b'{"instances":[[1,2]],"reference":"order 7"}', asked)
+    kept = service.answer(line, b'{"instances":[[1,2]]}', Asked()).record
+    assert (kept.alias, kept.asked, kept.caller, kept.reference) == ("champion", "alias:champion", "", None)
+    assert (kept.request_id, kept.idempotency_key, kept.body_digest) == (None, None, None)
+
+
 def test_each_prediction_has_an_id_of_its_own(service: PredictionService, line: LoadedVersion) -> None:
     ids = [service.answer(line, b'{"instances":[[1,2]]}', Asked()).record.id for _ in range(5)]
     assert ids == sorted(set(ids))

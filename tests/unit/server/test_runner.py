@@ -1,5 +1,6 @@
 """waitress's loop with our dispatcher, on real sockets."""
 
+import io
 import signal
 import socket
 import threading
@@ -12,10 +13,10 @@ import pytest
 
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
-from mlserve.server.runner import Server
-from mlserve.server.short import Pace
+from mlserve.server.runner import Channel, Server
+from mlserve.server.short import Pace, ShortRequests
 from mlserve.startup import build
-from tests.factories import linear_model, settings_of
+from tests.factories import linear_model, settings_of, until
 
 PATH = "/api/v1/models/line/predictions"
 BODY = b'{"instances":[{"x":1}]}'
@@ -108,7 +109,7 @@ def test_the_threads_answer_first_then_the_loop_over_one_connection(app: Seen) -
     with running(app) as server, Wire(server) as wire:
         earn(wire, app)
         assert app.threads[: Pace.PROOFS] == ["thread"] * Pace.PROOFS
-        wire.send("GET", "/health/live")
+        wire.send("GET", "/health/ready")
         assert wire.answer()[0] == 200
         assert app.threads[-1] == "thread"
 
@@ -135,7 +136,7 @@ def test_the_application_is_told_the_same_in_the_loop(
     assert (app.threads[0], app.threads[-1]) == ("thread", "loop")
     assert type(in_thread.pop("wsgi.input")) is type(in_loop.pop("wsgi.input"))
     assert in_loop == in_thread
-    assert ("HTTP_X_FORWARDED_FOR" in in_loop) is False
+    assert "HTTP_X_FORWARDED_FOR" not in in_loop
     assert in_loop["HTTP_HOST"] == ("other" if "Forwarded-Host" in head and "trusted_proxy" in settings else "h")
 
 
@@ -153,7 +154,7 @@ def test_chunked_refused_and_broken_requests_are_answered_alike(app: Seen) -> No
         wire.send("POST", PATH, b"{")
         assert wire.answer()[0] == 400
         assert app.threads[-1] == "loop"
-        wire.send("HEAD", "/health/live")
+        wire.send("HEAD", "/health/ready")
         wire.answer(empty=True)
         wire.send("POST", PATH, BODY, "Boom: 1\r\n")
         assert wire.answer()[0] == 500
@@ -166,7 +167,7 @@ def test_pipelined_requests_are_answered_in_their_order(app: Seen) -> None:
         earn(wire, app)
         bodies = [b'{"instances":[{"x":%d}]}' % number for number in range(5)]
         wire.socket.sendall(
-            whole("POST", PATH, bodies[0]) + whole("GET", "/health/live")
+            whole("POST", PATH, bodies[0]) + whole("GET", "/health/ready")
             + b"".join(whole("POST", PATH, body) for body in bodies[1:])
         )  # fmt: skip
         told = [wire.answer() for _ in range(6)]
@@ -190,6 +191,31 @@ def test_continue_is_said_after_the_answer_before_it(app: Seen) -> None:
         assert wire.answer()[0] == 200
 
 
+def test_what_the_socket_does_not_take_at_once_follows(app: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Channel.send
+    with running(app) as server, Wire(server) as wire:
+        earn(wire, app)
+        monkeypatch.setattr(Channel, "send", lambda self, data, do_close=True: send(self, data[:7], do_close))
+        wire.send("POST", PATH, BODY)
+        status, body = wire.answer()
+        assert (status, app.threads[-1]) == (200, "loop")
+        assert b"outputs" in body
+
+
+def test_a_file_follows_the_head_of_its_answer(app: Seen) -> None:
+    def with_file(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        told = app(environ, start_response)
+        return environ["wsgi.file_wrapper"](io.BytesIO(b"".join(told)))
+
+    with_file.registry = app.registry  # type: ignore[attr-defined]
+    with running(with_file) as server, Wire(server) as wire:
+        earn(wire, app)
+        wire.send("POST", PATH, BODY)
+        status, body = wire.answer()
+        assert (status, app.threads[-1]) == (200, "loop")
+        assert b"outputs" in body
+
+
 def test_a_client_that_is_gone_harms_nobody(app: Seen) -> None:
     with running(app) as server, Wire(server) as wire:
         earn(wire, app)
@@ -202,6 +228,64 @@ def test_a_client_that_is_gone_harms_nobody(app: Seen) -> None:
             assert other.closed()
         wire.send("POST", PATH, BODY)
         assert wire.answer()[0] == 200
+
+
+UNREADABLE = [
+    b"GET\r\n\r\n",
+    b"\0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nbad line\r\n\r\n",
+    b"GET /\r HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/x\r\n\r\n",
+    b"POST http://[bad/x HTTP/1.1\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("request_head", UNREADABLE)
+@pytest.mark.parametrize("before", [0, 2])
+def test_what_cannot_be_read_is_refused_and_its_connection_closed(app: Seen, request_head: bytes, before: int) -> None:
+    with running(app) as server:
+        with Wire(server) as wire:
+            wire.socket.sendall(whole("POST", PATH, BODY) * before + request_head)
+            assert [wire.answer()[0] for _ in range(before)] == [200] * before
+            assert wire.answer()[0] == 400
+            assert wire.closed()
+        until(lambda: not server.connections)
+
+
+def test_a_failure_beside_an_answer_keeps_no_connection(app: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong with the next request of a connection, in the thread that answered the one before it."""
+    failing = ShortRequests.pace_of
+
+    def pace_of(short: ShortRequests, request: Any) -> Pace | None:
+        if request.path == "/fails":
+            raise RuntimeError("boom")
+        return failing(short, request)
+
+    monkeypatch.setattr(ShortRequests, "pace_of", pace_of)
+    with running(app) as server, Wire(server) as wire:
+        wire.socket.sendall(whole("POST", PATH, BODY) + whole("GET", "/fails"))
+        assert wire.answer()[0] == 200
+        assert wire.closed()
+        until(lambda: not server.connections)
+
+
+def test_whether_it_lives_is_answered_while_all_threads_are_held(app: Seen) -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def held(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ["PATH_INFO"] == "/held":
+            entered.set()
+            go.wait(10)
+        return app(environ, start_response)
+
+    held.registry = app.registry  # type: ignore[attr-defined]
+    with running(held, threads="1") as server, Wire(server) as wire, Wire(server) as probe:
+        wire.send("GET", "/held")
+        assert entered.wait(10)
+        probe.socket.sendall(b"GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert probe.answer()[0] == 200
+        go.set()
+        assert wire.answer()[0] == 404
 
 
 def test_a_request_with_too_large_a_body_is_refused(app: Seen) -> None:
@@ -231,13 +315,14 @@ def test_queued_requests_are_answered_before_the_end(app: Seen) -> None:
     assert told == [(200, b"x")] * 5
 
 
-def test_what_has_come_before_the_end_is_answered(app: Seen) -> None:
-    """The loop has read nothing yet: connections wait to be taken, and their requests in the sockets."""
+@pytest.mark.parametrize("body", [b"", b" " * 100_000])
+def test_what_has_come_before_the_end_is_answered(app: Seen, body: bytes) -> None:
+    """The loop has read nothing yet: connections wait to be taken, and their requests in the sockets, some by parts."""
     server = Server(app, SETTINGS)
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server)) for _ in range(20)]
         for wire in wires:
-            wire.send("GET", "/health/live")
+            wire.send("GET", "/health/ready", body)
         server.leave()
         server.run()
         assert [wire.answer()[0] for wire in wires] == [200] * 20
@@ -265,7 +350,7 @@ def test_a_unix_socket(app: Seen, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(place)
-        client.sendall(whole("GET", "/health/live", head="Connection: close\r\n"))
+        client.sendall(whole("GET", "/health/ready", head="Connection: close\r\n"))
         assert client.recv(100).startswith(b"HTTP/1.1 200")
     server.leave()
     thread.join(20)

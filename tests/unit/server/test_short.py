@@ -86,9 +86,28 @@ def test_a_prefix_of_the_server_is_known(application: Callable[..., Any]) -> Non
     assert short.pace_of(request()) is None
 
 
-def test_nothing_is_short_where_the_log_waits_for_the_database(application: Callable[..., Any]) -> None:
-    assert ShortRequests.of(application(log__way="sql"), "") is None
-    assert ShortRequests.of(application(log__way="off"), "") is not None
+@pytest.mark.parametrize(("way", "expected"), [("sql", False), ("off", True)])
+def test_no_prediction_is_short_where_the_log_waits_for_the_database(
+    application: Callable[..., Any], way: str, expected: bool
+) -> None:
+    short = ShortRequests.of(application(log__way=way), "/ml")
+    assert short is not None
+    assert (short.pace_of(request(path="/ml" + PATH)) is not None) is expected
+
+
+@pytest.mark.parametrize("way", ["sql", "process"])
+def test_whether_it_lives_is_short_from_the_start(application: Callable[..., Any], way: str) -> None:
+    short = ShortRequests.of(application(log__way=way), "/ml")
+    assert short is not None
+    pace = short.pace_of(request(b"", verb="GET", path="/ml/health/live"))
+    assert pace is not None
+    assert pace.in_loop
+    for other in (
+        request(b"", verb="GET", path="/health/live"),
+        request(b"", verb="PUT", path="/ml/health/live"),
+        request(b"a", verb="GET", path="/ml/health/live"),
+    ):
+        assert short.pace_of(other) is None
 
 
 def test_nothing_is_short_in_another_application() -> None:
