@@ -40,6 +40,16 @@ def test_codes_are_stable_words() -> None:
         "log_unavailable",
         "bundle",
         "signature",
+        "alias_unknown",
+        "nothing_before",
+        "precondition_required",
+        "signature_breaks",
+        "stale",
+        "version_in_use",
+        "version_retired",
+        "unauthenticated",
+        "forbidden",
+        "rate_limited",
     }
 
 

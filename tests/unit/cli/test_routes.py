@@ -16,5 +16,7 @@ def test_each_resource_shown_is_a_route_of_that_pattern(tmp_path: Path) -> None:
     assert [name for name, _, _ in shown][:3] == ["model", "linear.predictions", "linear.review"]
     for name, suffix, resource in shown:
         assert patterns[name] == f"/api/v1/models/{{model}}{suffix}"
-        assert _verbs(resource).split() == [verb for verb in ("GET", "POST", "PUT") if hasattr(resource, verb.lower())]
+        assert _verbs(resource).split() == [
+            verb for verb in ("GET", "POST", "PUT", "PATCH", "DELETE") if hasattr(resource, verb.lower())
+        ]
     assert not any(name.startswith("linear.") for name, _, _ in _resources(config.registry.mlserve, "xgboost"))
