@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlserve.predictions.family_tables import PredictionTable
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
+    from mlserve.predictions.turn import Turn
     from mlserve.registry.past import PastVersions
 
 log = logging.getLogger("mlserve")
@@ -74,6 +75,7 @@ class Application:
         self.recorder: Recorder | NullRecorder
         self.serving: PredictionService
         self.reports: ReportReader
+        self.table_turn: Turn  # for large tables
         self.past: PastVersions
 
     @property
