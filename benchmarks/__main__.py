@@ -23,6 +23,10 @@ from benchmarks.peers import Peer, peers
 from benchmarks.works import WORKS, Work
 
 RESULTS = Path(__file__).with_name("results")
+# With fewer, ranges lie apart by chance too often.
+FEWEST_ROUNDS = 3
+# What the answers are computed and served with: its versions stand beside the figures.
+LIBRARIES = ("pyramid", "waitress", "msgspec", "numpy", "xgboost-cpu", "pyramid-mlserve-xgboost")
 
 
 def main() -> None:
@@ -73,27 +77,35 @@ def run(work: Work, options: argparse.Namespace, folder: Path) -> list[Measureme
 
 
 def table(measurements: Sequence[Measurement]) -> str:
-    """Medians with their range; each server's ratio to the first is that of the medians."""
+    """Medians with their range, and how each server stands to the first."""
     lines = [
         "",
         f"{'connections':<12}{'server':<10}{'requests/s':>22}{'p50 ms':>20}{'p99 ms':>20}{'CPU ms':>22}{'MiB':>7}",
     ]
-    first: dict[int, tuple[str, float]] = {}
+    first: dict[int, tuple[str, list[float]]] = {}
     for connections in sorted({found.connections for found in measurements}):
         for server in dict.fromkeys(found.server for found in measurements):
             some = [found for found in measurements if (found.connections, found.server) == (connections, server)]
-            rate = median(found.requests_per_s for found in some)
-            name, reference = first.setdefault(connections, (server, rate))
-            ratio = "" if name == server else f"   {name} answers {reference / rate:.2f} times as many"
+            rates = [found.requests_per_s for found in some]
+            name, reference = first.setdefault(connections, (server, rates))
+            told = "" if name == server else f"   {verdict(name, reference, rates)}"
             cells = [
-                _cell([found.requests_per_s for found in some], ",.0f", 22),
+                _cell(rates, ",.0f", 22),
                 _cell([found.p50_ms for found in some], ".2f", 20),
                 _cell([found.p99_ms for found in some], ".1f", 20),
                 _cell([found.cpu_ms_per_request for found in some], ".3f", 22),
                 f"{median(found.pss_mib for found in some):>7.0f}",
             ]
-            lines.append(f"{connections:<12}{server:<10}{''.join(cells)}{ratio}")
+            lines.append(f"{connections:<12}{server:<10}{''.join(cells)}{told}")
     return "\n".join([*lines, ""])
+
+
+def verdict(name: str, reference: Sequence[float], rates: Sequence[float]) -> str:
+    """How many times as many requests a second `name` answers: the ratio of the medians, where the rounds tell one."""
+    apart = min(reference) > max(rates) or max(reference) < min(rates)
+    if min(len(reference), len(rates)) < FEWEST_ROUNDS or not apart:
+        return "too close, or too few rounds, to tell"
+    return f"{name} answers {median(reference) / median(rates):.2f} times as many"
 
 
 def _cell(values: list[float], form: str, width: int) -> str:
@@ -109,7 +121,7 @@ def write(measurements: Sequence[Measurement], wrk: str) -> Path:
         "machine": machine(),
         "python": platform.python_version(),
         "wrk": wrk,
-        "libraries": {name: version(name) for name in ("pyramid", "waitress", "msgspec", "numpy")},
+        "libraries": {name: version(name) for name in LIBRARIES},
         "measurements": [asdict(found) for found in measurements],
     }
     path.write_text(json.dumps(whole, indent=1) + "\n")

@@ -8,15 +8,6 @@ import numpy as np
 from benchmarks.peers import Peer
 from benchmarks.works import Work
 
-REFUSED = (
-    b'{"instances":[]}',
-    b'{"instances":[{"carrier":"DL"}]}',
-    b'{"instances":[{"carrier":"??","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-    b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":13,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-    b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":"7","day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-    b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950,"x":1}]}',
-)
-
 
 def check(peer: Peer, work: Work) -> int:
     """Post every body once, and some that must be refused: how many were answered 200.
@@ -30,7 +21,7 @@ def check(peer: Peer, work: Work) -> int:
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    for body in REFUSED:
+    for body in work.refused:
         status, text = post(body)
         if status != 422:
             raise SystemExit(f"{peer.name} answers {status} where it should refuse {body!r}: {text!r}")

@@ -116,13 +116,13 @@ def measure(way: str, folder: Path, artefact: Path) -> dict[str, float]:
 def stages(application: Any, body: bytes) -> dict[str, float]:
     loaded, serving = application.live.get("bench").loaded(), application.serving
     envelope, _ = read_envelope(body, 64)
-    batch = serving.decode(loaded, envelope)
+    batch = serving.decode(loaded, envelope, body)
     outputs = loaded.predict(batch)
     asked = Asked(request_id="bench")
     return {
         "read envelope": microseconds(lambda: read_envelope(body, 64), 5000),
-        "decode": microseconds(lambda: serving.decode(loaded, envelope), 5000),
-        "decode and matrix": microseconds(lambda: serving.decode(loaded, envelope).matrix(), 5000),
+        "decode": microseconds(lambda: serving.decode(loaded, envelope, body), 5000),
+        "decode and matrix": microseconds(lambda: serving.decode(loaded, envelope, body).matrix(), 5000),
         "predict": microseconds(lambda: loaded.predict(batch), 2000),
         "encode outputs": microseconds(lambda: loaded.output_encoder.encode(outputs, 1), 5000),
         "encode inputs for the log": microseconds(lambda: loaded.stored_inputs.encode(batch), 5000),

@@ -16,13 +16,17 @@ DEMO = ROOT / "examples" / "flight_delay"
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """`bodies[i]` is a request's JSON; `expected[i]` holds one (probability, label) for each of its instances."""
+    """`bodies[i]` is a request's JSON; `expected[i]` holds one (probability, label) for each of its instances.
+
+    `refused` are bodies that must be answered 422.
+    """
 
     name: str
     model: str
     artefact: Path
     bodies: list[bytes]
     expected: list[list[tuple[np.float32, str]]]
+    refused: list[bytes]
 
 
 def flights(count: int = 3000) -> Work:
@@ -37,7 +41,15 @@ def flights(count: int = 3000) -> Work:
     signature = json.loads(artefact.with_name(artefact.name + ".signature.json").read_bytes())
     expected = _library_answers(artefact, signature, rows)
     bodies = [json.dumps({"instances": [row]}, separators=(",", ":")).encode() for row in rows]
-    return Work("flight", "flight-delay", artefact, bodies, [[answer] for answer in expected])
+    refused = [
+        b'{"instances":[]}',
+        b'{"instances":[{"carrier":"DL"}]}',
+        b'{"instances":[{"carrier":"??","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
+        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":13,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
+        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":"7","day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
+        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950,"x":1}]}',
+    ]
+    return Work("flight", "flight-delay", artefact, bodies, [[answer] for answer in expected], refused)
 
 
 WORKS: dict[str, Callable[[], Work]] = {"flight": flights}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mlserve.predictions.family_tables import PredictionTable
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.service import PredictionService
+    from mlserve.predictions.turn import Turn
     from mlserve.registry.past import PastVersions
     from mlserve.registry.watcher import Watcher
 
@@ -77,6 +78,7 @@ class Application:
         self.recorder: Recorder | NullRecorder
         self.serving: PredictionService
         self.reports: ReportReader
+        self.table_turn: Turn  # for large tables
         self.past: PastVersions
         self.registry: Watcher
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 class Resource:
     """A REST resource: a method for each verb, which returns JSON values or a Response.
 
-    `plain` names the verbs that are registered as plain Pyramid views, without Cornice's work for each request.
+    `plain` names the verbs that are plain Pyramid views on a route of their own (`NAME.VERB`), without Cornice's work
+    for each request: these return a Response, nothing is rendered.
     `operations` describe its verbs: the media types of each are offered to the caller, the usual one first, and
     `self.context.media_type` is the one that the caller takes. A verb that is not described answers JSON.
     """

@@ -4,6 +4,8 @@ import configparser
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib.metadata import distribution
 from pathlib import Path
 
 import click
@@ -16,6 +18,7 @@ from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
 RIGHT_SERVER = f"{RIGHT_NAME}#waitress"
+_SERVERS = "paste.server_runner"
 _HOST = re.compile(r"[\w.:*\[\]-]+").fullmatch  # also *, and IPv6 in brackets
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
 
@@ -54,14 +57,23 @@ def _resolve_server(ini: Path, use: str) -> None:
     try:
         plaster.get_loader(str(ini), protocols=["wsgi"]).get_wsgi_server("main")
     except (LookupError, ImportError) as error:
+        ours = use.partition("#")[0] == RIGHT_NAME
         what_to_do = (
-            "after an update of a clone run make demo, or pip install -e ."
-            if use.partition("#")[0] == RIGHT_NAME
+            f"{_near(use)}after an update of a clone run make demo, or pip install -e ."
+            if ours
             else f"install it, or write use = {RIGHT_SERVER}."
         )
         raise ConfigurationError(
             f"[server:main] of {ini} says use = {use}, which is not installed here: {what_to_do}"
         ) from error
+
+
+def _near(use: str) -> str:
+    """Asks for the nearest of our servers, where `use` names none of them."""
+    known = {found.name for found in distribution(RIGHT_NAME.removeprefix("egg:")).entry_points.select(group=_SERVERS)}
+    name = use.partition("#")[2]
+    near = [] if name in known else get_close_matches(name, known, 1)
+    return f"did you mean use = {RIGHT_NAME}#{near[0]}? Else, " if near else ""
 
 
 def _section(ini: Path, name: str) -> dict[str, str]:

@@ -9,11 +9,11 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import msgspec
@@ -55,6 +55,11 @@ NAMES = {
 
 class Models(dict[str, LiveModel]):
     """The live models by name, told in a line each: what they hold would fill the screen."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        error = KeyError(name)
+        error.add_note(_there_are(self))
+        raise error
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {model.told}" for name, model in self.items()) or "no models"
@@ -99,6 +104,7 @@ def looked_at(ini: Path) -> Iterator[dict[str, Any]]:
         with one_sentence():
             application.start()
         stack.callback(application.stop)
+        application.health.wait()  # Before their first result the checks are not well, and nobody would know why.
         prepared = prepare(registry=config.registry)
         stack.callback(prepared["closer"])
         session = stack.enter_context(_reading_session(application))
@@ -132,6 +138,10 @@ def _brought(application: Application) -> list[Table]:
     return [brought.table for brought in application.prediction_tables.values()]
 
 
+def _there_are(names: Iterable[str]) -> str:
+    return f"  models: {', '.join(names) or 'none'}"
+
+
 def _predictor(application: Application) -> Callable[..., dict[str, Any]]:
     def predict(model: str, /, **fields: Any) -> dict[str, Any]:
         """The outputs for one instance of these fields. Raises Invalid, which says what is wrong with which field."""
@@ -141,7 +151,7 @@ def _predictor(application: Application) -> Callable[..., dict[str, Any]]:
             record = application.serving.answer(loaded, body, Asked(caller="shell")).record
         except MlserveError as error:
             if isinstance(error, ModelUnknown):
-                error.add_note(f"  models: {', '.join(live.name for live in application.live) or 'none'}")
+                error.add_note(_there_are(live.name for live in application.live))
             for problem in error.problems:
                 error.add_note(f"  {problem.field}: expected {problem.expected}, got {problem.got} ({problem.code})")
             # Who asks wants the sentence, and not the way through the server.

@@ -1,6 +1,6 @@
 """What an explanation shows: for each block the fields by the size of their contribution, with the room for a bar."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
@@ -17,12 +17,14 @@ DIGITS = 4
 class Bar:
     """One field. `contribution` is None where it was not kept, or is no number; `x` and `width` are its rectangle.
 
-    `kept` says whether the value is there to be shown; a value that is there may be None, which is missing.
+    `kept` says whether the value is there to be shown; a value that is there may be None, which is missing. `unseen`:
+    it is a category that the training did not see.
     """
 
     field: str
     value: Any
     kept: bool
+    unseen: bool
     contribution: float | None
     x: float
     width: float
@@ -43,22 +45,25 @@ class Block:
     decimals: int | None
 
 
-def blocks(instance: Mapping[str, Any], inputs: Mapping[str, Any], answered: Sequence[str]) -> list[Block]:
+def blocks(
+    instance: Mapping[str, Any], inputs: Mapping[str, Any], answered: Sequence[str], unseen: Collection[str] = ()
+) -> list[Block]:
     """The blocks of one explained instance; those named in `answered` (its labels) first, then by margin.
 
-    `instance` is one of the explanation's instances as JSON has it, `inputs` the values that were given by field.
+    `instance` is one of the explanation's instances as JSON has it, `inputs` the values that were given by field;
+    `unseen` names the fields with a category that the training did not see.
     """
-    found = [_block(block, inputs) for block in instance["blocks"]]
+    found = [_block(block, inputs, unseen) for block in instance["blocks"]]
     if len(found) > 1:
         found.sort(key=lambda block: (block.name not in answered, -_size(block.margin)))
     return found
 
 
-def _block(block: Mapping[str, Any], inputs: Mapping[str, Any]) -> Block:
+def _block(block: Mapping[str, Any], inputs: Mapping[str, Any], unseen: Collection[str]) -> Block:
     contributions = block["contributions"]
     largest = max((abs(value) for value in contributions.values() if value is not None), default=0.0)
     ordered = sorted(contributions.items(), key=lambda item: -1.0 if item[1] is None else abs(item[1]), reverse=True)
-    bars = [_bar(name, value, inputs, largest) for name, value in ordered]
+    bars = [_bar(name, value, inputs, largest, unseen) for name, value in ordered]
     return Block(
         block["name"],
         block["margin"],
@@ -69,10 +74,12 @@ def _block(block: Mapping[str, Any], inputs: Mapping[str, Any]) -> Block:
     )
 
 
-def _bar(field: str, contribution: float | None, inputs: Mapping[str, Any], largest: float) -> Bar:
+def _bar(
+    field: str, contribution: float | None, inputs: Mapping[str, Any], largest: float, unseen: Collection[str]
+) -> Bar:
     width = 0.0 if not contribution or not largest else round(HALF * abs(contribution) / largest, 2)
     x = HALF - width if contribution is not None and contribution < 0 else HALF
-    return Bar(field, inputs.get(field), field in inputs, contribution, round(x, 2), width)
+    return Bar(field, inputs.get(field), field in inputs, field in unseen, contribution, round(x, 2), width)
 
 
 def _decimals(largest: float, values: Iterable[float | None]) -> int | None:

@@ -15,7 +15,7 @@ from pyramid.response import Response
 from mlserve.api.context import ApiContext, ModelContext
 from mlserve.api.cornice import VERBS
 from mlserve.api.methods import only
-from mlserve.api.openapi import DOCUMENT
+from mlserve.api.openapi.resources import start_of
 from mlserve.auth.guard import Need, guarded
 from mlserve.auth.roles import OBSERVE
 from mlserve.dashboard.contexts import HTML
@@ -70,8 +70,7 @@ def operations(document: Mapping[str, Any]) -> dict[str, list[Listed]]:
 
 
 def _page(request: Any, model: LiveModel | None, address: str) -> Response:
-    start = request.route_path("openapi").removesuffix(DOCUMENT) or "/"
-    document = msgspec.json.decode(request.mlserve.documents.get(model, start).content)
+    document = msgspec.json.decode(request.mlserve.documents.get(model, start_of(request)).content)
     listed = operations(document)
     title = "API" if model is None else f"API of {model.name}"
     unfolded = len(listed) <= MOST_UNFOLDED

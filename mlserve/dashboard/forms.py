@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mlserve.dashboard.present import short
+from mlserve.dashboard.present import real_minus, short
 from mlserve.errors import Problem
 from mlserve.signature import Field, Signature
 from mlserve.signature.fields import FLOATS, INTEGERS
@@ -175,7 +175,8 @@ def _hints(field: Field) -> Iterator[str]:
     elif field.type in INTEGERS:
         yield "whole number"
     low, high = (
-        None if bound is None else msgspec.json.encode(bound).decode() for bound in (field.minimum, field.maximum)
+        None if bound is None else real_minus(msgspec.json.encode(bound).decode())
+        for bound in (field.minimum, field.maximum)
     )
     if low is not None and high is not None:
         yield f"{low} to {high}"

@@ -98,6 +98,7 @@ def prediction(request: Any) -> Any:
     explanation, why_not = _explanation(request, record, now=query["explain"])
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}
+    unseen = present.unseen(signature, kept)
     served = {model.name: model for model in request.mlserve.live}
     address = request.route_url("prediction", model=record.model, id=record.id)
     return page(
@@ -112,7 +113,8 @@ def prediction(request: Any) -> Any:
         shown=INSTANCES,
         answer=present.outputs_of(signature, outputs[number]),
         fields={} if signature is None else {field.name: field for field in signature.inputs},
-        explained=explained(explanation, number, kept, present.labels_of(signature, outputs[number])),
+        explained=explained(explanation, number, kept, present.labels_of(signature, outputs[number]), unseen),
+        unseen=unseen,
         why_not=why_not,
         live=served.get(record.model),
         history=history,

@@ -145,6 +145,7 @@ def _page(
         groups=forms.groups(controls),
         controls={control.name: control for control in controls},
         token=csrf.token(request),
+        token_field=csrf.FIELD,
         curl=None if body is None else snippets.curl_post(url, body),
         python=None if body is None else snippets.python_post(url, body),
         last=_last(request, live.name),
@@ -177,7 +178,13 @@ def _answer(loaded: LoadedVersion, answered: Answered, body: bytes) -> Answer:
         record.id,
         present.outputs_of(loaded.signature, outputs),
         record.warnings or [],
-        explained(answered.explanation, 0, inputs, present.labels_of(loaded.signature, outputs)),
+        explained(
+            answered.explanation,
+            0,
+            inputs,
+            present.labels_of(loaded.signature, outputs),
+            present.unseen(loaded.signature, inputs),
+        ),
     )
 
 

@@ -58,6 +58,7 @@ def templates(*, reload: bool) -> Environment:
         given=present.given,
         short=present.short,
         percent=present.percent,
+        rule=present.rule,
         when=present.when,
         time=time_text,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mlserve.dashboard.present import is_chance
 from mlserve.predictions.store import Answer
 from mlserve.signature import Signature
 
@@ -17,6 +18,9 @@ MOST = 500
 MOST_OUTPUTS = 12
 # Numbers beyond these have no room on an axis that is drawn in floating point.
 _LARGEST = 1e300
+_SMALLEST = 1e-300
+# Around equal numbers an axis has so much room, as a share of them.
+PAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,22 @@ class Summary:
     median: float
     maximum: float
 
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """From where to where its axis goes; None where that is best told by the numbers themselves."""
+        if is_chance(self.name, self.unit) and self.minimum >= 0 and self.maximum <= 1:
+            return 0, 1
+        if self.minimum < self.maximum:
+            return None
+        pad = PAD * abs(self.minimum) if abs(self.minimum) > _SMALLEST else 1
+        return self.minimum - pad, self.maximum + pad
+
 
 @dataclass(frozen=True)
 class Plot:
     """`data` is JSON for plot.js: `times` in seconds since 1970 UTC, the `versions` that answered, and for each of
-    `outputs` its name, unit and values, null where there is none. `more`: there are older ones, which are not drawn.
+    `outputs` its name, unit, the span of its axis (null where the script finds it) and values, null where there is
+    none. `more`: there are older ones, which are not drawn.
     """
 
     data: str
@@ -66,7 +81,7 @@ def plot_of(answers: Iterable[Answer], signature: Signature | None) -> Plot | No
     data = {
         "times": [one.time for one in drawn],
         "versions": [one.version for one in drawn],
-        "outputs": [{"name": one.name, "unit": one.unit, "values": found[one.name]} for one in shown],
+        "outputs": [{"name": one.name, "unit": one.unit, "span": one.span, "values": found[one.name]} for one in shown],
     }
     return Plot(msgspec.json.encode(data).decode(), shown, more)
 

@@ -11,7 +11,7 @@ from mlserve.signature import OutputField, Signature
 
 # A text longer than this is cut in lists; its own page shows it whole.
 SHORT = 60
-# Classes of a distribution beyond these are folded.
+# So many classes are shown at once: of a distribution the rest is folded, of an explanation it is in the JSON only.
 CLASSES = 10
 # The numbers that a list shows of a model's metrics: of these the first, then the others as they come.
 AT_A_GLANCE = 4
@@ -38,7 +38,8 @@ class Output:
     unit: str = ""
     description: str = ""
     width: float | None = None  # of a bar from 0 to 100, where it is a probability
-    shares: Sequence[Share] = ()
+    shares: Sequence[Share] = ()  # of a distribution, the classes that are shown at once
+    folded: Sequence[Share] = ()  # and the rest
     rule: str = ""  # of a label that a threshold decides
 
 
@@ -80,6 +81,16 @@ def short_outputs(values: Mapping[str, Any]) -> str:
     return " · ".join(f"{short(name)} {short(_brief(value))}" for name, value in list(values.items())[:3])
 
 
+def unseen(signature: Signature | None, instance: Mapping[str, Any]) -> frozenset[str]:
+    """The fields whose value is, or has in it, a category that the training did not see, where the model takes such."""
+    inputs = () if signature is None else signature.inputs
+    return frozenset(
+        known.name
+        for known in inputs
+        if known.unknown == "native" and any(text not in known.categories for text in _texts(instance.get(known.name)))
+    )
+
+
 def metrics_of(metrics: Any) -> Metrics:
     """Numbers side by side where they have the same names (train and test), however deep they stand."""
     found = Metrics()
@@ -108,6 +119,11 @@ def number(value: Any) -> str:
     return f"{'−' if value < 0 else ''}{_size(abs(value))}"
 
 
+def real_minus(text: str) -> str:
+    """A number as JSON writes it, with the sign that people read: −80, −1.5e-7."""
+    return f"−{text[1:]}" if text.startswith("-") else text
+
+
 def signed(value: float | None, otherwise: str = "not kept", decimals: int | None = None) -> str:
     """A contribution, or what contributions add up to: +0.1234, −0.5, 0; with so many `decimals`, if given."""
     if value is None:
@@ -119,8 +135,8 @@ def signed(value: float | None, otherwise: str = "not kept", decimals: int | Non
 
 
 def exact(value: Any) -> str:
-    """A value as JSON writes it; a text as it is."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    """A value as JSON writes it, a number with a real minus; a text as it is."""
+    return value if isinstance(value, str) else real_minus(msgspec.json.encode(value).decode())
 
 
 def given(value: Any) -> str:
@@ -145,28 +161,34 @@ def percent(value: float) -> str:
     return text
 
 
-def _output(name: str, value: Any, known: OutputField | None) -> Output:
-    unit = (known and known.unit) or ""
-    description = (known and known.description) or ""
-    chance = "probab" in name.lower() or unit == "probability"
-    if isinstance(value, Mapping):
-        shares = (
-            sorted(_shares(value, chance), key=lambda share: -share.width) if chance else list(_shares(value, False))
-        )
-        return Output(name, "", exact(value), unit, description, shares=shares)
-    if chance and _is_number(value) and 0 <= value <= 1:
-        return Output(name, percent(value), exact(value), unit, description, width=round(100 * value, 2))
-    headline = short(number(value))
-    told = "" if headline == exact(value) or _reads_as(headline, value) else exact(value)
-    return Output(name, headline, told, unit, description, rule=_rule(known))
+def is_chance(name: str, unit: str) -> bool:
+    """Whether an output is a probability, by its name or its unit."""
+    return "probab" in name.lower() or unit == "probability"
 
 
-def _rule(known: OutputField | None) -> str:
-    """When a label is its second class: `late from a probability of 0.26`."""
+def rule(known: OutputField | None) -> str:
+    """When a label is its second class: `late from a probability of 0.26`; empty where no threshold decides it."""
     if known is None or known.threshold is None:
         return ""
     second = short(known.categories[1]) if known.categories else "the second class"
     return f"{second} from a probability of {number(known.threshold)}"
+
+
+def _output(name: str, value: Any, known: OutputField | None) -> Output:
+    unit = (known and known.unit) or ""
+    description = (known and known.description) or ""
+    chance = is_chance(name, unit)
+    if isinstance(value, Mapping):
+        shares = (
+            sorted(_shares(value, chance), key=lambda share: -share.width) if chance else list(_shares(value, False))
+        )
+        shown, folded = shares[:CLASSES], shares[CLASSES:]
+        return Output(name, "", exact(value), unit, description, shares=shown, folded=folded)
+    if chance and _is_number(value) and 0 <= value <= 1:
+        return Output(name, percent(value), exact(value), unit, description, width=round(100 * value, 2))
+    headline = short(number(value))
+    told = "" if headline == exact(value) or _reads_as(headline, value) else exact(value)
+    return Output(name, headline, told, unit, description, rule=rule(known))
 
 
 def _size(value: float) -> str:
@@ -183,6 +205,15 @@ def _size(value: float) -> str:
 def _reads_as(text: str, value: Any) -> bool:
     """Whether a number as people read it is the very number."""
     return _is_number(value) and float(text.replace("−", "-").replace(",", "")) == value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value, however deep a tensor has them."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _plain(value: Any) -> Any:

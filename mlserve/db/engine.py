@@ -108,7 +108,7 @@ def _postgresql_engine(url: URL, timeout: float, bounded: bool) -> Engine:
     except ImportError as error:
         raise ConfigurationError(
             "mlserve.database.url is a PostgreSQL, whose driver is not installed: "
-            "pip install 'pyramid-mlserve[postgresql]'."
+            "in a clone run `.venv/bin/pip install -e '.[postgresql]' -c constraints.txt`."
         ) from error
     return postgresql_engine(url, timeout, bounded=bounded)
 

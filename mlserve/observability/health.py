@@ -45,6 +45,7 @@ class HealthMonitor:
         self._checks: dict[str, Check] = {}
         self._results: dict[str, Result] = {}
         self._stop = threading.Event()
+        self._looked = threading.Event()  # every check has a result
         self._threads: list[threading.Thread] = []
 
     def add(self, name: str, check: Check) -> None:
@@ -52,13 +53,17 @@ class HealthMonitor:
 
     def start(self) -> None:
         # An event of its own for each start: a check that outlived the last one must not go on.
-        self._stop, self._results = threading.Event(), {}
+        self._stop, self._looked, self._results = threading.Event(), threading.Event(), {}
         self._threads = [
             threading.Thread(target=self._watch, args=(name, check, self._stop), name=f"health-{name}", daemon=True)
             for name, check in self._checks.items()
         ]
         for thread in self._threads:
             thread.start()
+
+    def wait(self) -> bool:
+        """Wait until every check has run once, for `timeout` seconds at most; whether all have."""
+        return not self._checks or self._looked.wait(self.timeout)
 
     def stop(self, patience: float = PATIENCE) -> None:
         """End the checks; one that hangs is waited for no longer than `patience` seconds, and then left behind."""
@@ -79,6 +84,8 @@ class HealthMonitor:
     def _keep(self, name: str, result: Result) -> None:
         before = self._results.get(name)
         self._results[name] = result
+        if self._results.keys() >= self._checks.keys():
+            self._looked.set()
         if before is None or before.state != result.state:
             level = logging.INFO if result.state == "ok" else logging.WARNING
             reason = {"reason": result.reason} if result.reason else {}

@@ -36,7 +36,7 @@ class Explaining:
         self._metrics = metrics
         self._tables = tables
         self._using = using
-        self._turn = Turn()
+        self._turn = Turn("Other explanations are being computed; try again.")
 
     def of_body(self, loaded: LoadedVersion, body: bytes) -> bytes:
         """Explain the instances of a JSON body, the same as that of a prediction, and keep nothing.

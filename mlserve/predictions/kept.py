@@ -1,6 +1,7 @@
 """Kept predictions as their resources and their pages give them: a page of a model's, and one, in JSON and in CSV."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, d
 from mlserve.predictions.table import CONTENT_TYPE, predictions_csv
 from mlserve.registry.signatures import signature_of
 from mlserve.signature import Signature
+
+# Tables of more instances wait for their turn: one holds a server's thread for a second or more.
+LARGE = 2000
 
 
 class KeptPage(NamedTuple):
@@ -49,6 +53,12 @@ def kept_csv(
     *,
     otherwise: Signature | None = None,
 ) -> Response:
-    """Predictions as a table; `otherwise` is the signature that heads an empty one. Raises DatabaseUnavailable."""
-    text = predictions_csv(records, partial(signature_of, request.mlserve), otherwise=otherwise)
+    """Predictions as a table; `otherwise` is the signature that heads an empty one.
+
+    Raises DatabaseUnavailable, and Busy where it is large and others are being made.
+    """
+    application = request.mlserve
+    large = sum(record.n for record in records) > LARGE
+    with application.table_turn.taken() if large else nullcontext():
+        text = predictions_csv(records, partial(signature_of, application), otherwise=otherwise)
     return Response(text, headerlist=[("Content-Type", CONTENT_TYPE), ("Vary", "Accept"), *headers])

@@ -41,6 +41,7 @@ _NEXT: JsonObject = {"type": "string", "description": 'The next page, as `<…>;
 _LOCATION: JsonObject = {"type": "string", "format": "uri-reference", "description": "The prediction's address."}
 _REPLAYED: JsonObject = {"enum": ["true"], "description": "The answer is a stored one."}
 _NO_DATABASE = "database_unavailable"
+_BUSY = "busy"  # a large table
 _OF_ID: Mapping[str, JsonObject] = {"id": {"type": "string", "description": "The prediction's id."}}
 _COMPUTES = ("model_not_ready", "prediction_failed", "not_supported", "busy")
 
@@ -50,7 +51,7 @@ PREDICTIONS = {
         description="Newest first, a page at a time.",
         answer=page_schema,
         query=PredictionsQuery,
-        problems=(_NO_DATABASE,),
+        problems=(_NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         answer_headers={"Link": _NEXT},
     ),
@@ -100,7 +101,7 @@ PREDICTION = {
     "get": Operation(
         summary="Read a prediction",
         answer=read_schema,
-        problems=("prediction_unknown", _NO_DATABASE),
+        problems=("prediction_unknown", _NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         path=_OF_ID,
     )

@@ -13,6 +13,8 @@ from mlserve.signature import Decoder, Field, OutputField, Signature
 from mlserve.signature.faults import got, pointer
 
 REFUSAL = "The actuals do not fit the prediction."
+_BARE_OUTPUTS = 'Put the outputs into {"actuals": { … }}.'
+_BARE_REPORTS = 'Put the reports into {"actuals": [ … ]}.'
 
 KnownOf = Callable[[Collection[str]], Mapping[str, Known]]
 
@@ -36,7 +38,7 @@ class ReportReader:
 
     def read(self, prediction: Known, body: Mapping[str, Any]) -> dict[str, list[Any]]:
         """The actuals of one prediction by output: a value or null per instance. Raises Invalid."""
-        values = _actuals_of(body, dict, "an object: output → array of a value or null per instance")
+        values = _actuals_of(body, dict, "an object: output → array of a value or null per instance", _BARE_OUTPUTS)
         decoder = self._decoder(prediction)
         problems = _misshapen(values, decoder.signature.names, prediction.n)
         wrong = {problem.field for problem in problems}
@@ -55,7 +57,7 @@ class ReportReader:
 
     def read_bulk(self, model: str, body: Mapping[str, Any], known: KnownOf) -> list[BulkItem]:
         """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""
-        items = _actuals_of(body, list, "an array of objects with id and actuals")
+        items = _actuals_of(body, list, "an array of objects with id and actuals", _BARE_REPORTS)
         limit = self._limits.instances
         if len(items) > limit:
             raise TooLarge(f"{len(items):,} reports in one request; at most {limit:,} (mlserve.limits.instances).")
@@ -110,21 +112,24 @@ def _moved(problem: Problem) -> Problem:
     return replace(problem, pointer=problem.pointer.replace("/columns", "/actuals", 1))
 
 
-def _actuals_of(body: Mapping[str, Any], kind: type, expected: str) -> Any:
-    """The value of `actuals`, which is all that the body holds, and is not empty. Raises Invalid."""
+def _actuals_of(body: Mapping[str, Any], kind: type, expected: str, bare: str) -> Any:
+    """The value of `actuals`, which is all that the body holds, and is not empty.
+
+    Raises Invalid; `bare` is its sentence for a body that holds other names only.
+    """
     problems = [
         Problem("unknown_field", "actuals", got(name), pointer((name,)), field=name)
         for name in body
         if name != "actuals"
     ]
     if "actuals" not in body:
-        problems.append(Problem("required", expected, pointer="/actuals"))
+        problems.append(Problem("required", expected, "nothing", "/actuals"))
     elif not isinstance(body["actuals"], kind):
         problems.append(Problem("type", expected, got(body["actuals"]), "/actuals"))
     elif not body["actuals"]:
         problems.append(Problem("empty", expected, got(body["actuals"]), "/actuals"))
     if problems:
-        raise Invalid(REFUSAL, problems=problems)
+        raise Invalid(bare if body and "actuals" not in body else REFUSAL, problems=problems)
     return body["actuals"]
 
 

@@ -132,7 +132,7 @@ class PredictionService:
                 explanation = self.explaining.of_kept(kept)
         return Answered(kept, True, None if explanation is None else bytes(explanation))
 
-    def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes = b"") -> Batch:
+    def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes) -> Batch:
         """Check the instances against the version's own signature. Raises Invalid, TooLarge, Unreadable."""
         return reading.decode(loaded, envelope, body, self.limits)
 

@@ -1,4 +1,4 @@
-"""One long explanation at a time: the other threads of the process are for answers."""
+"""One long work of a kind at a time: the other threads of the process are for answers."""
 
 import threading
 from collections.abc import Iterator
@@ -6,14 +6,16 @@ from contextlib import contextmanager
 
 from mlserve.errors import Busy
 
-# How many seconds one request waits for another's explanation.
+# How many seconds one request waits for another's work.
 PATIENCE = 2.0
 
 
 class Turn:
     """Lets one in, and one wait for it; whoever comes then is refused at once, so that two threads at most are held."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, busy: str, patience: float = PATIENCE) -> None:
+        """`busy` is the sentence for whoever is refused."""
+        self._busy = busy
         self._patience = patience
         self._room = threading.Semaphore(2)
         self._running = threading.Lock()
@@ -21,7 +23,7 @@ class Turn:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Raises Busy."""
-        busy = Busy("Other explanations are being computed; try again.", retry_after=2)
+        busy = Busy(self._busy, retry_after=2)
         if not self._room.acquire(blocking=False):
             raise busy
         try:

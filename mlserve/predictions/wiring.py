@@ -25,6 +25,7 @@ from mlserve.predictions.resources import (
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.predictions.turn import Turn
 from mlserve.registry.past import using_version
 from mlserve.registry.signatures import signature_of
 
@@ -82,3 +83,4 @@ def _start(application: Application) -> None:
     )
     application.serving = PredictionService(log, explaining, application.limits, worker, application.metrics)
     application.reports = ReportReader(application.limits, partial(signature_of, application))
+    application.table_turn = Turn("Other tables are being made; try again.")

@@ -190,7 +190,7 @@ CORE: Final[tuple[Setting, ...]] = (
         "mlserve.limits.explained",
         "int",
         "1000",
-        "The most instances that one request may have explained; fewer of models of large trees. More is answered 413.",
+        "The most instances that one request may have explained; fewer where a model takes long. More is answered 413.",
         minimum=1,
     ),
     Setting(

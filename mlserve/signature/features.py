@@ -145,7 +145,10 @@ class NumberFeature(Feature):
 class TextFeature(Feature):
     """A string, or a category that takes unknown texts."""
 
-    expected = "a string"
+    def __init__(self, field: Field, limit: int) -> None:
+        super().__init__(field, limit)
+        named = _listed(field) if field.type == "category" else ""
+        self.expected = f"a text, such as {named}" if named else "a string"
 
     def fault(self, value: Any) -> Fault | None:
         if not isinstance(value, str):
@@ -159,15 +162,14 @@ class TextFeature(Feature):
         return None
 
 
-class CategoryFeature(TextFeature):
+class CategoryFeature(Feature):
     """A category that must be one of those that the signature names."""
 
     def __init__(self, field: Field, limit: int) -> None:
         super().__init__(field, limit)
         self.categories = frozenset(field.categories)
-        listed = ", ".join(got(category) for category in field.categories[:LISTED_CATEGORIES])
         rest = len(field.categories) - LISTED_CATEGORIES
-        self.expected = f"one of {listed}" + (f" and {rest} more" if rest > 0 else "")
+        self.expected = f"one of {_listed(field)}" + (f" and {rest} more" if rest > 0 else "")
 
     def fault(self, value: Any) -> Fault | None:
         if not isinstance(value, str):
@@ -184,6 +186,10 @@ def feature_type(field: Field, limit: int) -> Feature:
     if field.type == "category" and field.unknown == "refuse":
         return CategoryFeature(field, limit)
     return TextFeature(field, limit)
+
+
+def _listed(field: Field) -> str:
+    return ", ".join(got(category) for category in field.categories[:LISTED_CATEGORIES])
 
 
 def _number(value: float) -> str:

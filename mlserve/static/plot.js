@@ -24,7 +24,7 @@
 
   function draw() {
     const chosen = select ? Number(select.value) : 0;
-    const { name, unit, values } = outputs[chosen];
+    const { name, unit, span, values } = outputs[chosen];
     captions.forEach((caption, at) => { caption.hidden = at !== chosen; });
     const colour = (variable) => getComputedStyle(figure).getPropertyValue(variable).trim();
     const axis = { stroke: colour("--pico-muted-color"), grid: { stroke: colour("--pico-muted-border-color"), width: 1 } };
@@ -45,6 +45,7 @@
         width: place.clientWidth,
         height: HEIGHT,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+        scales: span ? { y: { range: span } } : {},
         series: [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...series],
         axes: [{ ...axis, values: TICKS, space: 90 }, { ...axis, label: unit ? `${name} (${unit})` : name, size: wide }],
       },

@@ -52,6 +52,19 @@ def test_pages(visit: Callable[..., Visit], scheme: Any, viewport: dict[str, int
     assert faults == {}
 
 
+def test_a_signature_stands_in_a_hand(visit: Callable[..., Visit]) -> None:
+    page = visit(viewport=NARROW).page
+    page.goto("/models/delay")
+    inputs, outputs = page.locator(".signature").all()
+    expect(outputs).to_contain_text("late from a probability of 0.4")
+    cells = inputs.locator("tbody tr").first.locator("th, td")
+    name, kind, allowed, meaning = cells.evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect())")
+    assert name["y"] == pytest.approx(kind["y"], abs=2)
+    assert name["bottom"] <= allowed["y"] < allowed["bottom"] <= meaning["y"]
+    assert min(allowed["width"], meaning["width"]) > 300
+    assert page.locator(".panel .overflow").first.evaluate("table => table.scrollWidth - table.clientWidth") <= 0
+
+
 def test_faults_are_accessible(visit: Callable[..., Visit]) -> None:
     window = visit(color_scheme="dark", bypass_csp=True)
     window.expect_error("status of 422")

@@ -1,5 +1,6 @@
 """The plot of kept predictions: drawn where scripts run, in the colours of the scheme, as wide as there is room."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -95,6 +96,16 @@ def test_the_points_follow_the_scheme_the_window_and_the_choice(page: Page, keep
     assert before["width"] > 600
     assert overflow(page) == 0
     assert page.evaluate("window.attacked") is None
+
+
+def test_values_are_read_where_the_pointer_is(page: Page, keep: Callable[..., str]) -> None:
+    page.goto(keep("read", [{"wait": 20}, {"wait": 20}]))
+    legend = page.locator("#plot .u-legend")
+    expect(legend).to_have_text("version 1", use_inner_text=True)
+    page.locator("#plot .u-over").hover()
+    expect(legend).to_contain_text(re.compile(r"UTC\s*\d{4}-.*version 1\s*20", re.DOTALL), use_inner_text=True)
+    page.locator("h1").hover()
+    expect(legend).to_have_text("version 1", use_inner_text=True)
 
 
 @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, NARROW], ids=["wide", "narrow"])

@@ -8,6 +8,7 @@ when it has so many answers.
 """
 
 import atexit
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -31,19 +32,20 @@ PACKAGES = Path(__file__).parents[1] / "packages"
 PATIENCE = 30.0
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    [
-        "pyramid.scripts.pserve",
-        "mlserve.startup",
-        "mlserve.server",
-        "mlserve.api.openapi",
-        "mlserve.dashboard.routes",
-        "mlserve.db.wiring",
-        "mlserve.observability.metrics.wiring",
-        "mlserve.predictions.wiring",
-        "mlserve.registry.wiring",
-    ]
-)
+_PRELOADED = [
+    "pyramid.scripts.pserve",
+    "mlserve.startup",
+    "mlserve.server",
+    "mlserve.api.openapi",
+    "mlserve.dashboard.routes",
+    "mlserve.db.wiring",
+    "mlserve.observability.metrics.wiring",
+    "mlserve.predictions.wiring",
+    "mlserve.registry.wiring",
+]
+# The fork server passes silently over what it cannot import: then all goes well, and slowly.
+assert all(importlib.util.find_spec(name) for name in _PRELOADED), "a preloaded module is gone"
+_FORKS.set_forkserver_preload(_PRELOADED)
 
 _INI = """
 [app:main]

@@ -173,6 +173,10 @@ def test_a_file_that_is_no_ini_is_told_in_one_sentence(tmp_path: Path, verb: str
             "after an update of a clone run make demo, or pip install -e .",
         ),
         (
+            "[server:main]\nuse = egg:pyramid-mlserve#waitres\n",
+            "which is not installed here: did you mean use = egg:pyramid-mlserve#waitress? Else, after an update",
+        ),
+        (
             "[server:main]\nuse = egg:nowhere-to-be-found#main\n",
             "says use = egg:nowhere-to-be-found#main, which is not installed here: install it, or write use = egg:pyra",
         ),

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mlserve.predictions.kept import LARGE
+from mlserve.predictions.turn import Turn
 from tests.factories import Served, linear_model, serving, settings_of
 
 URL = "/api/v1/models/line/predictions"
@@ -148,3 +150,20 @@ def test_the_columns_of_several_versions_are_all_there_in_order(tmp_path: Path) 
         ("2", "", "4.0", "3.0"),
         ("1", "1.0", "2.0", ""),
     ]
+
+
+def test_a_large_table_waits_for_its_turn_and_nothing_else_does(app: Served) -> None:
+    large = app.predict("line", [[1, 2]] * (LARGE + 1)).headers["Content-Location"]
+    small = app.predict("line", [[1, 2]] * LARGE).headers["Content-Location"]
+    page = f"/predictions/{large.rpartition('/')[2]}"
+    app.application.table_turn = Turn("Other tables are being made; try again.", patience=0)
+    with app.application.table_turn.taken():
+        for url in (large, f"{URL}?limit=2", page):
+            refused = app.get(url, headers=CSV, status=503)
+            assert refused.content_type == "application/problem+json"
+            assert (refused.json["code"], refused.json["detail"]) == ("busy", "Other tables are being made; try again.")
+            assert int(refused.headers["Retry-After"]) > 0
+        assert len(table(app.get(small, headers=CSV))) == LARGE
+        assert app.get(large).json["instances"] == LARGE + 1
+    assert len(table(app.get(large, headers=CSV))) == LARGE + 1
+    assert len(table(app.get(f"{URL}?limit=2", headers=CSV))) == 2 * LARGE + 1

@@ -58,6 +58,21 @@ def test_the_answer_is_explained_class_by_class(app: Served) -> None:
     assert float(rows[0].rect["width"]) == 100
 
 
+def test_where_nothing_is_kept_no_page_says_otherwise(tmp_path: Path) -> None:
+    models = {"line": linear_model(tmp_path)}
+    with serving(settings_of(tmp_path, models=models, log__way="off")) as app:
+        app.extra_environ = {"HTTP_ACCEPT": HTML}
+        page = app.get("/models/line").forms["try"].submit()
+        assert_sound(page.html)
+        assert answer_of(page)
+        assert page.html.find(id="made") is None
+        listed = app.get("/models/line/predictions")
+        for shown in (page.html.find(id="try"), page.html.find(id="last"), listed.html.main):
+            assert "Nothing is kept (mlserve.log.way = off)." in shown.text
+        for html in (page.html, listed.html):
+            assert not [word for word in ("prediction is kept", "kept as") if word in html.main.text]
+
+
 def test_empty_is_missing_where_that_may_be(app: Served) -> None:
     form = app.get("/models/flights").forms["try"]
     form["f0"] = form["f1"] = ""
@@ -74,6 +89,15 @@ def test_an_unseen_category_can_be_entered(app: Served) -> None:
     page = form.submit()
     kept = app.get(page.html.find(id="made")["href"], headers={"Accept": "application/json"}).json
     assert kept["inputs"][0]["city"] == "Atlantis"
+
+    def marked(tables: Any) -> list[str]:
+        return [row.th.text for row in tables.select("tbody tr") if "(not seen in training)" in row.td.text]
+
+    assert marked(page.html.select_one("#answer")) == ["city"] * len(LABELS)
+    read = app.get(page.html.find(id="made")["href"]).html
+    assert marked(read.select_one("[aria-labelledby=inputs-title]")) == ["city"]
+    assert marked(read.select_one("[aria-labelledby=answer-title]")) == ["city"] * len(LABELS)
+    assert "not seen" not in app.get("/models/flights").forms["try"].submit().text
 
 
 def test_what_is_wrong_is_told_at_its_field_and_nothing_is_lost(app: Served) -> None:

@@ -34,7 +34,7 @@ def test_the_answers_of_the_filter_are_drawn_and_told(app: Served) -> None:
     drawn = json.loads(figure["data-plot"])
     assert drawn["versions"] == [1, 1, 1]
     assert drawn["times"] == sorted(drawn["times"])
-    assert drawn["outputs"] == [{"name": "value", "unit": HOSTILE, "values": [3.0, 5.0, 9.0]}]
+    assert drawn["outputs"] == [{"name": "value", "unit": HOSTILE, "span": None, "values": [3.0, 5.0, 9.0]}]
     assert not figure.find("select")
     even = app.get("/models/line/predictions?reference=even").html.find("figure")
     assert json.loads(even["data-plot"])["outputs"][0]["values"] == [5.0, 9.0]

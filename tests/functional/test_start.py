@@ -335,4 +335,4 @@ def test_postgresql_without_its_driver_is_one_sentence(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
     settings["mlserve.database.url"] = "postgresql://x@127.0.0.1:1/y"
     ran = run_without_driver(f"import mlserve as m\nm.main({{}}, **{settings!r})", tmp_path)
-    assert "pip install 'pyramid-mlserve[postgresql]'" in sentence_of(ran.returncode, ran.stderr)
+    assert "pip install -e '.[postgresql]'" in sentence_of(ran.returncode, ran.stderr)

@@ -6,14 +6,38 @@ from typing import Any
 from pyramid.interfaces import IRoutesMapper
 
 from mlserve.api.cornice import VERBS
-from mlserve.api.openapi.document import Address
+from mlserve.api.openapi.document import OF_A_MODEL, Address
 from mlserve.api.resources import Resource
 from mlserve.api.views import CATEGORY as VIEWS
 
+# What a caller wants of a model, in this order; then what its family adds.
+_FIRST = (
+    "/predictions",
+    "/predictions/{id}",
+    "/explanations",
+    "/predictions/{id}/explanation",
+    "/predictions/{id}/actuals",
+    "/actuals",
+    "",
+)
+_LAST = "/openapi.json"
+
 
 def addresses_of(registry: Any) -> list[Address]:
-    """The addresses of an application, by their pattern; those of the application around it are not among them."""
-    return sorted(_found(registry), key=lambda address: (address.pattern, address.family or ""))
+    """The addresses of an application: those of no model, then a model's, predictions first.
+
+    Those of the application around it are not among them.
+    """
+    return sorted(_found(registry), key=lambda one: (_place(one), one.pattern, one.family or ""))
+
+
+def _place(address: Address) -> int:
+    if not address.of_a_model:
+        return -1
+    tail = address.pattern.removeprefix(OF_A_MODEL)
+    if tail == _LAST:
+        return len(_FIRST) + 1
+    return _FIRST.index(tail) if tail in _FIRST else len(_FIRST)
 
 
 def _found(registry: Any) -> Iterator[Address]:
@@ -30,7 +54,8 @@ def _found(registry: Any) -> Iterator[Address]:
 
 
 def _of_resource(pattern: str, resource: type[Resource]) -> Address:
-    verbs = [verb for verb in VERBS if hasattr(resource, verb)]
+    # Before what can be read, the verb that makes it.
+    verbs = sorted((verb for verb in VERBS if hasattr(resource, verb)), key=lambda verb: verb == "get")
     return Address(
         pattern,
         {verb: resource.operations.get(verb) for verb in verbs},

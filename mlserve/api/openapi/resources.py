@@ -72,7 +72,7 @@ class Documents:
     def _build(self, model: LiveModel | None, url: str) -> JsonObject:
         if model is not None:
             return document(model.name, [self._part(model)], url)
-        return document("mlserve", map(self._part, [None, *self._registry.mlserve.live]), url)
+        return document("mlserve", map(self._part, [*self._registry.mlserve.live, None]), url)
 
     def _part(self, model: LiveModel | None) -> Part:
         if model not in self._parts:
@@ -105,7 +105,7 @@ class ModelOpenApiResource(Resource):
 
 def _answer(request: Any, model: LiveModel | None) -> Response:
     documents: Documents = request.registry.mlserve.documents
-    found = documents.get(model, _url(request))
+    found = documents.get(model, start_of(request))
     headers = [("ETag", f'"{found.etag}"'), ("Cache-Control", "no-cache")]
     # Without the header, WebOb's matcher of If-None-Match has every tag not in it.
     if found.etag in request.if_none_match:
@@ -113,7 +113,7 @@ def _answer(request: Any, model: LiveModel | None) -> Response:
     return json_response(found.content, *headers)
 
 
-def _url(request: Any) -> str:
+def start_of(request: Any) -> str:
     """Where the server's paths begin, as the caller sees it: the mount point, and the prefix of an embedding."""
     return mount_of(request.environ) + request.registry.mlserve.own_addresses.prefix or "/"
 

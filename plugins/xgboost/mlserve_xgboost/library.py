@@ -17,7 +17,8 @@ from mlserve.errors import ConfigurationError
 
 INSTALL: Final = (
     "The plugin xgboost needs the XGBoost library, which is not installed: "
-    "run `pip install pyramid-mlserve-xgboost[cpu]` (or [gpu] for the one with CUDA)."
+    "in a clone run `.venv/bin/pip install -e 'plugins/xgboost[cpu]' -c constraints.txt` "
+    "(or [gpu] for the one with CUDA)."
 )
 Handle = ctypes.c_void_p
 _Library = TypeVar("_Library", bound=ctypes.CDLL)

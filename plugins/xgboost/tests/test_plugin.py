@@ -91,7 +91,7 @@ def test_a_bad_thread_count_stops_the_start(tmp_path):
 def test_without_the_library_the_start_says_what_to_install(monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "xgboost" else find_spec(name))
-    with pytest.raises(ConfigurationError, match=r"pip install pyramid-mlserve-xgboost\[cpu\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install -e .plugins/xgboost\[cpu\]"):
         mlserve_xgboost.includeme(Configurator())
     with pytest.raises(ConfigurationError, match="not installed"):
         library.version()

@@ -1,16 +1,20 @@
 """`mlserve shell`: on a real terminal and with `-c`, alone and beside a running server."""
 
+import importlib
 import os
 import pty
 import re
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -143,6 +147,7 @@ def test_what_the_models_hold_does_not_fill_the_screen(ini: Path) -> None:
     [
         ('predict("line", x="a", y=1)', ["x: expected", "number"]),
         ('predict("nope")', ["There is no model 'nope' here.", "models: line"]),
+        ('models["nope"]', ["KeyError: 'nope'", "models: line"]),
     ],
 )
 def test_a_refused_prediction_is_a_sentence_and_not_the_way_through_the_server(
@@ -207,3 +212,38 @@ def test_it_works_beside_a_running_server_whose_shipper_goes_on(tmp_path: Path, 
         assert shell.leave() == 0
         server.terminate()
         assert server.ended() == 0
+
+
+HELD = """
+import threading
+MLSERVE_API = (1, 0)
+BEGAN, GATE = threading.Event(), threading.Event()
+def held():
+    BEGAN.set()
+    GATE.wait(20)
+    return {}
+def includeme(config):
+    config.add_health_check("held", held)
+"""
+
+
+def test_it_is_handed_over_when_every_health_check_has_run(
+    tmp_path: Path, ini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlserve_held.py").write_text(HELD)
+    monkeypatch.syspath_prepend(tmp_path)
+    ini.write_text(re.sub("(?m)^mlserve.plugins = .*", r"\g<0> mlserve_held", ini.read_text()))
+    held: Any = importlib.import_module("mlserve_held")
+    handed_over = threading.Event()
+
+    def look() -> int:
+        with looked_at(ini) as names:
+            handed_over.set()
+            return names["Request"].blank("/health/ready").get_response(names["app"]).status_int
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        assert held.BEGAN.wait(PATIENCE)
+        assert not handed_over.wait(0.2)
+        held.GATE.set()
+        assert looking.result(PATIENCE) == 200

@@ -21,6 +21,11 @@ def test_bars_go_by_size_and_away_from_the_middle() -> None:
     assert [bar.kept for bar in found.top] == [True, False, True]
 
 
+def test_an_unseen_category_is_marked() -> None:
+    (found,) = bars.blocks({"blocks": [block(None, 1.0, a=2.0, b=1.0)]}, {"a": "x", "b": "y"}, [], {"a"})
+    assert [bar.unseen for bar in found.top] == [True, False]
+
+
 def test_more_than_ten_are_folded() -> None:
     contributions = {f"x{number}": float(number) for number in range(14)}
     (found,) = bars.blocks({"blocks": [block(None, 1.0, **contributions)]}, {}, [])

@@ -34,6 +34,7 @@ def body(field: Field, text: str) -> dict[str, Any]:
         (Field("f", "int32", minimum=0, maximum=23), "number", "whole number, 0 to 23"),
         (Field("f", "float32", minimum=0.5, nullable=True), "number", "0.5 or more, empty means missing"),
         (Field("f", "float64", maximum=1), "number", "1 or less"),
+        (Field("f", "float64", minimum=-80, maximum=-0.5), "number", "−80 to −0.5"),
         (Field("f", "string"), "text", ""),
         (Field("f", "category", categories=("a", "b")), "select", ""),
         (Field("f", "category", categories=MANY), "search", "one of 1,000"),

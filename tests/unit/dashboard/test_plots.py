@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 
 from mlserve.dashboard.plots import MOST, MOST_OUTPUTS, Plot, Summary, plot_of
 from mlserve.predictions.store import Answer
@@ -28,10 +29,30 @@ def test_the_points_go_by_time_and_carry_their_versions() -> None:
     assert json.loads(plot.data) == {
         "times": [10, 30, 30],
         "versions": [1, 2, 2],
-        "outputs": [{"name": "p", "unit": "", "values": [1, 0.25, 0.5]}],
+        "outputs": [{"name": "p", "unit": "", "span": None, "values": [1, 0.25, 0.5]}],
     }
     assert plot.outputs == [Summary("p", "", 3, 0.25, 0.5, 1)]
     assert not plot.more
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "span"),
+    [
+        ("probability", (0.44, 0.44), [0, 1]),
+        ("probability", (0.0, 1.0), [0, 1]),
+        ("probability", (1.5, 2.0), None),
+        ("wait", (1, 2), None),
+        ("wait", (20, 20), [19, 21]),
+        ("wait", (-20, -20), [-21, -19]),
+        ("wait", (0, 0), [-1, 1]),
+        ("wait", (5e-324, 5e-324), [-1, 1]),
+    ],
+)
+def test_the_axis_has_the_room_that_the_numbers_need(
+    name: str, values: tuple[float, float], span: list[float] | None
+) -> None:
+    plot = drawn(made(2, {name: values[0]}), made(1, {name: values[1]}))
+    assert json.loads(plot.data)["outputs"][0]["span"] == span
 
 
 def test_only_single_numbers_are_drawn() -> None:

@@ -46,7 +46,9 @@ def test_contributions_have_the_decimals_of_their_table(value: float | None, tex
         (77.0, "77"),
         (77, "77"),
         (0.5, "0.5"),
+        (-5.0, "−5"),
         ([1.0, [2.5]], "[1,[2.5]]"),
+        ("-5", "-5"),
         ("77.0", "77.0"),
         (1e300, "1e300"),
         (True, "true"),
@@ -61,6 +63,7 @@ def test_a_value_reads_as_it_was_typed(value: Any, text: str) -> None:
     [
         (21.0, "21", ""),
         (-0.5, "−0.5", ""),
+        (-0.39164388, "−0.3916", "−0.39164388"),
         (123456, "123,456", ""),
         (0.39164388, "0.3916", "0.39164388"),
         (True, "true", ""),
@@ -76,6 +79,19 @@ def test_a_label_tells_its_threshold() -> None:
     label = OutputField("label", "category", categories=("on_time", "late"), threshold=0.26)
     signature = Signature((Field("x", "float32"),), (label,))
     assert present.outputs_of(signature, {"label": "late"})[0].rule == "late from a probability of 0.26"
+
+
+def test_a_category_is_unseen_where_training_had_others() -> None:
+    inputs = (
+        Field("open", "category", categories=("a", "b"), unknown="native", nullable=True),
+        Field("closed", "category", categories=("a",)),
+        Field("pair", "category", shape=(2,), categories=("a",), unknown="native"),
+        Field("text", "string"),
+    )
+    signature = Signature(inputs, (OutputField("value", "float64"),))
+    assert present.unseen(signature, {"open": "c", "closed": "c", "pair": ["a", "c"], "text": "c"}) == {"open", "pair"}
+    assert present.unseen(signature, {"open": "b", "pair": ["a", "a"]}) == frozenset()
+    assert present.unseen(signature, {"open": None}) == present.unseen(None, {"open": "c"}) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +122,14 @@ def test_a_distribution_is_sorted_and_a_vector_is_not() -> None:
     assert [(share.name, share.width) for share in chances.shares] == [("b", 70.0), ("c", 20.0), ("a", 10.0)]
     (values,) = present.outputs_of(None, {"quantile": {"0.1": -1.0, "0.9": 4.0, "x": None}})
     assert [(share.name, share.width) for share in values.shares] == [("0.1", 25.0), ("0.9", 100.0), ("x", 0.0)]
+
+
+def test_the_classes_after_the_tenth_are_folded() -> None:
+    (few,) = present.outputs_of(None, {"probability": {f"c{n}": 0.1 for n in range(10)}})
+    assert (len(few.shares), few.folded) == (10, [])
+    (many,) = present.outputs_of(None, {"probability": {f"c{n}": n / 66 for n in range(12)}})
+    assert [share.name for share in many.shares] == [f"c{n}" for n in range(11, 1, -1)]
+    assert [share.name for share in many.folded] == ["c1", "c0"]
 
 
 def test_outputs_in_a_line() -> None:

@@ -145,3 +145,28 @@ def test_a_check_that_hangs_is_left_behind_and_says_nothing_after_the_next_start
     threads[0].join(20)
     assert monitor.report()["part"]["round"] == 2
     monitor.stop()
+
+
+@pytest.mark.parametrize(("timeout", "whole"), [(20, True), (0.05, False)])
+def test_the_first_round_of_all_checks_is_waited_for_and_no_longer_than_one_may_take(
+    timeout: float, whole: bool
+) -> None:
+    gate = threading.Event()
+
+    def held() -> dict[str, Any]:
+        gate.wait(20)
+        return {}
+
+    monitor = HealthMonitor(3600, timeout)
+    assert monitor.wait()  # There is none.
+    monitor.add("held", held)
+    monitor.add("quick", dict)
+    monitor.start()
+    until(lambda: monitor.report()["quick"]["state"] == "ok")
+    assert monitor.report()["held"] == {"state": "unknown"}
+    if whole:
+        threading.Timer(0.05, gate.set).start()
+    assert monitor.wait() is whole
+    assert (monitor.report()["held"]["state"] == "ok") is whole
+    gate.set()
+    monitor.stop()

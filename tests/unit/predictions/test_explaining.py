@@ -93,7 +93,7 @@ def test_long_explanations_have_turns_and_short_ones_never_wait(line: LoadedVers
         lambda: explaining_past.of_kept(kept),
     )
     explaining_past = explaining(past=line)
-    explaining_past._turn = one._turn = Turn(patience=0)
+    explaining_past._turn = one._turn = Turn("Busy; try again.", patience=0)
     with one._turn.taken():
         for way in ways:
             way()

@@ -128,3 +128,16 @@ def test_a_bulk_report_as_a_whole_is_a_list_within_the_limit(reader: ReportReade
             reader.read_bulk("m", body, lambda ids: {})
     with pytest.raises(TooLarge, match=r"limits\.instances"):
         reader.read_bulk("m", {"actuals": [{}] * 6}, lambda ids: {})
+
+
+def test_a_body_without_actuals_is_told_where_its_names_belong(reader: ReportReader) -> None:
+    with pytest.raises(Invalid) as bare:
+        reader.read(known(), {"value": [1, 2]})
+    assert bare.value.detail == 'Put the outputs into {"actuals": { … }}.'
+    assert bare.value.problems[-1].got == "nothing"
+    with pytest.raises(Invalid) as bulk:
+        reader.read_bulk("m", {"reports": []}, lambda ids: {})
+    assert bulk.value.detail == 'Put the reports into {"actuals": [ … ]}.'
+    for body in ({}, {"actuals": {}, "value": [1, 2]}):
+        with pytest.raises(Invalid, match="do not fit the prediction"):
+            reader.read(known(), body)

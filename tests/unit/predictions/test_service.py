@@ -271,7 +271,7 @@ def test_who_loses_the_race_for_a_key_is_answered_with_the_winner_s_explanation(
 ) -> None:
     service = answering(log, past=line)
     winner = service.answer(line, EXPLAIN, Asked(idempotency_key="k"))
-    batch = service.decode(line, read_envelope(EXPLAIN, 8)[0])
+    batch = service.decode(line, read_envelope(EXPLAIN, 8)[0], EXPLAIN)
     loser = service.serve(line, batch, Asked(idempotency_key="k", explain=True))
     assert loser == (winner.record, True, winner.explanation)
 

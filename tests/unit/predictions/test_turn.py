@@ -11,7 +11,7 @@ from tests.factories import until
 
 
 def test_one_is_inside_one_waits_and_the_third_is_refused_at_once() -> None:
-    turn, gate = Turn(patience=20), threading.Event()
+    turn, gate = Turn("We are; try again.", patience=20), threading.Event()
     inside: list[int] = []
 
     def stay(number: int) -> None:
@@ -32,12 +32,12 @@ def test_one_is_inside_one_waits_and_the_third_is_refused_at_once() -> None:
         gate.set()
         first.result(20)
         second.result(20)
-    with turn.taken(), pytest.raises(ZeroDivisionError), Turn().taken():
+    with turn.taken(), pytest.raises(ZeroDivisionError), Turn("busy").taken():
         raise ZeroDivisionError
 
 
 def test_who_waits_too_long_is_refused_and_leaves_the_room_free() -> None:
-    turn = Turn(patience=0.01)
+    turn = Turn("We are; try again.", patience=0.01)
     with turn.taken():
         for _ in range(3):
             with pytest.raises(Busy, match="try again"), turn.taken():

@@ -29,7 +29,6 @@ def config(tmp_path: Path) -> Configurator:
 
 def test_resources_are_there_with_the_verbs_that_they_have(config: Configurator) -> None:
     found = of(config.registry)
-    assert list(found) == sorted(found)
     predictions = found[f"{MODEL}/predictions"]
     assert (set(predictions.operations), predictions.family) == ({"get", "post"}, "linear")
     assert found[f"{MODEL}/predictions/{{id}}"].family is None
@@ -60,3 +59,21 @@ def test_a_route_prefix_and_the_host_s_own_addresses_are_left_out(tmp_path: Path
     host.include("mlserve", route_prefix="ml")
     host.commit()
     assert list(of(host.registry)) == list(of(config.registry))
+
+
+def test_what_a_caller_of_a_model_wants_first_comes_first(config: Configurator) -> None:
+    found = addresses_of(config.registry)
+    tails = [address.pattern.removeprefix(MODEL) for address in found if address.of_a_model]
+    assert tails == [
+        "/predictions",
+        "/predictions/{id}",
+        "/explanations",
+        "/predictions/{id}/explanation",
+        "/predictions/{id}/actuals",
+        "/actuals",
+        "",
+        *sorted(set(tails[7:-1])),
+        "/openapi.json",
+    ]
+    assert "/review" in tails
+    assert list(of(config.registry)[f"{MODEL}/predictions"].operations) == ["post", "get"]
