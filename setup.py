@@ -72,6 +72,8 @@ setup(
         "waitress>=3.0.2",
     ],
     extras_require={
+        # mlserve.client, which needs nothing else: `pip install --no-deps pyramid-mlserve urllib3` is the client alone.
+        "client": ["urllib3>=2.2"],
         # Pyramid's toolbar, for [app:debug] of development.ini.
         "debug": ["pyramid_debugtoolbar>=4.12"],
         # Rows in Parquet, for `mlserve package`; a CSV needs nothing more.

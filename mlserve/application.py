@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlserve.observability.metrics.recorder import NullRecorder, Recorder
     from mlserve.predictions.family_tables import PredictionTable
     from mlserve.predictions.reports import ReportReader
+    from mlserve.predictions.reproducing import Reproducing
     from mlserve.predictions.service import PredictionService
     from mlserve.predictions.turn import Turn
     from mlserve.registry.past import PastVersions
@@ -78,6 +79,7 @@ class Application:
         self.recorder: Recorder | NullRecorder
         self.serving: PredictionService
         self.reports: ReportReader
+        self.reproducing: Reproducing
         self.table_turn: Turn  # for large tables
         self.past: PastVersions
         self.registry: Watcher

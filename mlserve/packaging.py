@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mlserve.bundles import Bundle, BundleStore, Manifest, archive, open_folder
 from mlserve.errors import BundleError, ConfigurationError, MlserveError
 from mlserve.inference import Maker, ModelFamily
 from mlserve.inference.golden import replay
-from mlserve.inference.loaded import load_version
+from mlserve.inference.loaded import LoadedVersion, load_version
 from mlserve.plugins import installed
 from mlserve.startup import build
 
@@ -26,11 +26,15 @@ _PATIENCE = 600.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verifying found: the bundle's manifest, how many golden rows were asked, and every fault in a sentence."""
+    """What verifying found: the bundle's manifest, how many golden rows were asked, and every fault in a sentence.
+
+    `died` says that the process that loaded it did not live to tell: to load it in another one would end that too.
+    """
 
     manifest: Manifest
     rows: int
     faults: tuple[str, ...]
+    died: bool = False
 
 
 def package(model: Any, data: Any, *, plugins: Sequence[str] = (), **options: Any) -> Manifest:
@@ -39,7 +43,7 @@ def package(model: Any, data: Any, *, plugins: Sequence[str] = (), **options: An
     `plugins` are names as in `mlserve.plugins`; all installed ones unless given. Raises ConfigurationError where no
     family, or more than one, takes the model, and what `mlserve.bundles.package` raises.
     """
-    application = _application(plugins)
+    application = application_of(plugins)
     family = _family_of(application, model)
     return bundles.package(model, data, family=family, settings=_settings(application, family), **options)
 
@@ -51,7 +55,7 @@ def verify(path: Path, *, plugins: Sequence[str] = (), trust: bool = False) -> V
     """
     with opened(path) as bundle:
         found = _in_a_fresh_process(bundle, plugins, trust)
-        return Verdict(bundle.manifest, found["rows"], tuple(found["faults"]))
+        return Verdict(bundle.manifest, found["rows"], tuple(found["faults"]), found.get("died", False))
 
 
 @contextmanager
@@ -71,31 +75,33 @@ def replay_folder(folder: Path, plugins: Sequence[str], trust: bool) -> dict[str
     golden = manifest.golden
     rows = 0 if golden is None else len(golden["instances"])
     try:
-        application = _application(plugins)
-        family = application.families.get(manifest.family)
-        if family is None:
-            raise ConfigurationError(f"No installed plugin brings the family {manifest.family}.")
-        if family.runs_code and not trust:
-            raise BundleError(f"Loading a {family.name} model runs code that it brings: say that you trust it.")
-        loaded = load_version(
-            family,
-            bundle.artefact,
-            identity={"model": manifest.name or "", "version": 0, "digest": manifest.digest, "plugin": ""},
-            signature=manifest.signature,
-            manifest=manifest.to_json(),
-            settings=_settings(application, family),
-            limits=application.limits,
-        )
-        try:
+        with closing(load(bundle, application_of(plugins), trust)) as loaded:
             differences = [] if golden is None else replay(loaded, golden)
-        finally:
-            loaded.close()
         return {"rows": rows, "faults": [str(difference) + "." for difference in differences]}
     except MlserveError as error:
         return {"rows": rows, "faults": [str(error)]}
 
 
-def _application(plugins: Sequence[str]) -> Application:
+def load(bundle: Bundle, application: Application, trust: bool) -> LoadedVersion:
+    """The version in a bundle, of no number yet. Raises ConfigurationError, BundleError, SignatureError."""
+    manifest = bundle.manifest
+    family = application.families.get(manifest.family)
+    if family is None:
+        raise ConfigurationError(f"No installed plugin brings the family {manifest.family}.")
+    if family.runs_code and not trust:
+        raise BundleError(f"Loading a {family.name} model runs code that it brings: say that you trust it.")
+    return load_version(
+        family,
+        bundle.artefact,
+        identity={"model": manifest.name or "", "version": 0, "digest": manifest.digest, "plugin": ""},
+        signature=manifest.signature,
+        manifest=manifest.to_json(),
+        settings=_settings(application, family),
+        limits=application.limits,
+    )
+
+
+def application_of(plugins: Sequence[str]) -> Application:
     """An application of these plugins that is never started: nothing is opened, no environment variable counts."""
     names = " ".join(plugins or sorted(installed()))
     with tempfile.TemporaryDirectory() as folder:
@@ -127,13 +133,17 @@ def _in_a_fresh_process(bundle: Bundle, plugins: Sequence[str], trust: bool) -> 
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        return {"rows": 0, "faults": [f"The process that loaded it gave no answer in {_PATIENCE:.0f} seconds."]}
+        return _dead(f"The process that loaded it gave no answer in {_PATIENCE:.0f} seconds.")
     if done.returncode == 0:
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
     last = done.stderr.strip().splitlines()[-1:] or ["it did not say why"]
     how = f"with {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"with status {done.returncode}"
-    return {"rows": 0, "faults": [f"The process that loaded it ended {how}: {last[0]}"]}
+    return _dead(f"The process that loaded it ended {how}: {last[0]}")
+
+
+def _dead(fault: str) -> dict[str, Any]:
+    return {"rows": 0, "faults": [fault], "died": True}
 
 
 def main() -> None:

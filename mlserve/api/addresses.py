@@ -21,8 +21,14 @@ def path_of(environ: dict[str, Any]) -> str:
 
 def next_page(environ: dict[str, Any], cursor: str) -> str:
     """The value of the header `Link` that leads to the page behind `cursor`."""
+    return f'<{page_behind(environ, cursor)}>; rel="next"'
+
+
+def page_behind(environ: dict[str, Any], cursor: str | None) -> str:
+    """The address of a list with the parameters of the request, and the page behind `cursor`; None: its first page."""
     query = [(name, value) for name, value in parse_qsl(environ.get("QUERY_STRING", "")) if name != "cursor"]
-    return f'<{path_of(environ)}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+    query += [] if cursor is None else [("cursor", cursor)]
+    return path_of(environ) + (f"?{urlencode(query)}" if query else "")
 
 
 def _quoted(path: str) -> str:

@@ -86,8 +86,8 @@ def admit(request: Any, need: Need) -> None:
         raise HTTPForbidden(result=allowed)
 
 
-def sees(request: Any, model: str) -> bool:
-    """Whether lists show the caller that model."""
+def sees(request: Any, model: str | None) -> bool:
+    """Whether lists show the caller that model; None: what is of no single model."""
     policy = request.registry.queryUtility(ISecurityPolicy)
     if policy is None:
         return True

@@ -29,7 +29,7 @@ class Identity:
     def may(self, needs: str) -> bool:
         return needs in self._granted
 
-    def sees(self, model: str) -> bool:
+    def sees(self, model: str | None) -> bool:
         return self.models is None or model in self.models
 
 

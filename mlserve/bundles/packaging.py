@@ -104,7 +104,7 @@ def _answered(
     loaded: LoadedVersion, family: ModelFamily, artefact: Path, batch: Batch, sample: Sample, target: str | None
 ) -> dict[str, Any]:
     """The parts of a manifest that the version's answers to the sample give."""
-    outputs = _predict_all(loaded, batch)
+    outputs = predict_all(loaded, batch)
     metrics = read_metrics(artefact)
     if target is not None:
         metrics["measured"] = {"target": target, **scores_of(loaded.signature, outputs, sample, target)}
@@ -144,7 +144,7 @@ def _golden(
     }
 
 
-def _predict_all(loaded: LoadedVersion, batch: Batch) -> dict[str, NDArray[Any]]:
+def predict_all(loaded: LoadedVersion, batch: Batch) -> dict[str, NDArray[Any]]:
     """The answers to all rows, a piece of them at a time."""
     rows, found = batch.rows(), []
     for start in range(0, batch.n, _PIECE):

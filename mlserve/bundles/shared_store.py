@@ -75,9 +75,9 @@ class SharedStore(BundleStore):
         """As `BundleStore.take`, and share it."""
         return self._share(self.cache.take(manifest, sources))
 
-    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS) -> list[str]:
+    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS, dry_run: bool = False) -> list[str]:
         """As `BundleStore.collect`, here and in the shared store, of which the digests are given."""
-        self.cache.collect(used, older_than=older_than)
+        self.cache.collect(used, older_than=older_than, dry_run=dry_run)
         removed = []
         with self._told("collected"):
             self._fs.invalidate_cache()
@@ -85,9 +85,10 @@ class SharedStore(BundleStore):
                 digest = str(path).rstrip("/").rpartition("/")[2]
                 if _DIGEST.fullmatch(digest) and digest not in used and self._age(digest) > older_than:
                     with suppress(FileNotFoundError):  # Another host collects too.
-                        # The manifest first: without it there is no bundle any more.
-                        self._fs.rm(self._path(digest, MANIFEST))
-                        self._fs.rm(self._path(digest), recursive=True)
+                        if not dry_run:
+                            # The manifest first: without it there is no bundle any more.
+                            self._fs.rm(self._path(digest, MANIFEST))
+                            self._fs.rm(self._path(digest), recursive=True)
                         removed.append(digest)
         return removed
 

@@ -116,11 +116,11 @@ class BundleStore:
             raise BundleError(f"The bundle store {self.root} cannot be written: {error}.") from error
         return self._as_new(self.open(manifest.digest))
 
-    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS) -> list[str]:
+    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS, dry_run: bool = False) -> list[str]:
         """Remove the bundles whose digest is not among `used`, and give their digests.
 
         Those put there in the last `older_than` seconds, for the first time or again, stay: they may be about to be
-        registered. Raises BundleError where the store cannot be written.
+        registered. With `dry_run` all stay. Raises BundleError where the store cannot be written.
         """
         removed = []
         for folder in sorted(self.root.glob("?" * 64)):
@@ -128,6 +128,9 @@ class BundleStore:
                 continue
             try:
                 if time.time() - folder.lstat().st_mtime <= older_than:
+                    continue
+                if dry_run:
+                    removed.append(folder.name)
                     continue
                 # It is gone at once and as a whole, whenever this process may be killed.
                 gone = folder.rename(self.root / f"{_UNFINISHED}{uuid4().hex}")

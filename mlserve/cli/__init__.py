@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 VERBS = {
     "package": "Package a model with real rows and its answers to them.",
     "verify": "Verify a bundle, a folder or an archive.",
+    "test": "Test a bundle with real rows before it goes live.",
     "check": "Check an INI without serving.",
     "plugins": "List the installed and the enabled plugins.",
     "routes": "List each declared model's resources, its own address first.",
@@ -23,12 +24,15 @@ VERBS = {
     "promote": "Let an alias of MODEL name a version.",
     "rollback": "Let an alias of MODEL name the version that it named before.",
     "history": "List what became of MODEL, newest first.",
+    "events": "List what happened, newest first: to models, keys and users, and calls that were refused.",
     "retire": "Let a version of MODEL answer no more.",
     "predict": "Answer a file of instances, and keep the predictions.",
     "predictions": "List the kept predictions of MODEL, newest first.",
+    "reproduce": "Ask a kept prediction again, of the very bundle that answered it.",
     "shell": "Open a Python shell on the application, to look.",
     "keys": "Make, list and revoke the keys of callers.",
     "users": "Add, list and remove the people who log in to the pages.",
+    "bundles": "Remove the bundles that no version uses.",
     "db": "Upgrade the tables, show their revision, purge predictions.",
 }
 

@@ -52,7 +52,7 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
     That is predictions with their actuals, actuals of none, and records set aside.
     """
     with built(ini) as application:
-        age = application.settings["mlserve.retention.age"] if older_than is None else _age(older_than)
+        age = application.settings["mlserve.retention.age"] if older_than is None else age_of(older_than)
         if age is None:
             raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
         border = datetime.now(UTC) - timedelta(seconds=age)
@@ -69,7 +69,8 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
     )
 
 
-def _age(text: str) -> float:
+def age_of(text: str) -> float:
+    """Seconds of what stands after --older-than. Raises click.BadParameter."""
     retention = next(setting for setting in CORE if setting.name == "mlserve.retention.age")
     try:
         seconds: float = parse(retention, text, Path())

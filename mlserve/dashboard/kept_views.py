@@ -8,14 +8,16 @@ from urllib.parse import urlencode
 
 import colander
 import msgspec
+from pyramid.response import Response
 
 from mlserve.api.negotiation import JSON
 from mlserve.api.query import read_query
-from mlserve.dashboard import present, snippets
+from mlserve.dashboard import csrf, present, snippets
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.explained import explained
 from mlserve.dashboard.page import page
 from mlserve.dashboard.plots import MOST, Plot, plot_of
+from mlserve.dashboard.reproduced import Reproduced
 from mlserve.errors import Busy, NotSupported, PredictionUnknown, TooLarge
 from mlserve.inference import LiveModel
 from mlserve.predictions import actuals, store
@@ -88,14 +90,19 @@ def prediction(request: Any) -> Any:
         return kept_json(request, record)
     if request.context.media_type == CSV:
         return kept_csv(request, [record])
-    number = query["instance"]
+    return show(request, query["instance"], explain=query["explain"])
+
+
+def show(request: Any, number: int, *, explain: bool = False, reproduced: Reproduced | None = None) -> Response:
+    """The page of a kept prediction with one instance of it. Raises PredictionUnknown where it has no such one."""
+    record: PredictionRecord = request.context.record
     if number >= record.n:
         raise PredictionUnknown(f"Prediction {record.id} has no instance {number}; it has {record.n}, counted from 0.")
     with request.mlserve.database.read() as connection:
         history = actuals.history(connection, record.id)
         signature = service.signature(connection, record.model, record.version)
     inputs, outputs = msgspec.json.decode(record.inputs), msgspec.json.decode(record.outputs)
-    explanation, why_not = _explanation(request, record, now=query["explain"])
+    explanation, why_not = _explanation(request, record, now=explain)
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}
     unseen = present.unseen(signature, kept)
@@ -120,6 +127,9 @@ def prediction(request: Any) -> Any:
         history=history,
         curl=snippets.curl_get(address),
         report=_report(signature, outputs, address) if record.model in served else None,
+        reproduced=reproduced,
+        token=csrf.token(request),
+        token_field=csrf.FIELD,
     )
 
 

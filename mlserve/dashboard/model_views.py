@@ -16,6 +16,7 @@ from mlserve.auth.guard import sees
 from mlserve.dashboard import csrf, forms, panels, present, snippets
 from mlserve.dashboard.explained import Explained, explained
 from mlserve.dashboard.kept_views import QUERY_OF_INSTANCE, Row, rows
+from mlserve.dashboard.life import life_of
 from mlserve.dashboard.page import page
 from mlserve.errors import (
     DatabaseUnavailable,
@@ -87,7 +88,7 @@ def model(request: Any) -> Response:
     """One model, with its form as its examples or an earlier prediction fill it."""
     live = request.context.model
     if live.champion is None:
-        return page(request, "model_failed.jinja2", model=live)
+        return page(request, "model_failed.jinja2", model=live, life=life_of(request, live))
     signature = live.champion.signature
     query = read_query(request.environ, FromQuery)
     instance, note = example_instance(signature), ""
@@ -149,6 +150,7 @@ def _page(
         curl=None if body is None else snippets.curl_post(url, body),
         python=None if body is None else snippets.python_post(url, body),
         last=_last(request, live.name),
+        life=life_of(request, live),
         panels=panels.shown(request, live),
     )
 

@@ -9,7 +9,7 @@ from mlserve.api.context import ApiContext, ModelContext
 from mlserve.api.methods import only
 from mlserve.auth.guard import Need, guarded
 from mlserve.auth.roles import OBSERVE, PREDICT
-from mlserve.dashboard import kept_views, model_views
+from mlserve.dashboard import kept_views, model_views, reproduce_view
 from mlserve.dashboard.contexts import HTML, OFFERS, KeptContext
 from mlserve.dashboard.page import templates
 
@@ -23,14 +23,17 @@ def includeme(config: Configurator) -> None:
     config.include("mlserve.dashboard.docs_page")
     config.include("mlserve.dashboard.errors")
     config.include("mlserve.dashboard.login")
+    prediction = {"GET": kept_views.prediction, "POST": reproduce_view.reproduce}
     for name, path, context, offers, allowed in (
         ("models", "/", ApiContext, (HTML,), {"GET": model_views.models}),
         ("model", "/models/{model}", ModelContext, (HTML,), {"GET": model_views.model, "POST": model_views.predict}),
         ("predictions", "/models/{model}/predictions", ModelContext, OFFERS, {"GET": kept_views.predictions}),
-        ("prediction", "/predictions/{id}", KeptContext, OFFERS, {"GET": kept_views.prediction}),
+        ("prediction", "/predictions/{id}", KeptContext, OFFERS, prediction),
     ):
         route = f"dashboard.{name}"
-        needs = {"GET": Need(OBSERVE, lists=True), "HEAD": Need(OBSERVE, lists=True), "POST": Need(PREDICT)}
+        look = Need(OBSERVE, lists=True)
+        # To reproduce a prediction keeps nothing: it is one more look at it.
+        needs = {"GET": look, "HEAD": look, "POST": look if name == "prediction" else Need(PREDICT)}
         config.add_route(route, path, factory=guarded(partial(context, offers=offers), needs))
         for verb, view in allowed.items():
             # The form has a token of its own (csrf.py): Pyramid's own check may be the host's, with the host's session.

@@ -1,10 +1,10 @@
-"""What the resources of predictions, actuals and explanations take and answer, for the OpenAPI document."""
+"""What the resources of predictions, their actuals, explanations and reproductions take and answer, for OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from mlserve.api.operations import Operation
-from mlserve.auth.roles import PREDICT
+from mlserve.auth.roles import OBSERVE, PREDICT
 from mlserve.predictions.actual_schemas import (
     BULK_ANSWER,
     HISTORY,
@@ -27,6 +27,7 @@ from mlserve.predictions.explanation_schemas import (
     explanation_example,
     past_explanation_schema,
 )
+from mlserve.predictions.reproduction_schemas import REPRODUCTION as REPRODUCED
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, PredictionsQuery
 from mlserve.predictions.table import CSV
 from mlserve.signature.json_schema import JsonObject
@@ -152,5 +153,15 @@ EXPLANATION = {
         answer=past_explanation_schema,
         problems=(*_COMPUTES, "prediction_unknown", "too_large", _NO_DATABASE),
         path=_OF_ID,
+    )
+}
+REPRODUCTION = {
+    "post": Operation(
+        summary="Reproduce a kept prediction",
+        description="The kept inputs are asked again of the version that answered; nothing is kept.",
+        answer=REPRODUCED,
+        problems=(*_COMPUTES, "prediction_unknown", _NO_DATABASE),
+        path=_OF_ID,
+        needs=OBSERVE,
     )
 }

@@ -15,6 +15,8 @@ from mlserve.predictions.explanations import ExplanationsResource, PredictionExp
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.log import open_log
 from mlserve.predictions.reports import ReportReader
+from mlserve.predictions.reproducing import Reproducing
+from mlserve.predictions.reproductions import ReproductionResource
 from mlserve.predictions.resources import (
     ActualsResource,
     AliasPredictionsResource,
@@ -34,6 +36,7 @@ RESOURCES: dict[str, tuple[str, type[Resource]]] = {
     "prediction": ("/predictions/{id}", PredictionResource),
     "prediction_actuals": ("/predictions/{id}/actuals", ActualsResource),
     "prediction_explanation": ("/predictions/{id}/explanation", PredictionExplanationResource),
+    "prediction_reproduction": ("/predictions/{id}/reproduction", ReproductionResource),
     "actuals": ("/actuals", BulkActualsResource),
     "explanations": ("/explanations", ExplanationsResource),
     "alias_predictions": ("/aliases/{alias}/predictions", AliasPredictionsResource),
@@ -78,9 +81,9 @@ def _start(application: Application) -> None:
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    explaining = Explaining(
-        application.limits, application.metrics, tables=tables, using=partial(using_version, application)
-    )
+    using = partial(using_version, application)
+    explaining = Explaining(application.limits, application.metrics, tables=tables, using=using)
     application.serving = PredictionService(log, explaining, application.limits, worker, application.metrics)
     application.reports = ReportReader(application.limits, partial(signature_of, application))
+    application.reproducing = Reproducing(using)
     application.table_turn = Turn("Other tables are being made; try again.")

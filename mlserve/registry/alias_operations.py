@@ -10,16 +10,8 @@ from mlserve.registry.version_operations import NO_DATABASE, NUMBER, REASON
 from mlserve.settings.read import MODEL_NAME
 from mlserve.signature.json_schema import JsonObject
 
-HistoryQuery = colander.SchemaNode(
-    colander.Mapping(unknown="ignore"),
-    colander.SchemaNode(Moment(), name="at", missing=None, description="What the aliases named at this time."),
-    colander.SchemaNode(
-        colander.String(),
-        name="alias",
-        missing=None,
-        validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of an alias"),
-        description="Of this alias only.",
-    ),
+# Which page of events.
+PAGE = (
     colander.SchemaNode(
         colander.Int(), name="limit", missing=50, validator=colander.Range(1, 1000), description="Events a page."
     ),
@@ -30,6 +22,18 @@ HistoryQuery = colander.SchemaNode(
         validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
         description="The `next` of the page before.",
     ),
+)
+HistoryQuery = colander.SchemaNode(
+    colander.Mapping(unknown="ignore"),
+    colander.SchemaNode(Moment(), name="at", missing=None, description="What the aliases named at this time."),
+    colander.SchemaNode(
+        colander.String(),
+        name="alias",
+        missing=None,
+        validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of an alias"),
+        description="Of this alias only.",
+    ),
+    *(node.clone() for node in PAGE),
 )
 
 _NUMBER_OR_NULL: JsonObject = {"type": ["integer", "null"]}
@@ -63,6 +67,9 @@ EVENT = open_object(
         "after": _STATE,
         "request_id": TEXT_OR_NULL,
     },
+)
+EVENTS = open_object(
+    "history", "A page of events.", {"events": {"type": "array", "items": EVENT}, "next": {**TEXT_OR_NULL}}
 )
 _AT_A_TIME = open_object(
     "alias_at_a_time",
@@ -127,11 +134,7 @@ HISTORY = {
         description="The events, newest first, a page at a time; with `at`, what each alias named at that time.",
         answer={
             "oneOf": [
-                open_object(
-                    "history",
-                    "A page of events.",
-                    {"events": {"type": "array", "items": EVENT}, "next": {**TEXT_OR_NULL}},
-                ),
+                EVENTS,
                 open_object(
                     "at_a_time",
                     "What the aliases named.",

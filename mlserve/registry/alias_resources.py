@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from mlserve.api.addresses import next_page
 from mlserve.api.query import read_query
 from mlserve.api.resources import Resource
-from mlserve.errors import AliasUnknown, Invalid, ModelUnknown, Problem
+from mlserve.errors import AliasUnknown, Invalid, Problem
 from mlserve.predictions.resources import json_body
 from mlserve.predictions.schemas import time_text
 from mlserve.registry import alias_operations as operations
-from mlserve.registry import aliases, events, service
+from mlserve.registry import aliases, events
 from mlserve.registry.aliases import Alias
-from mlserve.registry.described import describe_alias, describe_event
+from mlserve.registry.described import describe_alias
+from mlserve.registry.event_resources import answer_page, first_events, require_registered
 from mlserve.registry.requests import author_of, members_of, seen_by
 from mlserve.settings.read import MODEL_NAME
 
@@ -25,7 +25,7 @@ class AliasesResource(Resource):
         """The aliases by name."""
         model = self.context.name
         with self.request.mlserve.database.read() as connection:
-            _require(connection, model)
+            require_registered(connection, model)
             told = [_described(self.request, connection, alias) for alias in aliases.of_model(connection, model)]
         return {"aliases": told}
 
@@ -39,7 +39,7 @@ class AliasResource(Resource):
         """What it names, and under which ETag it can be moved."""
         model, name = self.context.name, self.request.matchdict["alias"]
         with self.request.mlserve.database.read() as connection:
-            _require(connection, model)
+            require_registered(connection, model)
             return self._answer(connection, aliases.get(connection, model, name))
 
     def put(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class HistoryResource(Resource):
         query = read_query(self.request.environ, operations.HistoryQuery)
         moment, limit = query["at"], query["limit"]
         with self.request.mlserve.database.read() as connection:
-            _require(connection, model)
+            require_registered(connection, model)
             if moment is not None:
                 found = aliases.at(connection, model, moment, query["alias"])
                 told = [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
@@ -100,17 +100,9 @@ class HistoryResource(Resource):
             page = events.page(
                 connection, model=model, alias=query["alias"], before_id=query["cursor"], limit=limit + 1
             )
-        following = page[limit - 1].id if len(page) > limit else None
-        if following is not None:
-            self.request.response.headers["Link"] = next_page(self.request.environ, following)
-        return {"events": [describe_event(event) for event in page[:limit]], "next": following}
+        return answer_page(self.request, first_events(page, limit))
 
 
 def _described(request: Any, connection: Any, alias: Alias) -> dict[str, Any]:
     before = aliases.version_before(connection, alias.model, alias.alias)
     return describe_alias(alias, request.mlserve.live.find(alias.model), before)
-
-
-def _require(connection: Any, model: str) -> None:
-    if not service.exists(connection, model):
-        raise ModelUnknown(f"There is no model {model!r} in the registry.")

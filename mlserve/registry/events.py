@@ -1,12 +1,13 @@
 """What happened, who did it, when and why: rows that are only ever added."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, false, insert, or_, select
 
-from mlserve.predictions.ids import PredictionIds
+from mlserve.predictions.ids import PredictionIds, first_id
 from mlserve.registry.tables import events as events_table
 
 VERSION_REGISTERED = "version_registered"
@@ -15,7 +16,26 @@ VERSION_RETIRED = "version_retired"
 ALIAS_MOVED = "alias_moved"
 ALIAS_REMOVED = "alias_removed"
 
+# Every kind that there is; those of keys, users and refused calls are of no model, but for calls of one.
+KINDS: Final = (
+    VERSION_REGISTERED,
+    VERSION_DESCRIBED,
+    VERSION_RETIRED,
+    ALIAS_MOVED,
+    ALIAS_REMOVED,
+    "call_refused",
+    "key_created",
+    "key_revoked",
+    "user_added",
+    "user_removed",
+    "user_password_changed",
+    "user_locked",
+)
+
 _IDS = "mlserve_event_ids"
+# An event is written down soon after its time, or a little before it where hosts disagree about the time.
+_SLACK = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,13 @@ class Event:
     before: Any
     after: Any
     request_id: str | None
+
+
+class Visible(NamedTuple):
+    """The events that a caller may see: those of some models, and with `others` those of no model too."""
+
+    models: Collection[str]
+    others: bool
 
 
 def record(
@@ -76,16 +103,37 @@ def page(
     *,
     model: str | None = None,
     alias: str | None = None,
+    kind: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    visible: Visible | None = None,
     before_id: str | None = None,
     limit: int = 50,
 ) -> list[Event]:
-    """Events, newest first: of one model or alias, or all; those before `before_id`, the last id of the page before."""
+    """Events, newest first: of one model, alias or kind, or all; those before `before_id`, the last of the page before.
+
+    They happened at `since` or later, and before `until`. `visible` None: whoever asks may see all.
+    """
     e = events_table.c
     query = select(events_table).order_by(e.id.desc()).limit(limit)
     if model is not None:
         query = query.where(e.model == model)
     if alias is not None:
         query = query.where(e.alias == alias)
+    if kind is not None:
+        query = query.where(e.kind == kind)
+    if since is not None:
+        # By the time alone, all events ever would be looked through.
+        query = query.where(e.at >= since, e.id >= first_id((since - _EPOCH - _SLACK) // timedelta(microseconds=1)))
+    if until is not None:
+        query = query.where(e.at < until)
+    if visible is not None:
+        query = query.where(_is_visible(visible))
     if before_id is not None:
         query = query.where(e.id < before_id)
     return [Event(**row) for row in connection.execute(query).mappings()]
+
+
+def _is_visible(visible: Visible) -> ColumnElement[bool]:
+    model = events_table.c.model
+    return or_(model.in_(visible.models), model.is_(None) if visible.others else false())

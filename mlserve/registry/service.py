@@ -189,6 +189,11 @@ def versions(connection: Connection, model: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def digests(connection: Connection) -> set[str]:
+    """The digests of all versions, retired ones too: their predictions are explained by their bundles."""
+    return {*connection.scalars(select(versions_table.c.digest))}
+
+
 def newest_versions(
     connection: Connection, model: str, *, below: int | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from mlserve.application import Application
 from mlserve.observability.health import Degraded
 from mlserve.registry.alias_resources import AliasesResource, AliasResource, HistoryResource
 from mlserve.registry.declared import load_declared
+from mlserve.registry.event_resources import EventsResource, FeedResource, ModelFeedResource
 from mlserve.registry.past import PastVersions, load_past
 from mlserve.registry.requests import NamedContext
 from mlserve.registry.resources import ModelsResource, OneModelResource
@@ -25,12 +26,20 @@ RESOURCES: dict[str, tuple[str, type[Resource]]] = {
     "aliases": ("/aliases", AliasesResource),
     "alias": ("/aliases/{alias}", AliasResource),
     "history": ("/history", HistoryResource),
+    "model_events": ("/events.atom", ModelFeedResource),
+}
+# What is of all models, under `/api/v1`.
+OF_ALL: dict[str, tuple[str, type[Resource]]] = {
+    "models": ("/models", ModelsResource),
+    "events": ("/events", EventsResource),
+    "events_feed": ("/events.atom", FeedResource),
 }
 
 
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
-    add_resource(config, "models", "/api/v1/models", ModelsResource, factory=ApiContext)
+    for name, (path, resource) in OF_ALL.items():
+        add_resource(config, name, "/api/v1" + path, resource, factory=ApiContext)
     add_resource(config, "model", "/api/v1/models/{model}", OneModelResource, factory=ModelContext)
     for name, (suffix, resource) in RESOURCES.items():
         add_resource(config, name, "/api/v1/models/{model}" + suffix, resource, factory=NamedContext)

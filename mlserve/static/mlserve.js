@@ -1,6 +1,8 @@
 // What scripts add to the pages: copying, and focus where the answer appears. Everything works without them.
 "use strict";
 
+const PLACES = "#answer, #reproduction"; // where what the server answers to a form appears; a page has one of them
+
 function reveal(root) {
   if (!navigator.clipboard) return; // Browsers copy on secure origins only.
   for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
@@ -24,7 +26,7 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", () => tell("The server cannot be reached."));
 
 function tell(sentence) {
-  const answer = document.getElementById("answer");
+  const answer = document.querySelector(PLACES);
   if (!answer) return;
   const told = document.createElement("p");
   told.className = "alert";
@@ -42,7 +44,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 });
 document.addEventListener("htmx:afterSettle", () => {
   reveal(document);
-  const place = document.getElementById("errors") || document.querySelector("#answer h2");
+  const place = document.getElementById("errors") || document.querySelector(`:is(${PLACES}) h2`);
   place?.focus();
   place?.scrollIntoView({ block: "nearest" });
 });

@@ -18,6 +18,7 @@ from tests.docs.workplace import Workplace
 # These pages speak of a clone in which `make serve` runs; the others build all that they need.
 OF_THE_DEMO = {
     "README.md",
+    "docs/howto/call-from-python.md",
     "docs/howto/customise-the-pages.md",
     "docs/howto/let-callers-in.md",
     "docs/howto/send-actuals.md",

@@ -17,6 +17,7 @@ from mlserve.cli import main
 from mlserve.directives import DIRECTIVES
 from mlserve.predictions.schemas import PredictionsQuery
 from mlserve.predictions.tables import actuals, predictions, spool_positions
+from mlserve.registry.events import KINDS
 from mlserve.registry.tables import aliases, events, models, registry_revision, versions
 from mlserve.settings import CORE
 from mlserve.settings.reference import settings_markdown
@@ -125,7 +126,8 @@ def resources() -> dict[str, type[Resource]]:
     from mlserve.api.openapi.resources import ModelOpenApiResource, OpenApiResource
     from mlserve.predictions.resources import PredictionsResource
     from mlserve.predictions.wiring import RESOURCES
-    from mlserve.registry.resources import ModelsResource, OneModelResource
+    from mlserve.registry.resources import OneModelResource
+    from mlserve.registry.wiring import OF_ALL
     from mlserve.registry.wiring import RESOURCES as REGISTRY
 
     both = [*RESOURCES.values(), *REGISTRY.values()]
@@ -133,7 +135,7 @@ def resources() -> dict[str, type[Resource]]:
     return {
         "/api/v1/openapi.json": OpenApiResource,
         "/api/v1/models/{model}/openapi.json": ModelOpenApiResource,
-        "/api/v1/models": ModelsResource,
+        **{f"/api/v1{path}": it for path, it in OF_ALL.values()},
         "/api/v1/models/{model}": OneModelResource,
         "/api/v1/models/{model}/predictions": PredictionsResource,
         **own,
@@ -226,6 +228,14 @@ def database_url_of_docs(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('docs') / 'mlserve.db'}"
     migrate.upgrade(url)
     return url
+
+
+def test_every_kind_of_event_is_documented_and_no_other() -> None:
+    rows = [line for line in section("docs/reference/database.md", "Table `events`").splitlines() if line[:3] == "- `"]
+    said = [kind for row in rows for kind in re.findall(r"`(\w+)`", row.partition(":")[0])]
+    assert sorted(said) == sorted(KINDS)
+    literal = re.compile(r"\bkind=\"(\w+)\"")
+    assert {kind for path in CODE for kind in literal.findall(path.read_text(encoding="utf-8"))} <= {*KINDS}
 
 
 def test_every_log_event_is_documented_and_no_other() -> None:

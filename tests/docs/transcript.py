@@ -77,13 +77,20 @@ class Transcript:
         count = 0
         for step in steps(self.page):
             if isinstance(step, Block):
-                self.workplace.save(step)
+                self.workplace.save(self._here(step))
                 continue
             count += 1
             printed = self._printed(_ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command))
             difference = self._compare(step.printed, printed)
             assert difference is None, f"{self.page}: $ {step.command}\n{difference}\nprinted {printed}"
         return count
+
+    def _here(self, block: Block) -> Block:
+        """A program of the page asks the server that runs, where one does, and not the address of the page."""
+        if not self.workplace.port:
+            return block
+        text = block.text.replace(HERE, f"http://127.0.0.1:{self.workplace.port}")
+        return Block(block.language, block.tag, text)
 
     def _printed(self, command: str) -> str:
         program, *arguments = shlex.split(command)

@@ -108,6 +108,7 @@ CALLS = [
     (GET, PREDICTIONS, None, "observe"),
     (GET, KNOWN, None, "observe"),
     (GET, KNOWN + "/actuals", None, "observe"),
+    (POST, KNOWN + "/reproduction", {}, "observe"),
     (GET, "/api/v1/models", None, "observe"),
     (GET, "/api/v1/models/line", None, "observe"),
     (GET, "/metrics", None, "observe"),

@@ -127,6 +127,7 @@ ON_AN_INI = [name for name in VERBS if name not in {*GROUPS, "package", "verify"
 ARGUMENTS = {
     "predict": ["line"],
     "predictions": ["line"],
+    "reproduce": ["01a20570-0000-7d0a-b72e-04f7f6db33c1"],
     "show": ["line"],
     "deploy": ["."],
     "promote": ["line", "1"],

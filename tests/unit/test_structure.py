@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "mlserve"
-PURE = ("signature", "bundles", "inference")
+PURE = ("signature", "bundles", "inference", "checks")
 WEB_AND_SQL = {"pyramid", "cornice", "sqlalchemy", "alembic", "webob", "waitress"}
 MODEL_LIBRARIES = {"xgboost", "sklearn", "lightgbm", "catboost", "onnxruntime", "onnx", "torch", "tensorflow", "pandas"}
 # What a plugin may name, beside Pyramid's and Cornice's own configuration.

@@ -135,6 +135,8 @@ def test_what_no_version_uses_is_collected(host: Host, shared: Manifest, artefac
 
     assert host("a").collect([]) == []
     assert host("a").collect([other.digest, shared.digest], older_than=-1) == []
+    assert host("a").collect([other.digest], older_than=-1, dry_run=True) == [shared.digest]
+    assert host("b").open(shared.digest).manifest == shared
     assert host("a").collect([other.digest], older_than=-1) == [shared.digest]
     assert not host("a").has(shared.digest)
     assert {name.partition("/")[0] for name in names(url)} == {other.digest}

@@ -222,6 +222,8 @@ def test_what_no_version_uses_is_collected(store: BundleStore, artefact: Path, m
         os.utime(store.root / digest, (0, 0))
 
     assert store.collect({other.digest, manifest.digest}) == []
+    assert store.collect({other.digest}, dry_run=True) == [manifest.digest]
+    assert store.open(manifest.digest).manifest == manifest
     assert store.collect({other.digest}) == [manifest.digest]
     assert sorted(path.name for path in store.root.iterdir()) == sorted([other.digest, "notes"])
     assert store.open(other.digest).manifest == other

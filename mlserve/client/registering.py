@@ -1,0 +1,169 @@
+"""The client's verbs on the registry: models, versions, aliases and their history."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mlserve.client.connection import Connection, time_text
+from mlserve.client.errors import AliasUnknownError
+
+CHAMPION: Final = "champion"
+
+
+class RegistryVerbs:
+    """Each answer is the JSON value that the HTTP API describes.
+
+    Who moves an alias says which `revision` of it they have seen. Without one it is looked up right before, which
+    guards against another move in that moment only; StaleError says that somebody was quicker.
+    """
+
+    _connection: Connection
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that the server answers for, as far as the key is for them."""
+        found: list[dict[str, Any]] = self._connection.get("models")["models"]
+        return found
+
+    def model(self, model: str) -> dict[str, Any]:
+        """One model, with its signature. Raises ModelUnknownError."""
+        found: dict[str, Any] = self._connection.get("models", model)
+        return found
+
+    def versions(self, model: str) -> Iterator[dict[str, Any]]:
+        """The versions, newest first."""
+        return self._connection.pages("models", model, "versions", member="versions", limit=100)
+
+    def version(self, model: str, number: int) -> dict[str, Any]:
+        """One version, with what its bundle says. Raises VersionUnknownError."""
+        found: dict[str, Any] = self._connection.get("models", model, "versions", number)
+        return found
+
+    def register(self, bundle: str | Path, *, model: str | None = None) -> dict[str, Any]:
+        """Send a bundle (`.mlbundle`) and get its version, a new one or the one that has it already.
+
+        No alias is moved. `model`: its name; else as the bundle says. Raises ValueError for what is no bundle.
+        """
+        path = Path(bundle)
+        named = _name_in(path)
+        name = model or named
+        if name is None:
+            raise ValueError(f"{path} does not say the model's name: give `model`.")
+        version: dict[str, Any] = self._connection.call("POST", ("models", name, "versions"), path)
+        return {"model": name, **version}
+
+    def deploy(
+        self,
+        bundle: str | Path,
+        *,
+        model: str | None = None,
+        alias: str = CHAMPION,
+        reason: str = "",
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Register a bundle, and let an alias name it; the alias as it is then, with `model`."""
+        version = self.register(bundle, model=model)
+        moved = self.promote(version["model"], version["number"], alias=alias, reason=reason, force=force)
+        return {"model": version["model"], **moved}
+
+    def aliases(self, model: str) -> list[dict[str, Any]]:
+        """The aliases by name."""
+        found: list[dict[str, Any]] = self._connection.get("models", model, "aliases")["aliases"]
+        return found
+
+    def alias(self, model: str, alias: str = CHAMPION) -> dict[str, Any]:
+        """One alias: `version` is what it names, `answers` what answers in the process that was asked."""
+        found: dict[str, Any] = self._connection.get("models", model, "aliases", alias)
+        return found
+
+    def promote(
+        self,
+        model: str,
+        version: int,
+        *,
+        alias: str = CHAMPION,
+        reason: str = "",
+        force: bool = False,
+        revision: int | None = None,
+    ) -> dict[str, Any]:
+        """Let an alias name a version. Raises SignatureBreaksError unless `force`, and StaleError."""
+        body: dict[str, Any] = {"version": version, "reason": reason, "force": force}
+        headers = self._seen(model, alias, revision, new=True)
+        return self._move("PUT", model, alias, headers, body)
+
+    def rollback(
+        self, model: str, *, alias: str = CHAMPION, reason: str = "", revision: int | None = None
+    ) -> dict[str, Any]:
+        """Let an alias name what it named before. Raises NothingBeforeError, and StaleError."""
+        headers = self._seen(model, alias, revision)
+        return self._move("PUT", model, alias, headers, {"back": True, "reason": reason})
+
+    def remove_alias(self, model: str, alias: str, *, revision: int | None = None) -> dict[str, Any]:
+        """Forget an alias; its history stays."""
+        return self._move("DELETE", model, alias, self._seen(model, alias, revision))
+
+    def retire(self, model: str, number: int, *, reason: str = "") -> dict[str, Any]:
+        """A version answers no more, for good. Raises VersionInUseError while an alias names it."""
+        path = ("models", model, "versions", number, "retirement")
+        retired: dict[str, Any] = self._connection.call("POST", path, {"reason": reason})
+        return retired
+
+    def history(self, model: str, *, alias: str | None = None) -> Iterator[dict[str, Any]]:
+        """What became of the model, newest first."""
+        return self._connection.pages("models", model, "history", member="events", alias=alias, limit=100)
+
+    def events(
+        self,
+        *,
+        model: str | None = None,
+        kind: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What happened to all models that the key is for, newest first."""
+        return self._connection.pages(
+            "events",
+            member="events",
+            model=model,
+            kind=kind,
+            since=None if since is None else time_text(since),
+            until=None if until is None else time_text(until),
+            limit=100,
+        )
+
+    def live_at(self, model: str, at: datetime | str, *, alias: str | None = None) -> list[dict[str, Any]]:
+        """What the aliases named at a time, and who put it there, and why."""
+        answer = self._connection.get("models", model, "history", at=time_text(at), alias=alias)
+        found: list[dict[str, Any]] = answer["aliases"]
+        return found
+
+    def _move(
+        self, method: str, model: str, alias: str, headers: dict[str, str], body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        path = ("models", model, "aliases", alias)
+        moved: dict[str, Any] = self._connection.call(method, path, body, headers=headers)
+        return moved
+
+    def _seen(self, model: str, alias: str, revision: int | None, *, new: bool = False) -> dict[str, str]:
+        """The precondition of a move; `new`: there may be no such alias yet."""
+        if revision is None:
+            try:
+                revision = self.alias(model, alias)["revision"]
+            except AliasUnknownError:
+                if not new:
+                    raise
+                return {"If-None-Match": "*"}
+        return {"If-Match": f'"{revision}"'}
+
+
+def _name_in(path: Path) -> str | None:
+    """The model's name as the bundle's card has it. Raises ValueError for what is no archive of a bundle."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read("manifest.json"))["content"]
+        name: str | None = content.get("card", {}).get("name")
+    except (zipfile.BadZipFile, IsADirectoryError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is no .mlbundle; `mlserve package … -o NAME.mlbundle` makes one.") from error
+    return name

@@ -1,0 +1,47 @@
+"""The JSON Schema of a reproduction. It is the same for every version: an older one may have other outputs."""
+
+from typing import Final
+
+from mlserve.predictions.schema_parts import ID, open_object
+from mlserve.signature.json_schema import JsonObject
+
+_MAKING_NAMES: Final = ("engine", "plugin", "library")
+_MAKING: JsonObject = {
+    "type": "object",
+    "required": list(_MAKING_NAMES),
+    "properties": {name: {"type": "string"} for name in _MAKING_NAMES},
+}
+_DIFFERENCE: JsonObject = {
+    "type": "object",
+    "required": ["output", "instance", "stored", "now"],
+    "properties": {
+        "output": {"type": "string"},
+        "instance": {"type": "integer", "minimum": 0},
+        "stored": {"description": "What was answered; `nan`, `inf` or `-inf` for what JSON cannot write."},
+        "now": {"description": "What is answered now."},
+    },
+}
+REPRODUCTION: JsonObject = open_object(
+    "reproduction",
+    "A kept prediction, asked again of the bundle that answered it.",
+    {
+        "id": ID,
+        "model": {"type": "string"},
+        "version": {"type": "integer", "minimum": 1},
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
+        "verdict": {
+            "enum": ["bit_equal", "differs", "unknown"],
+            "description": "`unknown` where fields of the inputs were not kept.",
+        },
+        "differences": {"type": "array", "items": _DIFFERENCE},
+        "more": {"type": "boolean", "description": "There are more differences than are listed."},
+        "not_kept": {
+            "type": "object",
+            "description": "The fields that are kept as a hash or not at all.",
+            "additionalProperties": {"enum": ["hash", "omit"]},
+        },
+        "then": {**_MAKING, "description": "What the answer was computed with."},
+        "now": {"oneOf": [_MAKING, {"type": "null"}], "description": "What it is computed with now; null if unknown."},
+        "changed": {"type": "array", "items": {"enum": list(_MAKING_NAMES)}},
+    },
+)

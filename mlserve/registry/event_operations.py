@@ -1,0 +1,67 @@
+"""What the resources of events take and answer, for the OpenAPI document."""
+
+import colander
+
+from mlserve.api.operations import Operation
+from mlserve.predictions.schemas import Moment
+from mlserve.registry.alias_operations import EVENTS as EVENTS_PAGE
+from mlserve.registry.alias_operations import PAGE
+from mlserve.registry.atom import ATOM
+from mlserve.registry.events import KINDS
+from mlserve.registry.version_operations import NO_DATABASE
+from mlserve.settings.read import MODEL_NAME
+from mlserve.signature.json_schema import JsonObject
+
+_FILTERS = (
+    colander.SchemaNode(
+        colander.String(), name="kind", missing=None, validator=colander.OneOf(KINDS), description="Of this kind only."
+    ),
+    colander.SchemaNode(Moment(), name="since", missing=None, description="Happened then or later."),
+    colander.SchemaNode(Moment(), name="until", missing=None, description="Happened before then."),
+    *PAGE,
+)
+ModelEventsQuery = colander.SchemaNode(colander.Mapping(unknown="ignore"), *(node.clone() for node in _FILTERS))
+EventsQuery = colander.SchemaNode(
+    colander.Mapping(unknown="ignore"),
+    colander.SchemaNode(
+        colander.String(),
+        name="model",
+        missing=None,
+        validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of a model"),
+        description="Of this model only.",
+    ),
+    *(node.clone() for node in _FILTERS),
+)
+
+_ORDER = "Newest first, a page at a time; a caller of some models sees the events of these."
+_FEED: JsonObject = {"type": "string", "description": "An Atom feed (RFC 4287)."}
+
+
+def _feed(summary: str, description: str, query: colander.SchemaNode, *, lists: bool = False) -> Operation:
+    return Operation(
+        summary=summary,
+        description=description,
+        answer=None,
+        media={ATOM: _FEED},
+        query=query,
+        headers={"If-None-Match": {"type": "string", "description": "The `ETag` of the feed that the caller has."}},
+        answers={304: None},
+        problems=(NO_DATABASE,),
+        answer_headers={"ETag": {"type": "string", "description": "Changes with the feed."}},
+        lists=lists,
+    )
+
+
+EVENTS = {
+    "get": Operation(
+        summary="List what happened",
+        description=_ORDER,
+        answer=EVENTS_PAGE,
+        query=EventsQuery,
+        problems=(NO_DATABASE,),
+        answer_headers={"Link": {"type": "string", "description": "The next page, where there is one."}},
+        lists=True,
+    )
+}
+FEED = {"get": _feed("What happened, as an Atom feed", _ORDER, EventsQuery, lists=True)}
+MODEL_FEED = {"get": _feed("What became of the model, as an Atom feed", "Newest first.", ModelEventsQuery)}

@@ -1,0 +1,59 @@
+"""Asking a kept prediction again: of which version, when it has to wait, and what is refused."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mlserve.errors import Busy, NotSupported
+from mlserve.inference.loaded import LoadedVersion
+from mlserve.predictions.reproducing import LARGE, Reproducing
+from mlserve.predictions.turn import Turn
+from mlserve.registry.past import Past
+from tests.unit.predictions.factories import load, record
+
+
+def kept(outputs: bytes = b'[{"value":2.0}]', **changed: Any) -> Any:
+    inputs = msgspec.Raw(b'[{"x":1.5,"y":2.0}]')
+    return record(**({"inputs": inputs, "outputs": msgspec.Raw(outputs), "family": "linear"} | changed))
+
+
+def reproducing(version: LoadedVersion, asked: list[Past]) -> Reproducing:
+    def using(past: Past) -> Any:
+        asked.append(past)
+        return nullcontext(version)
+
+    return Reproducing(using)
+
+
+def test_the_version_that_answered_is_asked_again(tmp_path: Path) -> None:
+    asked: list[Past] = []
+    one = reproducing(load(tmp_path), asked)
+    same = kept()
+    found = one.of_kept(same)
+    assert (found.verdict, found.changed) == ("bit_equal", ("plugin", "library"))
+    assert asked == [Past(same.model, same.version, same.digest, "linear")]
+    other = one.of_kept(kept(b'[{"value":2.001}]'))
+    assert [(one.stored, one.now) for one in other.differences] == [(2.001, 2.0)]
+
+
+def test_what_cannot_be_known_loads_nothing(tmp_path: Path) -> None:
+    asked: list[Past] = []
+    assert reproducing(load(tmp_path), asked).of_kept(kept(not_kept={"x": "hash"})).verdict == "unknown"
+    assert asked == []
+
+
+def test_inputs_of_another_signature_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotSupported, match="do not have this version's signature"):
+        reproducing(load(tmp_path, z=1.0), []).of_kept(kept())
+
+
+def test_large_predictions_have_turns_and_others_never_wait(tmp_path: Path) -> None:
+    one = reproducing(load(tmp_path), [])
+    one._turn = Turn("Wait.", patience=0.01)
+    with one._turn.taken():
+        assert one.of_kept(kept(n=LARGE)).verdict == "bit_equal"
+        with pytest.raises(Busy, match=r"Wait\."):
+            one.of_kept(kept(n=LARGE + 1))
