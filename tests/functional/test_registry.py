@@ -200,7 +200,7 @@ def test_a_model_that_nobody_declared_is_deployed_and_served(app: Served, tmp_pa
     assert app.get("/api/v1/models/other", status=404).json["code"] == "model_unknown"
     url = "/api/v1/models/other/aliases/champion"
     app.put_json(url, {"version": 1}, headers={"If-None-Match": "*"})
-    until(lambda: app.get("/api/v1/models/other", status="*").status_int == 200)
+    until(lambda: app.get("/api/v1/models/other", status="*").json.get("state") == "ready")
     assert app.predict("other", [[1, 1]]).json["outputs"] == [{"value": 6.0}]
     assert "/api/v1/models/other/predictions" in app.get("/api/v1/openapi.json").json["paths"]
     for path in ("versions", "aliases", "history", "aliases/champion", "versions/1"):

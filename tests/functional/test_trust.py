@@ -114,9 +114,8 @@ def test_check_refuses_it_with_the_sentence_of_the_start_and_keeps_nothing(
 
     def check() -> Any:
         lines = "\n".join(f"{key} = {value}" for key, value in settings.items())
-        ini.write_text(
-            f"[app:main]\nuse = egg:pyramid-mlserve\n{lines}\n[server:main]\nuse = egg:pyramid-mlserve#waitress\n"
-        )
+        server = "[server:main]\nuse = egg:pyramid-mlserve#waitress\nhost = 127.0.0.1\n"
+        ini.write_text(f"[app:main]\nuse = egg:pyramid-mlserve\n{lines}\n{server}")
         return CliRunner().invoke(main, ["check", str(ini)])
 
     done = check()

@@ -1,6 +1,7 @@
 """A plugin whose predictions wait at a gate: for tests that need a request to be in the middle of being answered.
 
-A model file is {"folder": …}. Each prediction puts a file `entered-…` there and goes on once there is a file `open`.
+A model file is {"folder": …}. Each prediction but the first, which is asked while the model is loaded, puts a file
+`entered-…` there and goes on once there is a file `open`.
 """
 
 import json
@@ -40,8 +41,12 @@ class GatedPredictor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._warm = False
 
     def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        if not self._warm:
+            self._warm = True
+            return {"value": batch.column("x")[0]}
         (self.folder / f"entered-{uuid4().hex}").touch()
         while not (self.folder / "open").exists():
             time.sleep(0.005)

@@ -109,7 +109,7 @@ def test_the_threads_answer_first_then_the_loop_over_one_connection(app: Seen) -
     with running(app) as server, Wire(server) as wire:
         earn(wire, app)
         assert app.threads[: Pace.PROOFS] == ["thread"] * Pace.PROOFS
-        wire.send("GET", "/health/ready")
+        wire.send("GET", "/api/v1/models")
         assert wire.answer()[0] == 200
         assert app.threads[-1] == "thread"
 
@@ -154,7 +154,7 @@ def test_chunked_refused_and_broken_requests_are_answered_alike(app: Seen) -> No
         wire.send("POST", PATH, b"{")
         assert wire.answer()[0] == 400
         assert app.threads[-1] == "loop"
-        wire.send("HEAD", "/health/ready")
+        wire.send("HEAD", "/api/v1/models")
         wire.answer(empty=True)
         wire.send("POST", PATH, BODY, "Boom: 1\r\n")
         assert wire.answer()[0] == 500
@@ -167,7 +167,7 @@ def test_pipelined_requests_are_answered_in_their_order(app: Seen) -> None:
         earn(wire, app)
         bodies = [b'{"instances":[{"x":%d}]}' % number for number in range(5)]
         wire.socket.sendall(
-            whole("POST", PATH, bodies[0]) + whole("GET", "/health/ready")
+            whole("POST", PATH, bodies[0]) + whole("GET", "/api/v1/models")
             + b"".join(whole("POST", PATH, body) for body in bodies[1:])
         )  # fmt: skip
         told = [wire.answer() for _ in range(6)]
@@ -322,7 +322,7 @@ def test_what_has_come_before_the_end_is_answered(app: Seen, body: bytes) -> Non
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server)) for _ in range(20)]
         for wire in wires:
-            wire.send("GET", "/health/ready", body)
+            wire.send("GET", "/api/v1/models", body)
         server.leave()
         server.run()
         assert [wire.answer()[0] for wire in wires] == [200] * 20
@@ -350,7 +350,7 @@ def test_a_unix_socket(app: Seen, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(place)
-        client.sendall(whole("GET", "/health/ready", head="Connection: close\r\n"))
+        client.sendall(whole("GET", "/api/v1/models", head="Connection: close\r\n"))
         assert client.recv(100).startswith(b"HTTP/1.1 200")
     server.leave()
     thread.join(20)
