@@ -7,10 +7,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
+
+# Enough to find what is wrong in a run of all; a test that needs more says so.
+settings.register_profile("suite", max_examples=60)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

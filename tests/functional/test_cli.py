@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection, func, select, update
 
 from mlserve.cli import VERBS, main
+from mlserve.cli.bundles import bundles
 from mlserve.cli.db import db
 from mlserve.cli.keys import keys
 from mlserve.cli.users import users
@@ -33,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "tests" / "packages"
 
 
-GROUPS = {"db": db, "keys": keys, "users": users}
+GROUPS = {"bundles": bundles, "db": db, "keys": keys, "users": users}
 
 
 def write_ini(folder: Path, **settings: str) -> Path:
@@ -123,7 +124,7 @@ def test_the_list_of_verbs_imports_none_of_them() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
-ON_AN_INI = [name for name in VERBS if name not in {*GROUPS, "package", "verify"}]
+ON_AN_INI = [name for name in VERBS if name not in {*GROUPS, "package", "test", "verify"}]
 ARGUMENTS = {
     "predict": ["line"],
     "predictions": ["line"],
