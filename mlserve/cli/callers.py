@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 import click
 
@@ -45,3 +46,13 @@ model_option = click.option(
 
 def comma(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def models_of(names: Iterable[str] | None) -> str:
+    """The models that a caller is bound to, in a table."""
+    return "all" if names is None else comma(names)
+
+
+def last_time(moment: datetime | None) -> str:
+    """When a caller came last, in a table."""
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%MZ}"

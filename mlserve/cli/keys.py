@@ -9,7 +9,7 @@ import click
 from mlserve.auth import keys as store
 from mlserve.auth.key_text import MARK
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import check_name, comma, model_option, role_option
+from mlserve.cli.callers import check_name, comma, last_time, model_option, models_of, role_option
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
 from mlserve.db.wiring import opened_by_operator
@@ -53,10 +53,10 @@ def list_keys(ini: Path) -> None:
                 f"{MARK}_{row['id']}",
                 row["name"],
                 comma(row["roles"]),
-                "all" if row["models"] is None else comma(row["models"]),
+                models_of(row["models"]),
                 f"{row['created_at']:%Y-%m-%d %H:%M:%SZ}",
                 row["created_by"],
-                "never" if row["last_used_at"] is None else f"{row['last_used_at']:%Y-%m-%d %H:%MZ}",
+                last_time(row["last_used_at"]),
                 _state(row),
             )
             for row in rows

@@ -10,7 +10,7 @@ import click
 from mlserve.auth import users as store
 from mlserve.auth.passwords import Passwords, fault_of
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import check_name, comma, model_option, role_option
+from mlserve.cli.callers import check_name, comma, last_time, model_option, models_of, role_option
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
 from mlserve.db.wiring import opened_by_operator
@@ -52,10 +52,10 @@ def list_users(ini: Path) -> None:
             (
                 row["name"],
                 comma(row["roles"]),
-                "all" if row["models"] is None else comma(row["models"]),
+                models_of(row["models"]),
                 f"{row['created_at']:%Y-%m-%d %H:%M:%SZ}",
                 row["created_by"],
-                "never" if row["last_login_at"] is None else f"{row['last_login_at']:%Y-%m-%d %H:%MZ}",
+                last_time(row["last_login_at"]),
                 _state(row),
             )
             for row in rows

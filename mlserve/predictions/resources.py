@@ -38,14 +38,8 @@ class PredictionsResource(ModelResource):
     def post(self) -> Response:
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         body, asked = _asked(self.request)
-        loaded = self.context.model.loaded()
-        serving = application_of(self.request).serving  # `request.serving` asks once more whether it has started.
-        try:
-            answered = serving.answer(loaded, body, asked)
-        except ModelNotReady:
-            answered = serving.answer(_swapped_in(self.request, CHAMPION, loaded), body, asked)
-        headers = _headers(path_of(self.request.environ), answered)
-        return json_response(answer_json(answered.record, answered.explanation), *headers, kind=PostResponse)
+        answered = _answer(self.request, self.context.model.loaded(), CHAMPION, body, asked)
+        return _response(path_of(self.request.environ), answered)
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
@@ -72,12 +66,7 @@ class AliasPredictionsResource(Resource):
         model, alias = self.context.model, self.request.matchdict["alias"]
         loaded = model.at(alias)
         body, asked = _asked(self.request, alias=alias, asked=f"alias:{alias}")
-        serving = self.request.serving
-        try:
-            answered = serving.answer(loaded, body, asked)
-        except ModelNotReady:
-            answered = serving.answer(_swapped_in(self.request, alias, loaded), body, asked)
-        return _answer(self.request, answered)
+        return _response(_predictions_behind(self.request), _answer(self.request, loaded, alias, body, asked))
 
 
 class VersionPredictionsResource(Resource):
@@ -92,7 +81,7 @@ class VersionPredictionsResource(Resource):
         body, asked = _asked(self.request, alias=None, asked=f"version:{number}")
         with using_number(self.request.mlserve, model.name, number) as loaded:
             answered = self.request.serving.answer(loaded, body, asked)
-        return _answer(self.request, answered)
+        return _response(_predictions_behind(self.request), answered)
 
 
 class PredictionResource(Resource):
@@ -206,7 +195,8 @@ def _asked(request: Any, **how: Any) -> tuple[bytes, Asked]:
     """
     environ = request.environ
     require_json_sent(environ)
-    body = read_body(environ, request.serving.limits.body)
+    # Not `request.serving`, which asks once more whether the application has started.
+    body = read_body(environ, application_of(request).limits.body)
     asked = Asked(
         caller=request.caller,
         request_id=environ["mlserve.request_id"],
@@ -214,6 +204,15 @@ def _asked(request: Any, **how: Any) -> tuple[bytes, Asked]:
         **how,
     )
     return body, asked
+
+
+def _answer(request: Any, loaded: LoadedVersion, alias: str, body: bytes, asked: Asked) -> Answered:
+    """The answer of a version, or of the one that has taken its place at the alias meanwhile."""
+    serving = application_of(request).serving
+    try:
+        return serving.answer(loaded, body, asked)
+    except ModelNotReady:
+        return serving.answer(_swapped_in(request, alias, loaded), body, asked)
 
 
 def _swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
@@ -227,10 +226,15 @@ def _swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
     return loaded
 
 
-def _answer(request: Any, answered: Answered) -> Response:
-    path = f"{path_of(request.environ).rsplit('/', 3)[0]}/predictions"
-    headers = _headers(path, answered)
-    return json_response(answer_json(answered.record, answered.explanation), *headers)
+def _predictions_behind(request: Any) -> str:
+    """The address of the model's predictions, from that of an alias' or a version's."""
+    return f"{path_of(request.environ).rsplit('/', 3)[0]}/predictions"
+
+
+def _response(predictions: str, answered: Answered) -> Response:
+    """`predictions` is the address of the model's predictions."""
+    headers = _headers(predictions, answered)
+    return json_response(answer_json(answered.record, answered.explanation), *headers, kind=PostResponse)
 
 
 def _idempotency_key(environ: dict[str, Any]) -> str | None:
