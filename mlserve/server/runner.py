@@ -190,8 +190,9 @@ class Server:
 
     def leave(self) -> None:
         """Let the loop end after what it is doing; from any thread, or a signal's handler."""
-        self._leaving = True
-        self._servers[0].trigger.pull_trigger()
+        if not self._leaving:  # Once: the loop may have ended since, and the trigger's file be somebody else's.
+            self._leaving = True
+            self._servers[0].trigger.pull_trigger()
 
     def _turn(self, timeout: float) -> None:
         wasyncore.loop(timeout=timeout, use_poll=self._adj.asyncore_use_poll, map=self._map, count=1)

@@ -17,6 +17,5 @@ def test_files_with_a_slow_test_begin_first(request: pytest.FixtureRequest) -> N
 
 def test_make_keeps_that_order() -> None:
     """By itself pytest-xdist begins with the files of the most tests."""
-    assert "\nPYTEST_ARGS ?= -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder\n" in (
-        ROOT / "Makefile"
-    ).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "\nPYTEST_ARGS ?= -n $(WORKERS) --dist=loadfile --no-loadscope-reorder\n" in makefile
