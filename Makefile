@@ -11,6 +11,7 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 DEMO_FOLDER := examples/flight_delay
 DEMO := $(DEMO_FOLDER)/flight-delay.ubj
+SECOND := $(DEMO_FOLDER)/flight-delay-september.ubj
 PEERS := benchmarks/.venv-peers
 PORT := $(shell sed -n 's/^port *= *\([0-9]*\).*/\1/p' development.ini)
 URL := http://127.0.0.1:$(PORT)
@@ -20,7 +21,7 @@ DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_wee
 PACKAGING := setup.py pyproject.toml constraints.txt requirements-demo.txt mlserve/_version.py $(wildcard plugins/*/setup.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test check format bench cost screenshots clean
+.PHONY: help serve demo second test check format bench cost screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -36,9 +37,11 @@ serve: $(VENV)/.installed $(DEMO) ## Install, build the demo model if it is miss
 
 demo: $(VENV)/.installed $(DEMO) ## Build the demo model, without serving it
 
+second: $(VENV)/.installed $(SECOND) ## Build a second demo model, to deploy beside the first
+
 # The suite starts a hundred servers and commands: without bytecode, which some environments forbid, each of them would
 # compile all that it imports.
-test: $(VENV)/.installed-dev $(DEMO) ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
+test: $(VENV)/.installed-dev $(DEMO) $(SECOND) ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
 	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(BIN)/pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, formatting and types, as in CI
@@ -60,8 +63,8 @@ cost: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
 screenshots: $(VENV)/.installed-dev $(DEMO) ## Photograph the pages anew, into docs/images; needs chromium
 	@PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/python scripts/screenshots.py
 
-clean: ## Remove caches, builds and the demo model; never var/, which holds predictions
-	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache $(DEMO) $(DEMO).*.json
+clean: ## Remove caches, builds and the demo models; never var/, which holds predictions
+	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache $(DEMO_FOLDER)/*.ubj* $(DEMO_FOLDER)/data
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -89,6 +92,11 @@ $(PEERS)/.installed: benchmarks/requirements-peers.txt
 	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@
 
+TRAINER := $(addprefix $(DEMO_FOLDER)/,train.py flight_data.py sidecar.py scores.py)
+
 # The trainer writes the artefact last, so where it exists its sidecars are whole.
-$(DEMO): $(addprefix $(DEMO_FOLDER)/,train.py flight_data.py sidecar.py scores.py) | $(VENV)/.installed
+$(DEMO): $(TRAINER) | $(VENV)/.installed
 	$(BIN)/python $(DEMO_FOLDER)/train.py
+
+$(SECOND): $(TRAINER) | $(VENV)/.installed
+	$(BIN)/python $(DEMO_FOLDER)/train.py --until 9 --to $@ --rows $(DEMO_FOLDER)/data

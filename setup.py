@@ -61,6 +61,8 @@ setup(
         "orjson>=3.11",
         "plaster-pastedeploy>=1.0.1",
         "pyramid>=2.1",
+        # For the verbs of the command line that speak to a running server.
+        "pyramid-mlserve-client>=0.1,<0.2",
         "pyramid_jinja2>=2.10",
         # Python's own SQLite may be older than 3.51.3, which has the WAL-reset fault.
         "pysqlite3>=0.6.1; sys_platform == 'linux'",
@@ -72,8 +74,6 @@ setup(
         "waitress>=3.0.2",
     ],
     extras_require={
-        # mlserve.client, which needs nothing else: `pip install --no-deps pyramid-mlserve urllib3` is the client alone.
-        "client": ["urllib3>=2.2"],
         # Pyramid's toolbar, for [app:debug] of development.ini.
         "debug": ["pyramid_debugtoolbar>=4.12"],
         # Rows in Parquet, for `mlserve package`; a CSV needs nothing more.

@@ -37,6 +37,7 @@ def includeme(config: "Configurator") -> None:
     config.include("mlserve.db.wiring")  # the database and its migrations
     config.include("mlserve.auth.wiring")  # who may do what
     config.include("mlserve.observability.metrics.wiring")  # /metrics; before what it measures, to stop after it
+    config.include("mlserve.webhooks.wiring")  # who is told what happens; before the registry, which makes it happen
     config.include("mlserve.predictions.wiring")  # the log, kept predictions and actuals
     config.include("mlserve.registry.wiring")  # models and versions
     config.include("mlserve.api.health")  # is it alive, is it ready

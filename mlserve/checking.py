@@ -49,7 +49,8 @@ def check_bundle(
 ) -> Report:
     """Run all checks of the bundle at `path`, a folder or an archive, with the rows of `sample`.
 
-    The plugins are those of `application` where one is given, else those named, else all installed ones. Without a
+    Plugins and their settings are those of `application` where one is given, else the plugins named, else all installed
+    ones, on their defaults. Without a
     target in `asked` it is the one that the bundle was measured with when it was packaged. Raises ConfigurationError.
     """
     with ExitStack() as stack:
@@ -60,13 +61,12 @@ def check_bundle(
         manifest = bundle.manifest
         if application is None:
             application = application_of(plugins)
-        names = application.settings["mlserve.plugins"]
         trust = trust or manifest.digest in application.settings["mlserve.trust.digests"]
         sound = Check("bundle", "passed", f"Every byte is as the digest {manifest.digest} says.")
         verdicts: list[Verdict] = []
 
         def ask_golden() -> Check:
-            verdicts.append(verify(path, plugins=names, trust=trust))
+            verdicts.append(verify(path, trust=trust, application=application))
             return _golden(verdicts[0])
 
         golden = timed("golden", ask_golden)
@@ -106,7 +106,7 @@ def _golden(verdict: Verdict) -> Check:
         return Check("golden", "failed", sentence, verdict.faults[1:_TOLD])
     if not verdict.rows:
         return Check("golden", "skipped", "The bundle has no golden predictions; it was loaded in a fresh process.")
-    return Check("golden", "passed", f"{verdict.rows} golden predictions are answered as before, in a fresh process.")
+    return Check("golden", "passed", f"{verdict.told}, in a fresh process.")
 
 
 @contextmanager

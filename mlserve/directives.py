@@ -36,7 +36,7 @@ DIRECTIVES = (
 )
 
 # The core's own checks, which would be replaced in silence.
-CORE_CHECKS = ("database", "models", "shipper", "log")
+CORE_CHECKS = ("database", "models", "shipper", "log", "webhooks")
 
 
 def includeme(config: Configurator) -> None:

@@ -162,6 +162,35 @@ class Forbidden(MlserveError):
     refusal = True
 
 
+class AuthOff(MlserveError):
+    """Nobody is asked for a key here, so that there are no callers to administer."""
+
+    code = "auth_off"
+    refusal = True
+
+
+class KeyUnknown(MlserveError):
+    code = "key_unknown"
+    refusal = True
+
+
+class UserUnknown(MlserveError):
+    code = "user_unknown"
+    refusal = True
+
+
+class UserExists(MlserveError):
+    code = "user_exists"
+    refusal = True
+
+
+class LastAdmin(MlserveError):
+    """Without this key or user nobody could administer the others."""
+
+    code = "last_admin"
+    refusal = True
+
+
 class RateLimited(MlserveError):
     """Who asks does so too often, or has failed to log in too often."""
 
@@ -215,6 +244,12 @@ class BundleError(MlserveError):
     """A bundle or artefact cannot be read, or is not what its digest says."""
 
     code = "bundle"
+
+
+class StoreUnavailable(BundleError):
+    """The store of bundles cannot be reached or written right now; what is in it may be sound."""
+
+    code = "store_unavailable"
 
 
 class SignatureError(MlserveError):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlserve import bundles
@@ -16,9 +17,10 @@ from mlserve.application import Application
 from mlserve.bundles import Bundle, BundleStore, Manifest, archive, open_folder
 from mlserve.errors import BundleError, ConfigurationError, MlserveError
 from mlserve.inference import Maker, ModelFamily
-from mlserve.inference.golden import replay
+from mlserve.inference.golden import Replay, replay
 from mlserve.inference.loaded import LoadedVersion, load_version
 from mlserve.plugins import installed
+from mlserve.settings import changed_settings
 from mlserve.startup import build
 
 _PATIENCE = 600.0
@@ -28,34 +30,77 @@ _PATIENCE = 600.0
 class Verdict:
     """What verifying found: the bundle's manifest, how many golden rows were asked, and every fault in a sentence.
 
-    `died` says that the process that loaded it did not live to tell: to load it in another one would end that too.
+    `deviation` is how far an answer is off within the tolerance, at most. `died` says that the process that loaded it
+    did not live to tell: to load it in another one would end that too.
     """
 
     manifest: Manifest
     rows: int
     faults: tuple[str, ...]
+    deviation: float = 0.0
     died: bool = False
 
+    @property
+    def told(self) -> str:
+        """How the golden rows were answered where there is no fault, as the end of a sentence."""
+        if not self.deviation:
+            return f"{self.rows} golden predictions are answered as before"
+        packaged = self.manifest.provenance
+        where = ", ".join(str(packaged[name]) for name in ("platform", "processor") if packaged.get(name))
+        there = f"; packaged on {where}" if where else ""
+        return (
+            f"{self.rows} golden predictions are answered within the tolerance of before "
+            f"(off by at most {self.deviation:.2g}{there})"
+        )
 
-def package(model: Any, data: Any, *, plugins: Sequence[str] = (), **options: Any) -> Manifest:
-    """`mlserve.bundles.package` with the family that an installed plugin brings for `model`, on its default settings.
 
-    `plugins` are names as in `mlserve.plugins`; all installed ones unless given. Raises ConfigurationError where no
+def package(
+    model: Any, data: Any, *, plugins: Sequence[str] = (), application: Application | None = None, **options: Any
+) -> Manifest:
+    """`mlserve.bundles.package` with the family that an installed plugin brings for `model`.
+
+    Plugins and the families' settings are those of `application` where one is given; else `plugins` are names as in
+    `mlserve.plugins`, all installed ones unless given, on their default settings. Raises ConfigurationError where no
     family, or more than one, takes the model, and what `mlserve.bundles.package` raises.
     """
-    application = application_of(plugins)
+    application = application or application_of(plugins)
     family = _family_of(application, model)
-    return bundles.package(model, data, family=family, settings=_settings(application, family), **options)
+    section = f"mlserve.{family.name}"
+    return bundles.package(
+        model,
+        data,
+        family=family,
+        settings=application.settings.section(section),
+        changed=changed_settings(application.settings, section),
+        **options,
+    )
 
 
-def verify(path: Path, *, plugins: Sequence[str] = (), trust: bool = False) -> Verdict:
+def verify(
+    path: Path, *, plugins: Sequence[str] = (), trust: bool = False, application: Application | None = None
+) -> Verdict:
     """Check every byte of a bundle, a folder or an archive, then load it in a fresh process and replay its golden rows.
 
+    Plugins, the families' settings and the digests that are trusted are those of `application` where one is given.
     Raises BundleError where it is no sound bundle. `trust` allows a format that runs code when it is loaded.
     """
+    texts: dict[str, str] = {}
     with opened(path) as bundle:
-        found = _in_a_fresh_process(bundle, plugins, trust)
-        return Verdict(bundle.manifest, found["rows"], tuple(found["faults"]), found.get("died", False))
+        if application is not None:
+            settings = application.settings
+            plugins = settings["mlserve.plugins"]
+            trust = trust or bundle.manifest.digest in settings["mlserve.trust.digests"]
+            for family in application.families:
+                texts |= settings.texts(f"mlserve.{family.name}")
+        here = str(application.settings.here) if application else None
+        found = _in_a_fresh_process(bundle, [list(plugins), texts, here], trust)
+        return Verdict(
+            bundle.manifest,
+            found["rows"],
+            tuple(found["faults"]),
+            found.get("deviation", 0.0),
+            found.get("died", False),
+        )
 
 
 @contextmanager
@@ -68,16 +113,22 @@ def opened(path: Path) -> Iterator[Bundle]:
         yield archive.read(path, BundleStore(Path(folder)))
 
 
-def replay_folder(folder: Path, plugins: Sequence[str], trust: bool) -> dict[str, Any]:
-    """How many golden rows the bundle in `folder` has, and what is wrong with it here, each in one sentence."""
+def replay_folder(
+    folder: Path, plugins: Sequence[str], texts: Mapping[str, str], here: str | None, trust: bool
+) -> dict[str, Any]:
+    """How many golden rows the bundle in `folder` has, and what is wrong with it here, each in one sentence.
+
+    `texts` are settings of families, as in an INI in the folder `here`.
+    """
     bundle = open_folder(folder)
     manifest = bundle.manifest
     golden = manifest.golden
     rows = 0 if golden is None else len(golden["instances"])
     try:
-        with closing(load(bundle, application_of(plugins), trust)) as loaded:
-            differences = [] if golden is None else replay(loaded, golden)
-        return {"rows": rows, "faults": [str(difference) + "." for difference in differences]}
+        with closing(load(bundle, application_of(plugins, texts, here), trust)) as loaded:
+            found = Replay((), 0.0) if golden is None else replay(loaded, golden)
+        faults = [f"{difference}." for difference in found.differences]
+        return {"rows": rows, "faults": faults, "deviation": found.deviation}
     except MlserveError as error:
         return {"rows": rows, "faults": [str(error)]}
 
@@ -96,16 +147,23 @@ def load(bundle: Bundle, application: Application, trust: bool) -> LoadedVersion
         identity={"model": manifest.name or "", "version": 0, "digest": manifest.digest, "plugin": ""},
         signature=manifest.signature,
         manifest=manifest.to_json(),
-        settings=_settings(application, family),
+        settings=application.settings.section(f"mlserve.{family.name}"),
         limits=application.limits,
+        changed=changed_settings(application.settings, f"mlserve.{family.name}"),
     )
 
 
-def application_of(plugins: Sequence[str]) -> Application:
-    """An application of these plugins that is never started: nothing is opened, no environment variable counts."""
+def application_of(
+    plugins: Sequence[str], texts: Mapping[str, str] = MappingProxyType({}), here: str | None = None
+) -> Application:
+    """An application of these plugins that is never started: nothing is opened, no environment variable counts.
+
+    `texts` are settings besides, as in an INI in the folder `here`.
+    """
     names = " ".join(plugins or sorted(installed()))
     with tempfile.TemporaryDirectory() as folder:
-        config = build({"mlserve.plugins": names, "mlserve.var": folder}, here=None, environ={}, serves=False)
+        settings = {**texts, "mlserve.plugins": names, "mlserve.var": folder}
+        config = build(settings, here=here, environ={}, serves=False)
     application: Application = config.registry.mlserve
     return application
 
@@ -121,12 +179,9 @@ def _family_of(application: Application, model: Any) -> ModelFamily:
     raise ConfigurationError(f"No family saves a {type(model).__name__} (families: {known}): give a model file.")
 
 
-def _settings(application: Application, family: ModelFamily) -> Mapping[str, Any]:
-    return application.settings.section(f"mlserve.{family.name}")
-
-
-def _in_a_fresh_process(bundle: Bundle, plugins: Sequence[str], trust: bool) -> dict[str, Any]:
-    question = json.dumps([str(bundle.folder), list(plugins), trust])
+def _in_a_fresh_process(bundle: Bundle, surroundings: Sequence[Any], trust: bool) -> dict[str, Any]:
+    """What `replay_folder` says there, of these plugins, texts and their folder."""
+    question = json.dumps([str(bundle.folder), *surroundings, trust])
     # The same modules are found there as here.
     program = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from mlserve.packaging import main; main()"
     command = [sys.executable, "-W", "ignore", "-c", program, question, json.dumps(sys.path)]
@@ -148,5 +203,5 @@ def _dead(fault: str) -> dict[str, Any]:
 
 def main() -> None:
     """What the fresh process does: the question is its first argument, the answer its last line."""
-    folder, plugins, trust = json.loads(sys.argv[1])
-    sys.stdout.write("\n" + json.dumps(replay_folder(Path(folder), plugins, trust)) + "\n")
+    folder, *others = json.loads(sys.argv[1])
+    sys.stdout.write("\n" + json.dumps(replay_folder(Path(folder), *others)) + "\n")

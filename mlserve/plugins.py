@@ -2,10 +2,11 @@
 
 import importlib
 import importlib.util
+import re
 import traceback
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, entry_points, version
 from types import ModuleType
 from typing import Any
 
@@ -50,7 +51,7 @@ def find(name: str) -> Plugin:
             f"mlserve.plugins names {name!r}, whose import fails: {_told(error, dotted)}"
         ) from error
     _check(name, module)
-    distribution = point.dist.name if point and point.dist else _distribution_of(module)
+    distribution = point.dist.name if point and point.dist else _distribution_of(module.__name__.partition(".")[0])
     return Plugin(name, module, distribution, _version_of(distribution))
 
 
@@ -128,13 +129,21 @@ def _why_not(name: str, dotted: str, error: ImportError) -> str:
     return f"mlserve.plugins names {name!r}, which cannot be imported: {error}"
 
 
-def _distribution_of(module: ModuleType) -> str:
-    top = module.__name__.partition(".")[0]
-    return _distributions().get(top, [top])[0]
+@cache  # It looks at every installed distribution, which each application would do again.
+def _distribution_of(package: str) -> str:
+    """The distribution that brought a top-level package, or the package's own name.
+
+    The standard library's `packages_distributions` would say so of all packages, and takes ten times as long.
+    """
+    return next((found.name for found in distributions() if _brings(found, package)), package)
 
 
-# It reads the files of every installed distribution, a quarter of a second that each application would spend again.
-_distributions = cache(packages_distributions)
+def _brings(distribution: Distribution, package: str) -> bool:
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    if declared:
+        return package in declared
+    recorded = distribution.read_text("RECORD") or ""
+    return bool(re.search(rf"^{re.escape(package)}(/.*)?\.py,", recorded, re.MULTILINE))
 
 
 def _version_of(distribution: str) -> str:

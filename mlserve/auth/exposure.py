@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-import plaster
-
 from mlserve.errors import ConfigurationError
+from mlserve.ini_file import open_ini
 from mlserve.settings import Settings
 
 # Where servers other than waitress say their address too.
@@ -36,7 +35,7 @@ def refuse_open_ini(settings: Settings, global_config: Mapping[str, str]) -> Non
     if ini is None:
         return
     try:
-        loader = plaster.get_loader(ini, protocols=["wsgi"])
+        loader = open_ini(ini)
         sections = loader.get_sections()
         server = loader.get_settings("server:main", dict(global_config)) if "server:main" in sections else {}
     except Exception:  # What is wrong with an INI is told by whoever reads it to serve with it.

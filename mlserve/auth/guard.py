@@ -86,15 +86,16 @@ def admit(request: Any, need: Need) -> None:
         raise HTTPForbidden(result=allowed)
 
 
-def sees(request: Any, model: str | None) -> bool:
-    """Whether lists show the caller that model; None: what is of no single model."""
+def sees(request: Any, model: str | None, needs: str = OBSERVE) -> bool:
+    """Whether lists show the caller that model; None: what is of no single model. `needs`: to whom they show it."""
     policy = request.registry.queryUtility(ISecurityPolicy)
     if policy is None:
         return True
     if policy is request.registry.mlserve.policy:
         identity = policy.identity(request)
-        return identity is not None and identity.sees(model)
-    return bool(policy.permits(request, Asked(model), PREFIX + OBSERVE))
+        # Who has come as far as to a list has its role.
+        return identity is not None and identity.sees(model) and (needs == OBSERVE or identity.may(needs))
+    return bool(policy.permits(request, Asked(model), PREFIX + needs))
 
 
 def caller_of(request: Any) -> str:

@@ -1,10 +1,14 @@
 """Who asks: the key or the user behind a request."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from mlserve.auth.roles import granted
+
+# The name of a key or a user: safe in records, tables, paths and on pages.
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Identity:
 
     def sees(self, model: str | None) -> bool:
         return self.models is None or model in self.models
+
+    def covers(self, models: Collection[str] | None) -> bool:
+        """Whether somebody of these models may do nothing that this one may not; None: of all models."""
+        return self.models is None or (models is not None and self.models.issuperset(models))
 
 
 def refusal(identity: Identity, needs: str, model: str | None, *, lists: bool) -> str | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 MARK = "mls"
 _ID_LENGTH = 12
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+_ID = re.compile(rf"[a-z0-9]{{{_ID_LENGTH}}}")
 _TEXT = re.compile(rf"{MARK}_([a-z0-9]{{{_ID_LENGTH}}})_([A-Za-z0-9_-]{{43}})")
 
 
@@ -40,6 +41,12 @@ def read_key(text: str) -> Given | None:
     """None for what has not the form of a key."""
     found = _TEXT.fullmatch(text)
     return None if found is None else Given(found[1], _digest(found[2]))
+
+
+def id_of(text: str) -> str | None:
+    """The id that a text without a secret names, with or without the mark; None for what cannot be one."""
+    identity = text.removeprefix(f"{MARK}_")
+    return identity if _ID.fullmatch(identity) else None
 
 
 def _digest(secret: str) -> str:

@@ -7,10 +7,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, or_, select, update
 
 from mlserve.auth.identity import Identity
-from mlserve.auth.key_text import MARK, new_key
+from mlserve.auth.key_text import MARK, new_key, read_key
 from mlserve.auth.tables import api_keys
-from mlserve.errors import Invalid
+from mlserve.errors import KeyUnknown
 from mlserve.registry import events
+
+_COLUMNS = [column for column in api_keys.c if column.name != "digest"]
+
+
+class MadeKey(NamedTuple):
+    """`text` is for its owner, and nobody can tell it again."""
+
+    text: str
+    id: str
 
 
 class KnownKey(NamedTuple):
@@ -28,8 +37,10 @@ def create(
     models: Collection[str] | None = None,
     expires_at: datetime | None = None,
     actor: str,
-) -> str:
-    """Make a key; its text, which nobody can tell again. `models` None: of all models. Needs a write transaction."""
+    reason: str = "",
+    request_id: str | None = None,
+) -> MadeKey:
+    """Make a key. `models` None: of all models. Needs a write transaction."""
     key = new_key()
     row = {
         "id": key.id,
@@ -41,30 +52,58 @@ def create(
         "expires_at": expires_at,
     }
     connection.execute(insert(api_keys).values(digest=key.digest, **row))
-    events.record(connection, kind="key_created", actor=actor, after=_told(row))
-    return key.text
+    after = _told(row)
+    events.record(connection, kind="key_created", actor=actor, reason=reason, after=after, request_id=request_id)
+    return MadeKey(key.text, key.id)
 
 
-def revoke(connection: Connection, name_or_id: str, *, actor: str, reason: str = "") -> list[str]:
-    """Revoke the key of that id, or all of that name; the ids. Raises Invalid where none works. Needs a write
-    transaction."""
+def revoke(connection: Connection, key: str, *, actor: str, reason: str = "") -> list[str]:
+    """Revoke the key of that id or text, or all of that name; the ids. Raises KeyUnknown where none works.
+
+    Needs a write transaction.
+    """
+    given = read_key(key)
+    identity = key.removeprefix(f"{MARK}_") if given is None else given.id
     k = api_keys.c
-    identity = name_or_id.removeprefix(f"{MARK}_")
-    wanted = select(api_keys).where(or_(k.id == identity, k.name == name_or_id), k.revoked_at.is_(None))
-    rows = [dict(row) for row in connection.execute(wanted.with_for_update()).mappings()]
-    if not rows:
-        raise Invalid(f"There is no key {name_or_id!r} that works: `mlserve keys list` shows them.")
-    now = datetime.now(UTC)
-    for row in rows:
-        connection.execute(update(api_keys).where(k.id == row["id"]).values(revoked_at=now, revoked_by=actor))
-        events.record(connection, kind="key_revoked", actor=actor, reason=reason, before=_told(row))
-    return [row["id"] for row in rows]
+    ids = list(connection.scalars(select(k.id).where(or_(k.id == identity, k.name == key), k.revoked_at.is_(None))))
+    if not ids:
+        named = f"{MARK}_{identity}" if given is not None else key
+        raise KeyUnknown(f"There is no key {named!r} that works: `mlserve keys list` shows them.")
+    for one in ids:
+        revoke_one(connection, one, actor=actor, reason=reason)
+    return ids
+
+
+def revoke_one(
+    connection: Connection, identity: str, *, actor: str, reason: str = "", request_id: str | None = None
+) -> None:
+    """Revoke the key of that id; one that was revoked before stays as it is. Raises KeyUnknown.
+
+    Needs a write transaction.
+    """
+    row = get(connection, identity, lock=True)
+    if row["revoked_at"] is not None:
+        return
+    new = {"revoked_at": datetime.now(UTC), "revoked_by": actor}
+    connection.execute(update(api_keys).where(api_keys.c.id == identity).values(**new))
+    before = _told(row)
+    events.record(connection, kind="key_revoked", actor=actor, reason=reason, before=before, request_id=request_id)
+
+
+def get(connection: Connection, identity: str, *, lock: bool = False) -> dict[str, Any]:
+    """The key of that id, without its digest; `lock`: until the transaction ends. Raises KeyUnknown."""
+    wanted = select(*_COLUMNS).where(api_keys.c.id == identity)
+    row = connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
+    if row is None:
+        raise KeyUnknown("There is no key of this id.")
+    return dict(row)
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:
     """All keys, revoked ones too, the newest first; the digest is left out."""
-    columns = [column for column in api_keys.c if column.name != "digest"]
-    return [dict(row) for row in connection.execute(select(*columns).order_by(api_keys.c.created_at.desc())).mappings()]
+    return [
+        dict(row) for row in connection.execute(select(*_COLUMNS).order_by(api_keys.c.created_at.desc())).mappings()
+    ]
 
 
 def known(connection: Connection) -> dict[str, KnownKey]:

@@ -30,7 +30,7 @@ class Logins:
         self._most = most
         self._seconds = lock
         self._lockout = Lockout(most, lock)
-        self._passwords = Passwords()
+        self.passwords = Passwords()
 
     def log_in(self, name: str, password: str, address: str) -> LoggedIn | None:
         """None where name and password do not fit. Raises RateLimited, Busy, DatabaseUnavailable.
@@ -46,13 +46,13 @@ class Logins:
         now = datetime.now(UTC)
         if account is not None and account.locked_until is not None and account.locked_until > now:
             raise _locked(math.ceil((account.locked_until - now).total_seconds()))
-        if not self._passwords.check(None if account is None else account.password, password) or account is None:
+        if not self.passwords.check(None if account is None else account.password, password) or account is None:
             self._lockout.failed(*subjects)
             # Of a name that nobody has too, so that it takes as long.
             with self._database.write() as connection:
                 users.failed(connection, name, most=self._most, lock=self._seconds, address=address)
             return None
-        rehashed = self._passwords.hash(password) if self._passwords.is_old(account.password) else None
+        rehashed = self.passwords.hash(password) if self.passwords.is_old(account.password) else None
         with self._database.write() as connection:
             users.succeeded(connection, name, rehashed=rehashed)
         self._lockout.succeeded(*subjects)

@@ -5,12 +5,16 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from mlserve.auth.identity import Identity
 from mlserve.auth.tables import users
-from mlserve.errors import Invalid
+from mlserve.db.insert import insert_into
+from mlserve.errors import UserExists, UserUnknown
 from mlserve.registry import events
+
+# What is told of a user: neither the password nor what marks its sessions.
+_COLUMNS = [column for column in users.c if column.name not in ("password", "generation")]
 
 
 class KnownUser(NamedTuple):
@@ -37,40 +41,79 @@ def add(
     *,
     models: Collection[str] | None = None,
     actor: str,
+    reason: str = "",
+    request_id: str | None = None,
 ) -> None:
-    """Raises Invalid where there is such a user. Needs a write transaction."""
-    if account(connection, name) is not None:
-        raise Invalid(f"There is a user {name!r} already.")
-    rights = {"roles": sorted(roles), "models": None if models is None else sorted(models)}
-    now = datetime.now(UTC)
-    row = {"name": name, "password": hashed, "generation": _generation(), "failures": 0, "created_at": now}
-    connection.execute(insert(users).values(**row, **rights, created_by=actor))
-    events.record(connection, kind="user_added", actor=actor, after={"name": name, **rights})
+    """Raises UserExists where there is such a user. Needs a write transaction."""
+    rights = _rights(roles, models)
+    row = {
+        "name": name,
+        "password": hashed,
+        "generation": _generation(),
+        "failures": 0,
+        "created_at": datetime.now(UTC),
+    }
+    new = insert_into(users, connection.dialect.name).values(**row, **rights, created_by=actor)
+    if connection.execute(new.on_conflict_do_nothing().returning(users.c.name)).first() is None:
+        raise UserExists(f"There is a user {name!r} already.")
+    after = {"name": name, **rights}
+    events.record(connection, kind="user_added", actor=actor, reason=reason, after=after, request_id=request_id)
 
 
-def remove(connection: Connection, name: str, *, actor: str) -> None:
-    """Raises Invalid where there is no such user. Needs a write transaction."""
-    u = users.c
-    row = connection.execute(select(u.roles, u.models).where(u.name == name)).first()
-    if row is None:
-        raise _unknown(name)
-    connection.execute(delete(users).where(u.name == name))
-    before = {"name": name, "roles": row.roles, "models": row.models}
-    events.record(connection, kind="user_removed", actor=actor, before=before)
+def remove(
+    connection: Connection, name: str, *, actor: str, reason: str = "", request_id: str | None = None
+) -> dict[str, Any]:
+    """The user as it was. Raises UserUnknown. Needs a write transaction."""
+    row = get(connection, name, lock=True)
+    connection.execute(delete(users).where(users.c.name == name))
+    before = {"name": name, **_rights(row["roles"], row["models"])}
+    events.record(connection, kind="user_removed", actor=actor, reason=reason, before=before, request_id=request_id)
+    return row
 
 
-def set_password(connection: Connection, name: str, hashed: str, *, actor: str) -> None:
-    """A new password ends the sessions of the old one, and any lock. Raises Invalid. Needs a write transaction."""
+def set_password(
+    connection: Connection, name: str, hashed: str, *, actor: str, reason: str = "", request_id: str | None = None
+) -> None:
+    """A new password ends the sessions of the old one, and any lock. Raises UserUnknown. Needs a write transaction."""
     new = {"password": hashed, "generation": _generation(), "failures": 0, "locked_until": None}
     if not connection.execute(update(users).where(users.c.name == name).values(**new)).rowcount:
         raise _unknown(name)
-    events.record(connection, kind="user_password_changed", actor=actor, after={"name": name})
+    told: dict[str, Any] = {"actor": actor, "reason": reason, "request_id": request_id}
+    events.record(connection, kind="user_password_changed", after={"name": name}, **told)
+
+
+def set_rights(
+    connection: Connection,
+    name: str,
+    roles: Collection[str],
+    models: Collection[str] | None,
+    *,
+    actor: str,
+    reason: str = "",
+    request_id: str | None = None,
+) -> None:
+    """What the user may from now on; sessions go on. Raises UserUnknown. Needs a write transaction."""
+    row, new = get(connection, name, lock=True), _rights(roles, models)
+    old = _rights(row["roles"], row["models"])
+    if new == old:
+        return
+    connection.execute(update(users).where(users.c.name == name).values(**new))
+    told: dict[str, Any] = {"before": {"name": name, **old}, "after": {"name": name, **new}}
+    events.record(connection, kind="user_changed", actor=actor, reason=reason, request_id=request_id, **told)
+
+
+def get(connection: Connection, name: str, *, lock: bool = False) -> dict[str, Any]:
+    """The user, without the password; `lock`: until the transaction ends. Raises UserUnknown."""
+    wanted = select(*_COLUMNS).where(users.c.name == name)
+    row = connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
+    if row is None:
+        raise _unknown(name)
+    return dict(row)
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:
     """All users by name, without their passwords."""
-    columns = [column for column in users.c if column.name not in ("password", "generation")]
-    return [dict(row) for row in connection.execute(select(*columns).order_by(users.c.name)).mappings()]
+    return [dict(row) for row in connection.execute(select(*_COLUMNS).order_by(users.c.name)).mappings()]
 
 
 def known(connection: Connection) -> dict[str, KnownUser]:
@@ -114,5 +157,9 @@ def _generation() -> str:
     return secrets.token_hex(8)
 
 
-def _unknown(name: str) -> Invalid:
-    return Invalid(f"There is no user {name!r}: `mlserve users list` shows them.")
+def _rights(roles: Collection[str], models: Collection[str] | None) -> dict[str, Any]:
+    return {"roles": sorted(roles), "models": None if models is None else sorted(models)}
+
+
+def _unknown(name: str) -> UserUnknown:
+    return UserUnknown(f"There is no user {name!r}: the list of users shows them.")

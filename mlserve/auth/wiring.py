@@ -6,15 +6,30 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.traversal import DefaultRootFactory
 
+from mlserve.api.cornice import add_resource
+from mlserve.api.resources import Resource
 from mlserve.application import Application
 from mlserve.auth.access import open_access
+from mlserve.auth.caller_requests import CallersContext
 from mlserve.auth.guard import Need, admit, own_policy
+from mlserve.auth.key_resources import KeyResource, KeysResource
 from mlserve.auth.policy import Policy
 from mlserve.auth.roles import needs_of_verb
+from mlserve.auth.user_resources import UserResource, UsersResource
+
+# Under `/api/v1`. They answer whatever the INI says: where nobody is asked for a key, that this is so.
+RESOURCES: dict[str, tuple[str, type[Resource]]] = {
+    "keys": ("/keys", KeysResource),
+    "key": ("/keys/{id}", KeyResource),
+    "users": ("/users", UsersResource),
+    "user": ("/users/{name}", UserResource),
+}
 
 
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
+    for name, (path, resource) in RESOURCES.items():
+        add_resource(config, name, "/api/v1" + path, resource, factory=CallersContext)
     if not application.settings["mlserve.auth.enabled"]:
         return
     application.policy = Policy()

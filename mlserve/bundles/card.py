@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlserve.bundles.parts import CARD_KEY, MODEL_NAME
+from mlserve.bundles.parts import CARD_KEY
 from mlserve.bundles.sidecar import read_json
 from mlserve.errors import BundleError
+from mlserve.names import MODEL_NAME
 
 
 def card_of(name: str, metadata: Mapping[str, Any]) -> dict[str, str]:

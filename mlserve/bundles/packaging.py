@@ -46,6 +46,7 @@ def package(
     engine: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    changed: str = "",
     trust: bool = False,
     store: BundleStore | None = None,
     out: Path | str | None = None,
@@ -55,8 +56,8 @@ def package(
     `model` is a model file, or a live model that the family can save. `data` is what `read_sample` takes; of it come
     golden predictions, the baseline, what is missing in the signature and, with the `target` column, scores.
     `signature` is what a sidecar may say, by default the one beside the file. `engine` is refused where the family
-    answers with another. `metadata` goes into the model card; `settings` are the family's. `trust` allows a format
-    that runs code when it is loaded.
+    answers with another. `metadata` goes into the model card; `settings` are the family's, of which `changed` says what
+    `load_version` wants to know. `trust` allows a format that runs code when it is loaded.
 
     Raises BundleError or SignatureError with one sentence, also where the family's predictor does not answer as the
     library that made the model.
@@ -70,24 +71,15 @@ def package(
     with _artefact(model, family) as artefact:
         # First of all, since a family need not say well that a file cannot be read.
         file = BundleFile("model" + artefact.suffix.lower(), *measure(artefact))
-        given = signature.to_json() if isinstance(signature, Signature) else signature
-        if given is None:
-            given = read_sidecar(artefact) or {}
-        described = describe(family.inspect(artefact), given, sample, classes or ())
-        batch = read_batch(described, sample)
-        described = with_examples(batch)
-        batch = Batch.from_columns(described, {name: batch.values(name) for name in described.names})
-        with _loaded(family, artefact, described, settings or {}) as loaded:
-            if engine is not None and loaded.lineage.engine != engine:
-                raise BundleError(
-                    f"The family {family.name} answers with engine {loaded.lineage.engine!r}, not {engine!r}."
-                )
+        batch = _described(family, artefact, signature, sample, classes or ())
+        with _loaded(family, artefact, batch.signature, settings or {}, changed) as loaded:
+            _require_engine(loaded, engine)
             content = {
                 "format": PACKAGED,
                 "family": family.name,
                 "engine": loaded.lineage.engine,
                 "files": [asdict(file)],
-                "signature": described.to_json(),
+                "signature": batch.signature.to_json(),
                 "card": card,
                 **_answered(loaded, family, artefact, batch, sample, target),
             }
@@ -98,6 +90,28 @@ def package(
             target,
         )
         return _put(Manifest(content, provenance), artefact, store, None if out is None else Path(out))
+
+
+def _described(
+    family: ModelFamily,
+    artefact: Path,
+    signature: Mapping[str, Any] | Signature | None,
+    sample: Sample,
+    classes: Sequence[str],
+) -> Batch:
+    """All rows of the sample, with the signature that the file, what is given, and the rows themselves say."""
+    given = signature.to_json() if isinstance(signature, Signature) else signature
+    if given is None:
+        given = read_sidecar(artefact) or {}
+    batch = read_batch(describe(family.inspect(artefact), given, sample, classes), sample)
+    described = with_examples(batch)
+    return Batch.from_columns(described, {name: batch.values(name) for name in described.names})
+
+
+def _require_engine(loaded: LoadedVersion, engine: str | None) -> None:
+    answers_with = loaded.predictor.engine
+    if engine is not None and answers_with != engine:
+        raise BundleError(f"The family {loaded.lineage.family} answers with engine {answers_with!r}, not {engine!r}.")
 
 
 def _answered(
@@ -129,16 +143,16 @@ def _golden(
     answered = expected = answers(loaded, rows)
     if isinstance(family, Maker):
         expected = written(loaded, family.reference(artefact, loaded.signature, rows), rows.n)
-    if wrong := compare(loaded.signature, expected, answered, tolerance=TOLERANCE):
-        raise BundleError(f"The predictor does not answer as the library that made the model: {wrong[0]}.")
-    exact = not compare(loaded.signature, expected, answered, tolerance=None)
+    found = compare(loaded.signature, expected, answered, tolerance=TOLERANCE)
+    if found.differences:
+        raise BundleError(f"The predictor does not answer as the library that made the model: {found.differences[0]}.")
     kept = [number for number, row in enumerate(expected) if is_exact(row)]
     if not kept:
         raise BundleError("No answer of the model can be written as canonical JSON: they are beyond 2^53.")
     return {
         "tolerance": TOLERANCE,
         "libraries": family.libraries(),
-        "engine": loaded.lineage.engine if exact else None,
+        "engine": None if found.deviation else loaded.lineage.engine,
         "instances": [instances[number] for number in kept],
         "outputs": [expected[number] for number in kept],
     }
@@ -173,7 +187,7 @@ def _artefact(model: Any, family: ModelFamily) -> Iterator[Path]:
 
 @contextmanager
 def _loaded(
-    family: ModelFamily, artefact: Path, signature: Signature, settings: Mapping[str, Any]
+    family: ModelFamily, artefact: Path, signature: Signature, settings: Mapping[str, Any], changed: str
 ) -> Iterator[LoadedVersion]:
     loaded = load_version(
         family,
@@ -183,6 +197,7 @@ def _loaded(
         manifest={},
         settings=settings,
         limits=_LIMITS,
+        changed=changed,
     )
     try:
         yield loaded

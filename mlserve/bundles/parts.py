@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from mlserve.errors import BundleError
+from mlserve.names import MODEL_NAME
 from mlserve.signature import Signature
 
 MOST_GOLDEN: Final = 100
-MODEL_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 CARD_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # What a card is asked for; any other key may stand there too.
 CARD_KEYS: Final = ("name", "use", "limits", "owner", "review_by")

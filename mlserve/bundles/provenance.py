@@ -2,6 +2,7 @@
 
 import getpass
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,7 +27,8 @@ def provenance_of(
         "data": dict(origin),
         "target": target,
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
+        "processor": _processor(),
         "libraries": dict(libraries),
         "environment": environment(),
         "git": commit_of(Path.cwd()),
@@ -61,6 +63,15 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):  # There is no git, or no answer from it.
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _processor() -> str:
+    """The processor's name, with which the last bit of an answer may change; "" where nobody says it."""
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        found = None
+    return found[1].strip() if found else platform.processor()
 
 
 def _user() -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,11 @@ from mlserve.bundles.store import (
     Bundle,
     BundleStore,
     Source,
+    Unused,
     pieces,
     pieces_of,
 )
-from mlserve.errors import BundleError
+from mlserve.errors import BundleError, StoreUnavailable
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED: Final = ".new-"
@@ -33,7 +34,7 @@ class SharedStore(BundleStore):
 
     A bundle is there when its manifest is, which is written last. Whatever is read is checked, and then lies in
     `cache`, which alone is asked for a bundle that it has. Raises BundleError where fsspec, or what it needs for this
-    URL, is not installed, and whenever the store cannot be reached.
+    URL, is not installed, and StoreUnavailable whenever the store cannot be reached.
     """
 
     def __init__(self, url: str, cache: BundleStore) -> None:
@@ -50,6 +51,12 @@ class SharedStore(BundleStore):
     def has(self, digest: str) -> bool:
         """Whether there is a bundle of that digest, here or in the shared store."""
         return self.cache.has(digest) or (_DIGEST.fullmatch(digest) is not None and self._is_shared(digest))
+
+    def keeps(self, manifest: Manifest) -> bool:
+        """Whether every host finds that bundle there, with all its files, each of its size."""
+        with self._told("read"):
+            self._fs.invalidate_cache()  # Another host may have just put it there, or removed it.
+            return self._fs.exists(self._path(manifest.digest, MANIFEST)) and self._has_files(manifest)
 
     def open(self, digest: str) -> Bundle:
         """The bundle of that digest, fetched where this host does not have it, or not sound any more."""
@@ -75,27 +82,47 @@ class SharedStore(BundleStore):
         """As `BundleStore.take`, and share it."""
         return self._share(self.cache.take(manifest, sources))
 
-    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS, dry_run: bool = False) -> list[str]:
+    def collect(
+        self,
+        used: Collection[str],
+        *,
+        older_than: float = KEPT_SECONDS,
+        dry_run: bool = False,
+        unused: Unused = lambda _: nullcontext(True),
+    ) -> list[str]:
         """As `BundleStore.collect`, here and in the shared store, of which the digests are given."""
-        self.cache.collect(used, older_than=older_than, dry_run=dry_run)
+        self.cache.collect(used, older_than=older_than, dry_run=dry_run, unused=unused)
         removed = []
+        for digest in self._digests():
+            if digest in used or self._age(digest) <= older_than:
+                continue
+            if not dry_run:
+                with unused(digest) as is_unused:
+                    if not is_unused or self._age(digest) <= older_than or not self._remove_shared(digest):
+                        continue
+            removed.append(digest)
+        return removed
+
+    def _digests(self) -> list[str]:
+        """Of all that is in the shared store."""
         with self._told("collected"):
             self._fs.invalidate_cache()
-            for path in sorted(self._fs.ls(self._base, detail=False)) if self._fs.exists(self._base) else []:
-                digest = str(path).rstrip("/").rpartition("/")[2]
-                if _DIGEST.fullmatch(digest) and digest not in used and self._age(digest) > older_than:
-                    with suppress(FileNotFoundError):  # Another host collects too.
-                        if not dry_run:
-                            # The manifest first: without it there is no bundle any more.
-                            self._fs.rm(self._path(digest, MANIFEST))
-                            self._fs.rm(self._path(digest), recursive=True)
-                        removed.append(digest)
-        return removed
+            paths = self._fs.ls(self._base, detail=False) if self._fs.exists(self._base) else []
+        names = (str(path).rstrip("/").rpartition("/")[2] for path in paths)
+        return sorted(name for name in names if _DIGEST.fullmatch(name))
+
+    def _remove_shared(self, digest: str) -> bool:
+        """Whether it was there. The manifest goes first: without it there is no bundle any more."""
+        with self._told("collected"), suppress(FileNotFoundError):  # Another host collects too.
+            self._fs.rm(self._path(digest, MANIFEST))
+            self._fs.rm(self._path(digest), recursive=True)
+            return True
+        return False
 
     def _share(self, bundle: Bundle) -> Bundle:
         digest = bundle.digest
         with self._told("written"):
-            if not self._is_shared(digest):
+            if not self.keeps(bundle.manifest):
                 for file in bundle.manifest.files:
                     self._upload(partial(pieces_of, bundle.path(file.path)), digest, f"{FILES}/{file.path}")
             # Also where it is there: as new, `collect` leaves it alone for a while.
@@ -128,12 +155,25 @@ class SharedStore(BundleStore):
             self._fs.invalidate_cache()  # Another host may have just put it there.
             return bool(self._fs.exists(self._path(digest, MANIFEST)))
 
+    def _has_files(self, manifest: Manifest) -> bool:
+        try:
+            sizes = {
+                file.path: self._fs.size(self._path(manifest.digest, f"{FILES}/{file.path}")) for file in manifest.files
+            }
+        except FileNotFoundError:
+            return False
+        return all(sizes[file.path] == file.size for file in manifest.files)
+
     def _age(self, digest: str) -> float:
         """Seconds since the bundle was put there; a folder without a manifest is being written, and has none."""
         try:
-            changed: datetime = self._fs.modified(self._path(digest, MANIFEST))
-        except FileNotFoundError:
-            return 0.0
+            with self._told("collected"):
+                self._fs.invalidate_cache()
+                changed: datetime = self._fs.modified(self._path(digest, MANIFEST))
+        except BundleError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return 0.0
+            raise
         changed = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
         return (datetime.now(UTC) - changed).total_seconds()
 
@@ -149,4 +189,6 @@ class SharedStore(BundleStore):
             raise
         except Exception as error:
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise BundleError(f"The bundle store {self._named} cannot be {what}: {reason}.") from error
+            # What is not installed or no URL does not come back by itself.
+            kind = BundleError if isinstance(error, ImportError | ValueError) else StoreUnavailable
+            raise kind(f"The bundle store {self._named} cannot be {what}: {reason}.") from error

@@ -9,7 +9,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from mlserve.bundles.canonical import canonical_json, file_sha256, from_canonical
 from mlserve.bundles.manifest import BundleFile, Manifest
-from mlserve.errors import BundleError
+from mlserve.errors import BundleError, StoreUnavailable
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 MANIFEST: Final = "manifest.json"
@@ -31,6 +31,8 @@ KEPT_SECONDS: Final = 24 * 3600.0
 
 # Gives the bytes of a file, a piece at a time.
 Source = Callable[[], Iterator[bytes]]
+# Whether a digest is used by nobody, which stays so as long as the block runs.
+Unused = Callable[[str], AbstractContextManager[bool]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class BundleStore:
     def has(self, digest: str) -> bool:
         """Whether there is a bundle of that digest; `open` says whether it is sound."""
         return _DIGEST.fullmatch(digest) is not None and (self.root / digest / MANIFEST).is_file()
+
+    def keeps(self, manifest: Manifest) -> bool:
+        """Whether everybody who uses the store finds that bundle there, with all its files."""
+        return self.has(manifest.digest)
 
     def open(self, digest: str) -> Bundle:
         """The bundle of that digest; BundleError if it is not there, or anything in it is not what it should be."""
@@ -113,34 +119,46 @@ class BundleStore:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         except OSError as error:
-            raise BundleError(f"The bundle store {self.root} cannot be written: {error}.") from error
+            raise StoreUnavailable(f"The bundle store {self.root} cannot be written: {error}.") from error
         return self._as_new(self.open(manifest.digest))
 
-    def collect(self, used: Collection[str], *, older_than: float = KEPT_SECONDS, dry_run: bool = False) -> list[str]:
+    def collect(
+        self,
+        used: Collection[str],
+        *,
+        older_than: float = KEPT_SECONDS,
+        dry_run: bool = False,
+        unused: Unused = lambda _: nullcontext(True),
+    ) -> list[str]:
         """Remove the bundles whose digest is not among `used`, and give their digests.
 
         Those put there in the last `older_than` seconds, for the first time or again, stay: they may be about to be
-        registered. With `dry_run` all stay. Raises BundleError where the store cannot be written.
+        registered. With `dry_run` all stay. `unused` is asked again right before each one is removed, and not left
+        before it is gone. Raises StoreUnavailable where the store cannot be written, and what `unused` raises.
         """
         removed = []
         for folder in sorted(self.root.glob("?" * 64)):
             if not _DIGEST.fullmatch(folder.name) or folder.name in used or folder.is_symlink():
                 continue
-            try:
-                if time.time() - folder.lstat().st_mtime <= older_than:
-                    continue
-                if dry_run:
-                    removed.append(folder.name)
-                    continue
-                # It is gone at once and as a whole, whenever this process may be killed.
-                gone = folder.rename(self.root / f"{_UNFINISHED}{uuid4().hex}")
-            except FileNotFoundError:
-                continue  # Another process collects too.
-            except OSError as error:
-                raise BundleError(f"The bundle store {self.root} cannot be written: {error}.") from error
-            shutil.rmtree(gone, ignore_errors=True)
+            if not _is_older(folder, older_than):
+                continue
+            if not dry_run:
+                with unused(folder.name) as is_unused:
+                    if not is_unused or not _is_older(folder, older_than) or not self._remove(folder):
+                        continue
             removed.append(folder.name)
         return removed
+
+    def _remove(self, folder: Path) -> bool:
+        """Whether it was there: gone at once and as a whole, whenever this process may be killed."""
+        try:
+            gone = folder.rename(self.root / f"{_UNFINISHED}{uuid4().hex}")
+        except FileNotFoundError:
+            return False  # Another process collects too.
+        except OSError as error:
+            raise StoreUnavailable(f"The bundle store {self.root} cannot be written: {error}.") from error
+        shutil.rmtree(gone, ignore_errors=True)
+        return True
 
     def _as_new(self, bundle: Bundle) -> Bundle:
         """So that `collect` leaves it alone for a while."""
@@ -187,6 +205,13 @@ def open_folder(folder: Path) -> Bundle:
     except (BundleError, OSError) as error:
         raise BundleError(f"The bundle in {folder} is not what its manifest says: {error}") from error
     return Bundle(manifest, folder)
+
+
+def _is_older(folder: Path, seconds: float) -> bool:
+    try:
+        return time.time() - folder.lstat().st_mtime > seconds
+    except FileNotFoundError:
+        return False
 
 
 def _read_manifest(folder: Path) -> Manifest:

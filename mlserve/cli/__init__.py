@@ -32,6 +32,7 @@ VERBS = {
     "shell": "Open a Python shell on the application, to look.",
     "keys": "Make, list and revoke the keys of callers.",
     "users": "Add, list and remove the people who log in to the pages.",
+    "webhooks": "List, test, enable and remove the webhooks that are told what happens.",
     "bundles": "Remove the bundles that no version uses.",
     "db": "Upgrade the tables, show their revision, purge predictions.",
 }

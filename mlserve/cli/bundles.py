@@ -1,5 +1,8 @@
 """`mlserve bundles`: the store of bundles, and what of it nobody needs any more."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -7,6 +10,7 @@ import click
 from mlserve.application import Application
 from mlserve.cli.db import age_of
 from mlserve.cli.ini import built, ini_argument
+from mlserve.db.engine import Database
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import NotSupported
 from mlserve.registry import service
@@ -34,13 +38,14 @@ def gc(ini: Path, older_than: str, also: tuple[Path, ...], dry_run: bool) -> Non
     Those of retired versions stay, since past predictions are explained by them.
     """
     age = age_of(older_than)
-    used: set[str] = set()
-    for other in also:
-        with built(other) as application:
-            used |= _digests(application, other)
-    with built(ini) as application:
-        used |= _digests(application, ini)
-        removed = store_of(application).collect(used, older_than=age, dry_run=dry_run)
+    with ExitStack() as stack:
+        databases = []
+        for each in (*also, ini):  # The last one's store is collected.
+            application = stack.enter_context(built(each))
+            databases.append(stack.enter_context(_opened(application, each)))
+        used = {digest for database in databases for digest in _digests(database)}
+        unused = partial(still_unused, databases)
+        removed = store_of(application).collect(used, older_than=age, dry_run=dry_run, unused=unused)
     for digest in removed:
         click.echo(digest)
     one = len(removed) == 1
@@ -49,13 +54,29 @@ def gc(ini: Path, older_than: str, also: tuple[Path, ...], dry_run: bool) -> Non
     click.echo(f"{count} that no version uses, older than {older_than}, {done} removed.")
 
 
-def _digests(application: Application, ini: Path) -> set[str]:
-    """Those that versions use. Raises NotSupported where there are none: it may be the wrong database."""
-    with opened_by_operator(application) as database, database.read() as connection:
-        found = service.digests(connection)
-    if not found:
-        raise NotSupported(
-            f"The registry of {ini} has no version, so that every bundle would go: is it the right database? Nothing "
-            "was removed."
-        )
-    return found
+@contextmanager
+def _opened(application: Application, ini: Path) -> Iterator[Database]:
+    """The database. Raises NotSupported where its registry has no version: it may be the wrong one."""
+    with opened_by_operator(application) as database:
+        if not _digests(database):
+            raise NotSupported(
+                f"The registry of {ini} has no version, so that every bundle would go: is it the right database? "
+                "Nothing was removed."
+            )
+        yield database
+
+
+def _digests(database: Database) -> set[str]:
+    """Those that versions use."""
+    with database.read() as connection:
+        return service.digests(connection)
+
+
+@contextmanager
+def still_unused(databases: Sequence[Database], digest: str) -> Iterator[bool]:
+    """Whether still no version uses it, in any of the databases; nobody registers one as long as the block runs."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(database.write()) for database in databases]
+        for connection in connections:
+            service.hold_registrations(connection)
+        yield not any(service.uses(connection, digest) for connection in connections)

@@ -1,20 +1,18 @@
 """What the verbs about keys and users have in common."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
 import click
 
+from mlserve.auth.identity import NAME
 from mlserve.auth.roles import ROLES
-from mlserve.settings.read import MODEL_NAME
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+from mlserve.names import MODEL_NAME
 
 
 def check_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """A name that is safe in records, tables and on pages."""
-    if not _NAME.fullmatch(value):
+    if not NAME.fullmatch(value):
         raise click.BadParameter(f"{value!r}: write at most 100 letters, digits and . _ @ -, a letter or digit first.")
     return value
 

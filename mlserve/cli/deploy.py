@@ -1,57 +1,55 @@
 """`mlserve deploy`: a bundle becomes a version, and an alias names it."""
 
-from contextlib import closing
 from pathlib import Path
 
 import click
 
-from mlserve.cli.ini import built, ini_argument
-from mlserve.cli.registry import alias_option, author, force_option, reason_option, registry_of, seen, tell_move
-from mlserve.errors import BundleError, ConfigurationError, SignatureError
-from mlserve.registry import aliases, service
-from mlserve.registry.bringing import bring
-from mlserve.registry.loading import load_bundle, require_trust, store_of, verify
-from mlserve.settings.read import MODEL_NAME
+from mlserve.cli.lifecycle import Lifecycle, Order
+from mlserve.cli.names import require_name
+from mlserve.cli.registry import alias_option, force_option, reason_option, revision_option, tell_move
+from mlserve.cli.target import on_lifecycle
+from mlserve.cli.waiting import wait_until_it_answers
 
 
 @click.command()
-@ini_argument
+@on_lifecycle
 @click.argument("bundle", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", help="The model; default: as the bundle says.")
 @alias_option
 @click.option("--register-only", is_flag=True, help="Register the version, and move no alias.")
 @reason_option
 @force_option
+@revision_option
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="With a URL: so long for the server to answer by the version; 0: not at all. Default: 60.",
+)
 def deploy(
-    ini: Path, bundle: Path, name: str | None, alias: str, register_only: bool, reason: str, force: bool
+    lifecycle: Lifecycle,
+    bundle: Path,
+    name: str | None,
+    alias: str,
+    register_only: bool,
+    reason: str,
+    force: bool,
+    revision: int | None,
+    wait: float | None,
 ) -> None:
     """Register a bundle as a version, and let an alias name it.
 
-    BUNDLE is an archive, a folder, or a model file with its sidecars. It is loaded and asked its golden predictions
-    first. Servers on this database load it, and then answer by it.
+    BUNDLE is an archive or a folder; with an INI, a model file with its sidecars too. With an INI the bundle is asked
+    its golden predictions first. The servers on the database load it, prove it, and then answer by it.
     """
-    with built(ini) as application:
-        store = store_of(application)
-        family, manifest = bring(application, bundle, str(bundle), store)
-        model = name or manifest.name
-        if model is None:
-            raise ConfigurationError(f"{bundle} does not say the model's name: say --name NAME.")
-        for text, what in ((model, "a model"), (alias, "an alias")):
-            if not MODEL_NAME.fullmatch(text):
-                raise ConfigurationError(f"{text!r} cannot name {what}: write a-z, 0-9 and -, beginning with a letter.")
-        require_trust(application, family, manifest.digest)
-        try:
-            with closing(load_bundle(application, family, manifest.digest, {"model": model, "version": 0})) as loaded:
-                verify(loaded)
-        except (BundleError, SignatureError) as error:
-            raise click.ClickException(f"{bundle} is not deployed: {error}") from None
-        # The version and the alias in one transaction: whoever is interrupted leaves nothing half done.
-        with registry_of(application) as database, database.write() as connection:
-            before, was = seen(connection, model, alias), aliases.find(connection, model, alias)
-            known = service.exists(connection, model) and service.number_of(connection, model, manifest.digest)
-            number = service.register(connection, model, manifest, author(reason))
-            if not register_only:
-                moved = aliases.move(connection, model, alias, number, seen=before, author=author(reason), force=force)
-    click.echo(f"{model} version {number} {'was registered before' if known else 'is registered'}: {manifest.digest}")
-    if not register_only:
-        tell_move(before, moved, None if was is None else was.version)
+    if wait is not None and not lifecycle.watches:
+        raise click.UsageError("--wait is for the URL of a server: an INI leads to none that could be asked.")
+    require_name(alias, "an alias")
+    order = None if register_only else Order(alias, reason, force, revision)
+    deployed = lifecycle.deploy(bundle, name, reason, order)
+    how = "is registered" if deployed.new else "was registered before"
+    click.echo(f"{deployed.model} version {deployed.number} {how}: {deployed.digest}")
+    if deployed.move is not None:
+        tell_move(deployed.move)
+        if lifecycle.watches and wait != 0:
+            wait_until_it_answers(lifecycle, deployed, alias, 60.0 if wait is None else wait)

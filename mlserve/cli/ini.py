@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import distribution
@@ -14,6 +14,7 @@ from pyramid.config import Configurator
 
 from mlserve.application import Application
 from mlserve.errors import ConfigurationError, MlserveError
+from mlserve.ini_file import open_ini
 from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
@@ -55,7 +56,7 @@ def _resolve_server(ini: Path, use: str) -> None:
     if not use:
         raise ConfigurationError(f"[server:main] of {ini} does not say which server: write use = {RIGHT_SERVER}.")
     try:
-        plaster.get_loader(str(ini), protocols=["wsgi"]).get_wsgi_server("main")
+        open_ini(str(ini)).get_wsgi_server("main")
     except (LookupError, ImportError) as error:
         ours = use.partition("#")[0] == RIGHT_NAME
         what_to_do = (
@@ -78,7 +79,7 @@ def _near(use: str) -> str:
 
 def _section(ini: Path, name: str) -> dict[str, str]:
     try:
-        loader = plaster.get_loader(str(ini), protocols=["wsgi"])
+        loader = open_ini(str(ini))
         if name not in loader.get_sections():
             raise ConfigurationError(f"{ini} has no section [{name}].")
         return dict(loader.get_settings(name))
@@ -109,6 +110,16 @@ def configured(ini: Path, environ: Mapping[str, str] | None = None) -> Configura
     """
     with one_sentence():
         return build(app_settings(ini), here=str(ini.absolute().parent), environ=environ, serves=False)
+
+
+def surroundings(ini: Path | None, plugins: Sequence[str]) -> Application | None:
+    """The application of an INI for a verb that works without one too, and then with `plugins`; None without an INI."""
+    if ini is None:
+        return None
+    if plugins:
+        raise click.UsageError("Say either --ini or --plugin: the plugins are those of the INI.")
+    application: Application = configured(ini).registry.mlserve
+    return application
 
 
 @contextmanager

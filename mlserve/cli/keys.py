@@ -35,8 +35,8 @@ def create(ini: Path, name: str, roles: tuple[str, ...], models: tuple[str, ...]
     """
     end = None if expires is None else datetime.now(UTC) + timedelta(seconds=_age(expires))
     with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
-        text = store.create(connection, name, roles, models=models or None, expires_at=end, actor=actor())
-    click.echo(text)
+        made = store.create(connection, name, roles, models=models or None, expires_at=end, actor=actor())
+    click.echo(made.text)
     click.echo("Keep it now: it cannot be shown again. Send it as Authorization: Bearer KEY.", err=True)
 
 
@@ -69,7 +69,7 @@ def list_keys(ini: Path) -> None:
 @click.argument("key")
 @click.option("--reason", default="", help="Why, for the history.")
 def revoke(ini: Path, key: str, reason: str) -> None:
-    """Revoke KEY: one by its id, as `mlserve keys list` shows it, or all of a name.
+    """Revoke KEY: one by its id, as `mlserve keys list` shows it, or by itself; or all of a name.
 
     Servers refuse it within mlserve.auth.interval.
     """

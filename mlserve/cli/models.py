@@ -1,30 +1,24 @@
 """`mlserve models`: the registered models and their versions."""
 
-from pathlib import Path
-
 import click
 
-from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.lifecycle import Lifecycle
 from mlserve.cli.output import print_table
-from mlserve.db.wiring import opened_by_operator
-from mlserve.registry import aliases, service
+from mlserve.cli.target import on_lifecycle
+from mlserve.cli.times import time_cell
 
 
 @click.command()
-@ini_argument
-def models(ini: Path) -> None:
+@on_lifecycle
+def models(lifecycle: Lifecycle) -> None:
     """List the registered models with their versions.
 
-    A declared model is registered when a server first starts.
+    A declared model is registered when a server first starts. Of a server: the models that it answers for.
     """
     rows = []
-    with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
-        for model in service.models(connection):
-            named = aliases.of_model(connection, model["name"])
-            for version in service.versions(connection, model["name"]):
-                created = f"{version['created_at']:%Y-%m-%d %H:%M:%SZ}"
-                number, family, digest = version["number"], version["family"], version["digest"]
-                names = [alias.alias for alias in named if alias.version == number]
-                names += ["(retired)"] if version["retired_at"] else []
-                rows.append((model["name"], str(number), family, digest[:16], created, ", ".join(names)))
+    for model in lifecycle.models():
+        for version in model["versions"]:
+            names = [*version["aliases"], *(["(retired)"] if version["retired_at"] else [])]
+            cells = (str(version["number"]), version["family"], version["digest"][:16])
+            rows.append((model["model"], *cells, time_cell(version["created_at"]), ", ".join(names)))
     print_table(("model", "version", "family", "digest", "created", "aliases"), rows)

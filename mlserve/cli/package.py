@@ -7,6 +7,7 @@ import click
 
 from mlserve.bundles.card import read_card
 from mlserve.bundles.sidecar import read_json
+from mlserve.cli.ini import surroundings
 from mlserve.errors import BundleError, MlserveError
 from mlserve.packaging import package as make
 
@@ -24,6 +25,7 @@ from mlserve.packaging import package as make
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="An entry of the model card, such as owner=Ada.")
 @click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="A model card in TOML or JSON.")
 @click.option("--plugin", "plugins", multiple=True, help="As in mlserve.plugins. Default: all installed ones.")
+@click.option("--ini", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whose plugins and settings.")
 @click.option("--trust", is_flag=True, help="Load a format that runs code of the model file.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder, or NAME.mlbundle.")
 def package(
@@ -34,18 +36,20 @@ def package(
     meta: tuple[str, ...],
     card: Path | None,
     plugins: tuple[str, ...],
+    ini: Path | None,
     **options: Any,
 ) -> None:
     """Package a model with real rows and its answers to them.
 
     The bundle has the signature, golden predictions, a baseline of inputs and outputs, scores, where all of it came
-    from, and the model card. No INI is read.
+    from, and the model card. Families have their default settings unless there is --ini.
     """
     try:
         manifest = make(
             model,
             data,
             plugins=plugins,
+            application=surroundings(ini, plugins),
             classes=[name.strip() for name in classes.split(",")] if classes else (),
             signature=None if signature is None else read_json(signature),
             metadata={**({} if card is None else read_card(card)), **_entries(meta)},

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import print_table
+from mlserve.cli.times import moment
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ModelUnknown
 from mlserve.predictions import store
@@ -21,15 +22,6 @@ from mlserve.predictions.schemas import describe_prediction
 from mlserve.registry import service
 
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
-
-
-def moment(text: str) -> datetime:
-    """Every time that mlserve itself prints, and a date alone; UTC where no offset is written."""
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # An offset may lead out of the years 1 to 9999.
-        raise click.BadParameter(f"{text!r} is not a time such as 2026-11-22T18:30:00Z or 2026-11-22.") from None
 
 
 @click.command()

@@ -13,10 +13,10 @@ from mlserve.bundles.sample import read_sample
 from mlserve.checking import Report, check_bundle, version_of
 from mlserve.checks import Asked, Bound, Tolerances, read_bound, read_tolerances
 from mlserve.checks.junit import junit
-from mlserve.cli.ini import configured
+from mlserve.cli.ini import surroundings
 from mlserve.cli.output import print_table
 from mlserve.errors import MlserveError
-from mlserve.settings.table import Setting
+from mlserve.settings.setting import Setting
 from mlserve.settings.values import parse
 
 # No setting of an INI, but durations are written as there.
@@ -70,7 +70,9 @@ def _seconds(context: click.Context, parameter: click.Parameter, text: str | Non
 @click.option(
     "--tolerance", multiple=True, callback=_tolerances, metavar="[SCORE=]NUMBER", help="How much worse it may be."
 )
-@click.option("--ini", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whose registry and plugins.")
+@click.option(
+    "--ini", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whose registry, plugins and settings."
+)
 @click.option("--junit", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML there.")
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--plugin", "plugins", multiple=True, help="As in mlserve.plugins. Default: all installed ones.")
@@ -99,12 +101,10 @@ def test(
     """
     if against is not None and ini is None:
         raise click.UsageError("--against needs --ini: the INI of the server whose version it is.")
-    if ini is not None and plugins:
-        raise click.UsageError("Say either --ini or --plugin: the plugins are those of the INI.")
     asked = Asked((*least, *most), target, max_p99, max_refused, tolerance)
     try:
         sample = read_sample(data)
-        application = None if ini is None else _application(ini)
+        application = _application(ini, plugins)
         other = None if against is None or application is None else version_of(application, against)
         done = check_bundle(bundle, sample, asked, plugins=plugins, trust=trust, application=application, other=other)
     except MlserveError as error:
@@ -115,13 +115,12 @@ def test(
     raise SystemExit(0 if done.passed else 1)
 
 
-def _application(ini: Path) -> Application:
+def _application(ini: Path | None, plugins: tuple[str, ...]) -> Application | None:
     """The application of an INI, not started. Raises NotTested, ConfigurationError."""
     try:
-        application: Application = configured(ini).registry.mlserve
+        return surroundings(ini, plugins)
     except SystemExit as end:  # With its one sentence, but another exit status.
         raise NotTested(str(end)) from None
-    return application
 
 
 def _name(done: Report, bundle: Path) -> str:

@@ -21,6 +21,11 @@ def token(request: Any) -> str:
     return found
 
 
+def renew(request: Any) -> None:
+    """Give this browser another token: one that somebody has set before a login must not be known to them after it."""
+    _policy(request).new_csrf_token(request)
+
+
 def check(request: Any, given: str) -> None:
     """Raise Unreadable for a form that this server has not given to this browser.
 

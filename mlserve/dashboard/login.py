@@ -1,6 +1,7 @@
 """Logging in and out: `/login` and `/logout`. Both are forms, and work without scripts."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,11 +12,12 @@ from pyramid.traversal import DefaultRootFactory
 from mlserve.api.methods import only
 from mlserve.api.problems import domain_problem
 from mlserve.auth.guard import Need, guarded, own_policy
+from mlserve.auth.refusals import Refusal
 from mlserve.auth.roles import NONE
 from mlserve.dashboard import csrf
 from mlserve.dashboard.model_views import read_form
 from mlserve.dashboard.page import page, protect
-from mlserve.errors import MlserveError
+from mlserve.errors import Forbidden, MlserveError
 
 WRONG = "This name and this password do not belong together."
 # An address on this server: it begins with one slash, which browsers take no backslash for.
@@ -59,7 +61,9 @@ def log_in(request: Any) -> Response:
         headers = [(key, value) for key, value in problem.headerlist if key == "Retry-After"]
         return _page(request, wanted, name=name, fault=error.detail, status=problem.status_int, headers=headers)
     if known is None:
+        policy.access.refusals.note(_failed(request, address))
         return _page(request, wanted, name=name, fault=WRONG, status=403)
+    csrf.renew(request)
     return _see_other(_next(request, wanted), *policy.remember(request, known.name, generation=known.generation))
 
 
@@ -82,6 +86,12 @@ def to_login(request: Any) -> Response:
     if script:
         return protect(Response(status=401, headerlist=[("HX-Redirect", address)]))
     return _see_other(address)
+
+
+def _failed(request: Any, address: str) -> Refusal:
+    """What is written down of it. The name is not: people type their password there."""
+    told = {"status": Forbidden.code, "needs": "login", "method": "POST", "route": "/login", "address": address}
+    return Refusal(f"address:{address}", WRONG, None, told, request.request_id, datetime.now(UTC))
 
 
 def _page(

@@ -22,14 +22,17 @@ from mlserve.errors import (
     DatabaseUnavailable,
     Invalid,
     MlserveError,
+    ModelNotReady,
     NotSupported,
     TooLarge,
     Unreadable,
     UnsupportedMediaType,
 )
 from mlserve.inference import LiveModel, LoadedVersion
+from mlserve.inference.live import CHAMPION
 from mlserve.predictions import store
 from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.resources import swapped_in
 from mlserve.predictions.schemas import first_page
 from mlserve.predictions.service import Answered, Asked, PredictionService
 from mlserve.registry.resources import describe
@@ -106,7 +109,7 @@ def predict(request: Any) -> Response:
     csrf.check(request, posted.get(csrf.FIELD, ""))
     trial = Trial(posted, _body(loaded, posted))
     try:
-        answered = _answered(request, loaded, trial)
+        loaded, answered = _answered(request, loaded, trial)
     except Invalid as error:
         trial.errors, trial.other_errors = forms.messages(loaded.signature, error.problems)
         trial.more = error.more
@@ -159,7 +162,16 @@ def _body(loaded: LoadedVersion, texts: Mapping[str, str]) -> bytes:
     return forms.body_of(forms.instance_of(loaded.signature, texts), explain=loaded.explains)
 
 
-def _answered(request: Any, loaded: LoadedVersion, trial: Trial) -> Answered:
+def _answered(request: Any, loaded: LoadedVersion, trial: Trial) -> tuple[LoadedVersion, Answered]:
+    """The answer, with the version that gave it: `loaded`, or the one that has taken its place meanwhile."""
+    try:
+        return loaded, _answered_by(request, loaded, trial)
+    except ModelNotReady:
+        successor = swapped_in(request, CHAMPION, loaded)
+        return successor, _answered_by(request, successor, trial)
+
+
+def _answered_by(request: Any, loaded: LoadedVersion, trial: Trial) -> Answered:
     serving: PredictionService = request.serving
     asked = Asked(caller=request.caller, request_id=request.request_id)
     try:

@@ -8,7 +8,6 @@ from typing import Any
 from pyramid.config import Configurator
 
 from mlserve.application import Application
-from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.db.failures import reason_of
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
@@ -34,6 +33,8 @@ def _open(application: Application) -> None:
     application.database = database
     application.at_stop(database.close)
     if database.dialect == "sqlite":
+        from mlserve.db import migrate  # Alembic, which takes a while, only where the tables are looked at.
+
         try:
             with told_to_operator():
                 migrate.upgrade(url, application.migrations)
@@ -82,6 +83,8 @@ def told_to_operator() -> Iterator[None]:
 
 
 def _refuse_old_tables(application: Application, database: Database) -> None:
+    from mlserve.db import migrate
+
     if not migrate.is_current(database, application.migrations):
         raise ConfigurationError(
             "The database of mlserve.database.url lacks tables of this version: run `mlserve db upgrade` with this INI."

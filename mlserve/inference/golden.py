@@ -28,21 +28,30 @@ class Difference:
         return f"golden row {self.instance}: {self.output} is {_told(self.got)} instead of {_told(self.expected)}"
 
 
-def replay(loaded: LoadedVersion, golden: Mapping[str, Any]) -> list[Difference]:
-    """Where the version answers the `golden` part of a manifest in another way than it says.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of asking golden rows again.
 
-    With the libraries and the engine that answered then, numbers are compared to the bit (but for the sign of a zero,
-    which canonical JSON does not have); with others floats may differ by the tolerance, absolute or relative.
-    Labels, texts and whole numbers are the same or not. Raises BundleError when an instance does not fit the
-    signature, and what `predict` raises.
+    `differences` speak against the version. `deviation` is how far a float is off where that is within the tolerance,
+    at most: 0.0 where every row is answered as it was, to the bit but for the sign of a zero, which canonical JSON does
+    not have. It is measured as the tolerance is: the smaller one of the absolute and the relative difference.
     """
-    exactly = _libraries(golden["libraries"]) == loaded.lineage.library and golden["engine"] == loaded.lineage.engine
-    return compare(
-        loaded.signature,
-        golden["outputs"],
-        answers(loaded, read_instances(loaded.signature, golden["instances"])),
-        tolerance=None if exactly else golden["tolerance"],
-    )
+
+    differences: tuple[Difference, ...]
+    deviation: float
+
+
+def replay(loaded: LoadedVersion, golden: Mapping[str, Any]) -> Replay:
+    """Ask the rows of the `golden` part of a manifest again.
+
+    Floats may be off by its tolerance. That the same libraries answer to the bit is usual and no rule: on another
+    processor or with another C library, the same version of a library may round otherwise. Labels, texts and whole
+    numbers are the same or not. Raises BundleError when an instance does not fit the signature, and what `predict`
+    raises.
+    """
+    expected = golden["outputs"]
+    answered = answers(loaded, read_instances(loaded.signature, golden["instances"]))
+    return compare(loaded.signature, expected, answered, tolerance=golden["tolerance"])
 
 
 def read_instances(signature: Signature, instances: Sequence[Mapping[str, Any]]) -> Batch:
@@ -71,43 +80,41 @@ def written(loaded: LoadedVersion, outputs: Mapping[str, Any], n: int) -> list[d
 
 
 def compare(
-    signature: Signature,
-    expected: Sequence[Mapping[str, Any]],
-    got: Sequence[Mapping[str, Any]],
-    *,
-    tolerance: float | None,
-) -> list[Difference]:
-    """Where two lists of answers differ: floats by more than the tolerance, or at all where it is None."""
-    tolerances = {output.name: tolerance if output.type in FLOATS else None for output in signature.outputs}
-    return [
-        Difference(number, name, before[name], now[name])
-        for number, (before, now) in enumerate(zip(expected, got, strict=True))
-        for name, allowed in tolerances.items()
-        if not _same(before[name], now[name], allowed)
-    ]
+    signature: Signature, expected: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]], *, tolerance: float
+) -> Replay:
+    """Two lists of answers side by side: only floats may be off, and only by the tolerance."""
+    tolerances = {output.name: tolerance if output.type in FLOATS else 0.0 for output in signature.outputs}
+    differences, greatest = [], 0.0
+    for number, (before, now) in enumerate(zip(expected, got, strict=True)):
+        for name, allowed in tolerances.items():
+            off = _off(before[name], now[name])
+            if off > allowed:
+                differences.append(Difference(number, name, before[name], now[name]))
+            else:
+                greatest = max(greatest, off)
+    return Replay(tuple(differences), greatest)
 
 
-def _same(expected: Any, got: Any, tolerance: float | None) -> bool:
-    if isinstance(expected, list) and isinstance(got, list):
-        return len(expected) == len(got) and all(
-            _same(before, now, tolerance) for before, now in zip(expected, got, strict=True)
-        )
-    if isinstance(expected, Mapping) and isinstance(got, Mapping):
-        return expected.keys() == got.keys() and all(_same(expected[key], got[key], tolerance) for key in expected)
+def _off(expected: Any, got: Any) -> float:
+    """How far an answer is off, at most: infinitely where it is no number, or has another shape."""
+    if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        return max(map(_off, expected, got), default=0.0)
+    if isinstance(expected, Mapping) and isinstance(got, Mapping) and expected.keys() == got.keys():
+        return max((_off(expected[key], got[key]) for key in expected), default=0.0)
     if _is_number(expected) and _is_number(got):
-        if tolerance is None:
-            return bool(expected == got)
-        return math.isclose(expected, got, rel_tol=tolerance, abs_tol=tolerance)
-    return type(expected) is type(got) and bool(expected == got)
+        return _apart(expected, got)
+    return 0.0 if type(expected) is type(got) and expected == got else math.inf
+
+
+def _apart(one: float, other: float) -> float:
+    if one == other:
+        return 0.0
+    difference = abs(one - other)
+    return min(difference, difference / max(abs(one), abs(other)))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _libraries(libraries: Mapping[str, str]) -> str:
-    """As a version's lineage has them."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(libraries.items()))
 
 
 def _told(value: Any) -> str:

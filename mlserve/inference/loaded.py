@@ -172,12 +172,15 @@ def load_version(
     manifest: Mapping[str, Any],
     settings: Mapping[str, Any],
     limits: Limits,
+    changed: str = "",
     count_fallback: Callable[[], None] | None = None,
 ) -> LoadedVersion:
     """Load `artefact` off the hot path; `identity` holds the model, version, digest and plugin of the lineage.
 
-    `count_fallback` is called for each request that only the slow decoder accepts. Raises BundleError or
-    SignatureError, and leaves no predictor open then.
+    `changed` says which of the family's settings may give other answers than its defaults would: the engine of the
+    lineage is named with it. `count_fallback` is called for each request that only the slow decoder accepts.
+
+    Raises BundleError or SignatureError, and leaves no predictor open then.
     """
     decoder = Decoder(
         signature,
@@ -188,7 +191,8 @@ def load_version(
     stored_inputs, output_encoder = StoredInputs(signature), OutputEncoder(signature)
     library = ", ".join(f"{name} {version}" for name, version in sorted(family.libraries().items()))
     predictor = family.load(artefact, signature, settings)  # Last: what fails before it has nothing to close.
-    lineage = Lineage(family=family.name, engine=predictor.engine, library=library, **identity)
+    engine = f"{predictor.engine} ({changed})" if changed else predictor.engine
+    lineage = Lineage(family=family.name, engine=engine, library=library, **identity)
     return LoadedVersion(
         lineage=lineage,
         signature=signature,

@@ -7,6 +7,7 @@ whatever the fields hold, and no value can begin a line that looks like another 
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,6 +21,8 @@ _RESERVED: Final = frozenset({"time", "level", "logger", "event", "exception"})
 # Escape sequences and line ends of a value would speak to the reader's terminal.
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 _CONTROLS_BUT_LINES: Final = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+# The text of a key (mlserve.auth.key_text), and its id.
+_KEY: Final = re.compile(r"(mls_[a-z0-9]{12})_[A-Za-z0-9_-]+")
 
 
 class JsonFormatter(logging.Formatter):
@@ -41,7 +44,7 @@ class JsonFormatter(logging.Formatter):
             event[f"{name}_" if name in _RESERVED else name] = value
         if trace := _trace(self, record):
             event["exception"] = trace
-        return _json(event)
+        return _without_keys(_json(event))
 
 
 class ColumnsFormatter(logging.Formatter):
@@ -58,7 +61,12 @@ class ColumnsFormatter(logging.Formatter):
         if trace := _trace(self, record):
             line += "\n" + trace.translate(_CONTROLS_BUT_LINES)
         # A lone surrogate would make the stream refuse the line.
-        return line.replace("\n", "\n    ").encode("utf-8", "backslashreplace").decode()
+        return _without_keys(line.replace("\n", "\n    ").encode("utf-8", "backslashreplace").decode())
+
+
+def _without_keys(line: str) -> str:
+    """The line without the secrets of callers' keys: one can stand in a path, where its caller has written it."""
+    return _KEY.sub(r"\1_…", line) if "mls_" in line else line
 
 
 def _time(record: logging.LogRecord) -> datetime:

@@ -5,7 +5,8 @@ from contextvars import ContextVar, Token
 
 from mlserve.chance import Chance
 
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# A key of a caller's (mlserve.auth.key_text) would be told to everybody who may read the records.
+_ACCEPTED = re.compile(r"(?!mls_)[A-Za-z0-9._-]{1,128}")
 _new_id = Chance(24)
 _current: ContextVar[str | None] = ContextVar("mlserve_request_id", default=None)
 
@@ -13,7 +14,7 @@ _current: ContextVar[str | None] = ContextVar("mlserve_request_id", default=None
 class bound:  # noqa: N801 - used as a function; a class costs a third of what contextlib does on the hot path.
     """Bind an id while the `with` block runs: the caller's own (`X-Request-Id`) if it is acceptable, else a new one.
 
-    Acceptable are 1 to 128 characters A-Z, a-z, 0-9, dot, underscore and hyphen. `as` gives the id.
+    Acceptable are 1 to 128 characters A-Z, a-z, 0-9, dot, underscore and hyphen, but no key. `as` gives the id.
     """
 
     __slots__ = ("_identity", "_token")

@@ -42,6 +42,7 @@ _NEXT: JsonObject = {"type": "string", "description": 'The next page, as `<…>;
 _LOCATION: JsonObject = {"type": "string", "format": "uri-reference", "description": "The prediction's address."}
 _REPLAYED: JsonObject = {"enum": ["true"], "description": "The answer is a stored one."}
 _NO_DATABASE = "database_unavailable"
+_NO_STORE = "store_unavailable"
 _BUSY = "busy"  # a large table
 _OF_ID: Mapping[str, JsonObject] = {"id": {"type": "string", "description": "The prediction's id."}}
 _COMPUTES = ("model_not_ready", "prediction_failed", "not_supported", "busy")
@@ -73,15 +74,12 @@ _BODY: JsonObject = {
     "type": "object",
     "description": "As the body of a prediction, with the instances that the version's own signature takes.",
 }
-_OF_ANOTHER = Operation(
+_OF_ANOTHER = replace(
+    PREDICTIONS["post"],
     summary="Make a prediction by one version",
-    description="The answer leaves only when the prediction is kept.",
     answer={"type": "object", "required": ["id", "model", "version", "alias", "outputs"]},
     body=_BODY,
-    headers={"Idempotency-Key": _KEY},
-    problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", _NO_DATABASE),
-    needs=PREDICT,
-    answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
+    example=None,
 )
 ALIAS_PREDICTIONS = {
     "post": replace(
@@ -94,7 +92,7 @@ ALIAS_PREDICTIONS = {
 VERSION_PREDICTIONS = {
     "post": replace(
         _OF_ANOTHER,
-        problems=(*_OF_ANOTHER.problems, "version_unknown", "version_retired"),
+        problems=(*_OF_ANOTHER.problems, "version_unknown", "version_retired", _NO_STORE),
         path={"number": {"type": "integer", "minimum": 1, "description": "The version's number."}},
     )
 }
@@ -151,7 +149,7 @@ EXPLANATION = {
         summary="Explain a kept prediction",
         description="The kept explanation, else one that is computed now by the version that answered.",
         answer=past_explanation_schema,
-        problems=(*_COMPUTES, "prediction_unknown", "too_large", _NO_DATABASE),
+        problems=(*_COMPUTES, "prediction_unknown", "too_large", _NO_DATABASE, _NO_STORE),
         path=_OF_ID,
     )
 }
@@ -160,7 +158,7 @@ REPRODUCTION = {
         summary="Reproduce a kept prediction",
         description="The kept inputs are asked again of the version that answered; nothing is kept.",
         answer=REPRODUCED,
-        problems=(*_COMPUTES, "prediction_unknown", _NO_DATABASE),
+        problems=(*_COMPUTES, "prediction_unknown", _NO_DATABASE, _NO_STORE),
         path=_OF_ID,
         needs=OBSERVE,
     )

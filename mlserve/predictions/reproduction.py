@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from mlserve.predictions.record import PredictionRecord
-
-# So many differences are told; that there are more is told too.
-MOST: Final = 100
+from mlserve.predictions.reproduced_explanation import MOST, ReproducedExplanation
 
 Verdict = Literal["bit_equal", "differs", "unknown"]
 Warnings = Sequence[Mapping[str, Any]]
@@ -44,7 +42,8 @@ class OutputDifference:
 class Reproduction:
     """`unknown`: fields of the inputs were not kept, so that nothing could be asked and there is no `now`.
 
-    `differences` are the first `MOST` of those that there are; `more` says that there are others.
+    `differences` are the first `MOST` of those that there are; `more` says that there are others. `explanation` is
+    None where none was stored.
     """
 
     verdict: Verdict
@@ -52,6 +51,13 @@ class Reproduction:
     now: Making | None = None
     differences: tuple[OutputDifference, ...] = ()
     more: bool = False
+    explanation: ReproducedExplanation | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether all that was stored came out once more, equal to the bit."""
+        explained = self.explanation
+        return self.verdict == "bit_equal" and (explained is None or explained.verdict == "bit_equal")
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -96,20 +102,38 @@ def describe_reproduction(record: PredictionRecord, reproduction: Reproduction) 
         "then": asdict(reproduction.then),
         "now": None if reproduction.now is None else asdict(reproduction.now),
         "changed": list(reproduction.changed),
+        "explanation": None if reproduction.explanation is None else asdict(reproduction.explanation),
     }
 
 
-def sentence(record: PredictionRecord, reproduction: Reproduction) -> str:
+def read_reproduction(told: Mapping[str, Any]) -> Reproduction:
+    """The reproduction in a JSON form, such as a server has sent. Raises msgspec.ValidationError."""
+    return msgspec.convert(told, Reproduction)
+
+
+class Answered(Protocol):
+    """What a sentence about a prediction wants to know of it: a record has that, and so has its JSON form."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def not_kept(self) -> Mapping[str, str] | None: ...
+
+
+def sentence(record: Answered, reproduction: Reproduction) -> str:
     """The verdict in words, for people."""
     if reproduction.verdict == "unknown":
         names = ", ".join(f"'{name}' ({keep})" for name, keep in (record.not_kept or {}).items())
         return f"It cannot be known: the inputs of this prediction were not kept whole: {names}."
     told = f"Version {record.version} of model {record.model}"
+    explained = "" if reproduction.explanation is None else f" {reproduction.explanation.sentence}"
     if reproduction.verdict == "bit_equal":
-        return f"{told} answers this again, equal to the bit."
+        return f"{told} answers this again, equal to the bit.{explained}"
     count = len(reproduction.differences)
     differ = "1 value differs" if count == 1 else f"{'more than ' if reproduction.more else ''}{count} values differ"
-    return f"{told} answers this in another way now: {differ}."
+    return f"{told} answers this in another way now: {differ}.{explained}"
 
 
 def _then(record: PredictionRecord) -> Making:

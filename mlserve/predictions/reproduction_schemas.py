@@ -1,8 +1,9 @@
 """The JSON Schema of a reproduction. It is the same for every version: an older one may have other outputs."""
 
-from typing import Final
+from typing import Final, get_args
 
-from mlserve.predictions.schema_parts import ID, open_object
+from mlserve.predictions.reproduced_explanation import Part
+from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, open_object
 from mlserve.signature.json_schema import JsonObject
 
 _MAKING_NAMES: Final = ("engine", "plugin", "library")
@@ -21,6 +22,30 @@ _DIFFERENCE: JsonObject = {
         "now": {"description": "What is answered now."},
     },
 }
+_VERDICTS: Final = ["bit_equal", "differs", "unknown"]
+_OF_EXPLANATION: JsonObject = {
+    "type": "object",
+    "required": ["part", "instance", "block", "field", "stored", "now"],
+    "properties": {
+        "part": {"enum": list(get_args(Part))},
+        "instance": {"type": ["integer", "null"], "minimum": 0},
+        "block": {**TEXT_OR_NULL, "description": "The class or output, where there are several."},
+        "field": {**TEXT_OR_NULL, "description": "The input of a contribution."},
+        "stored": {"description": "What was answered."},
+        "now": {"description": "What is answered now."},
+    },
+}
+_EXPLANATION: JsonObject = {
+    "type": ["object", "null"],
+    "description": "Of the stored explanation; null where none was stored.",
+    "required": ["verdict", "differences", "more", "reason"],
+    "properties": {
+        "verdict": {"enum": _VERDICTS},
+        "differences": {"type": "array", "items": _OF_EXPLANATION},
+        "more": {"type": "boolean", "description": "There are more differences than are listed."},
+        "reason": {**TEXT_OR_NULL, "description": "Why it is unknown."},
+    },
+}
 REPRODUCTION: JsonObject = open_object(
     "reproduction",
     "A kept prediction, asked again of the bundle that answered it.",
@@ -30,7 +55,7 @@ REPRODUCTION: JsonObject = open_object(
         "version": {"type": "integer", "minimum": 1},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
         "verdict": {
-            "enum": ["bit_equal", "differs", "unknown"],
+            "enum": _VERDICTS,
             "description": "`unknown` where fields of the inputs were not kept.",
         },
         "differences": {"type": "array", "items": _DIFFERENCE},
@@ -43,5 +68,6 @@ REPRODUCTION: JsonObject = open_object(
         "then": {**_MAKING, "description": "What the answer was computed with."},
         "now": {"oneOf": [_MAKING, {"type": "null"}], "description": "What it is computed with now; null if unknown."},
         "changed": {"type": "array", "items": {"enum": list(_MAKING_NAMES)}},
+        "explanation": _EXPLANATION,
     },
 )

@@ -212,10 +212,10 @@ def _answer(request: Any, loaded: LoadedVersion, alias: str, body: bytes, asked:
     try:
         return serving.answer(loaded, body, asked)
     except ModelNotReady:
-        return serving.answer(_swapped_in(request, alias, loaded), body, asked)
+        return serving.answer(swapped_in(request, alias, loaded), body, asked)
 
 
-def _swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
+def swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
     """The version that has taken the place of one which was closed while the request was on its way to it.
 
     Raises ModelNotReady where none has.

@@ -7,13 +7,12 @@ from typing import Any
 
 import colander
 
+from mlserve.api.query import page_nodes
 from mlserve.predictions.actuals import Revision
 from mlserve.predictions.ids import CANONICAL
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.signature.json_schema import NO_NUL
 
-PAGE = 50
-LONGEST_PAGE = 1000
 IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
 
 
@@ -45,6 +44,13 @@ def _text(name: str, description: str) -> colander.SchemaNode:
     )
 
 
+def id_page_nodes(limit: str) -> tuple[colander.SchemaNode, colander.SchemaNode]:
+    """`page_nodes` of a list whose entries have ids of ours."""
+    return page_nodes(
+        limit, colander.String(), colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page")
+    )
+
+
 PredictionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(Moment(), name="since", missing=None, description="Made then or later."),
@@ -58,20 +64,7 @@ PredictionsQuery = colander.SchemaNode(
     ),
     _text("caller", "Made by this caller."),
     _text("reference", "With this reference."),
-    colander.SchemaNode(
-        colander.Int(),
-        name="limit",
-        missing=PAGE,
-        validator=colander.Range(1, LONGEST_PAGE),
-        description="Predictions a page; fewer where they are large.",
-    ),
-    colander.SchemaNode(
-        colander.String(),
-        name="cursor",
-        missing=None,
-        validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
-        description="The `next` of the page before.",
-    ),
+    *id_page_nodes("Predictions a page; fewer where they are large."),
 )
 
 

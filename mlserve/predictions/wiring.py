@@ -85,5 +85,5 @@ def _start(application: Application) -> None:
     explaining = Explaining(application.limits, application.metrics, tables=tables, using=using)
     application.serving = PredictionService(log, explaining, application.limits, worker, application.metrics)
     application.reports = ReportReader(application.limits, partial(signature_of, application))
-    application.reproducing = Reproducing(using)
+    application.reproducing = Reproducing(using, stored=log.explanation, explain=explaining.of_kept)
     application.table_turn = Turn("Other tables are being made; try again.")

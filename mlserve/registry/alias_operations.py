@@ -3,26 +3,14 @@
 import colander
 
 from mlserve.api.operations import Operation
-from mlserve.predictions.ids import CANONICAL
+from mlserve.names import MODEL_NAME
 from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, TIME, open_object
-from mlserve.predictions.schemas import Moment
+from mlserve.predictions.schemas import Moment, id_page_nodes
 from mlserve.registry.version_operations import NO_DATABASE, NUMBER, REASON
-from mlserve.settings.read import MODEL_NAME
 from mlserve.signature.json_schema import JsonObject
 
 # Which page of events.
-PAGE = (
-    colander.SchemaNode(
-        colander.Int(), name="limit", missing=50, validator=colander.Range(1, 1000), description="Events a page."
-    ),
-    colander.SchemaNode(
-        colander.String(),
-        name="cursor",
-        missing=None,
-        validator=colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page"),
-        description="The `next` of the page before.",
-    ),
-)
+PAGE = id_page_nodes("Events a page.")
 HistoryQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(Moment(), name="at", missing=None, description="What the aliases named at this time."),

@@ -5,6 +5,7 @@ from typing import Any
 from mlserve.api.query import read_query
 from mlserve.api.resources import Resource
 from mlserve.errors import AliasUnknown, Invalid, Problem
+from mlserve.names import MODEL_NAME
 from mlserve.predictions.resources import json_body
 from mlserve.predictions.schemas import time_text
 from mlserve.registry import alias_operations as operations
@@ -13,7 +14,6 @@ from mlserve.registry.aliases import Alias
 from mlserve.registry.described import describe_alias
 from mlserve.registry.event_resources import answer_page, first_events, require_registered
 from mlserve.registry.requests import author_of, members_of, seen_by
-from mlserve.settings.read import MODEL_NAME
 
 
 class AliasesResource(Resource):

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest, archive, pack, read_metrics, read_sidecar
 from mlserve.bundles.store import MANIFEST, open_folder
-from mlserve.errors import ConfigurationError
+from mlserve.errors import ConfigurationError, StoreUnavailable
 from mlserve.inference import ModelFamily
+from mlserve.registry import service
+from mlserve.registry.service import NOBODY, Author
 from mlserve.signature import Signature, complete
 
 
@@ -25,6 +29,23 @@ def bring(application: Application, path: Path, key: str, store: BundleStore) ->
     else:
         manifest = archive.read(path, store).manifest
     return _family(application, manifest.family, key), manifest
+
+
+def register(
+    connection: Connection, model: str, manifest: Manifest, store: BundleStore, author: Author = NOBODY
+) -> int:
+    """As `service.register`, of a bundle in the store. Raises StoreUnavailable where a new one is not there any more.
+
+    Whoever collects bundles waits until the transaction is over, or has been waited for: no version lacks its bundle.
+    """
+    known = service.number_of(connection, model, manifest.digest)
+    number = service.register(connection, model, manifest, author)
+    if known is None and not store.keeps(manifest):
+        raise StoreUnavailable(
+            f"The bundle {manifest.digest} was removed from the store while it was registered: try again.",
+            retry_after=1,
+        )
+    return number
 
 
 def is_bundle(path: Path) -> bool:

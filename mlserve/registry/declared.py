@@ -11,12 +11,19 @@ from tempfile import TemporaryDirectory
 from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest
 from mlserve.db.failures import reason_of
-from mlserve.errors import BundleError, ConfigurationError, DatabaseUnavailable, SignatureError
+from mlserve.errors import (
+    BundleError,
+    ConfigurationError,
+    DatabaseUnavailable,
+    MlserveError,
+    SignatureError,
+    StoreUnavailable,
+)
 from mlserve.inference import ModelFamily
 from mlserve.inference.live import CHAMPION
 from mlserve.registry import aliases, service
-from mlserve.registry.bringing import bring, is_bundle
-from mlserve.registry.loading import load_bundle, store_of, verify
+from mlserve.registry.bringing import bring, is_bundle, register
+from mlserve.registry.loading import host_store, load_bundle, store_of, verify
 from mlserve.registry.registered import Registered, Wanted, read_registered
 from mlserve.registry.service import Author
 from mlserve.registry.snapshot import Snapshot, now_text
@@ -53,7 +60,7 @@ def load_declared(application: Application) -> None:
         # What would be a failed version later stops the start, which names the key.
         number = registered.aliases.get(one.name, {}).get(CHAMPION)
         if number is not None and registered.versions[one.name][number].digest == one.manifest.digest:
-            with _named(one.name, one.path):
+            with _named(one.name, one.path, one.manifest.family):
                 swapper.prepare(Wanted(one.name, number, one.manifest.digest))
     snapshot.write()
     application.registry = Watcher(
@@ -67,10 +74,19 @@ def load_declared(application: Application) -> None:
 
 
 def _packed(application: Application, name: str, path: Path) -> _Declared:
-    with _named(name, path):
-        family, manifest = bring(application, path, f"mlserve.models.{name}", store_of(application))
+    with _named(name, path, _reader(application, name, path)):
+        family, manifest = _brought(application, path, f"mlserve.models.{name}")
         _require_trust(application, family, name, path, manifest)
     return _Declared(name, path, manifest)
+
+
+def _brought(application: Application, path: Path, key: str) -> tuple[ModelFamily, Manifest]:
+    """Packed into the store; while that cannot be reached into this host's own, which is enough for a known version."""
+    try:
+        return bring(application, path, key, store_of(application))
+    except StoreUnavailable as error:
+        log.error("store_unavailable", extra={"fields": {"reason": error.detail}})
+        return bring(application, path, key, host_store(application))
 
 
 def _registered(
@@ -96,12 +112,12 @@ def _declare(application: Application, swapper: Swapper, snapshot: Snapshot, one
     """
     digest = one.manifest.digest
     author = Author(actor=ACTOR, reason=f"mlserve.models.{one.name}")
-    with application.database.write() as connection:
-        number = service.register(connection, one.name, one.manifest, author)
+    with _named(one.name, one.path), application.database.write() as connection:
+        number = register(connection, one.name, one.manifest, store_of(application), author)
         last = service.declared(connection, one.name)
     if last is None or digest not in (last, snapshot.declared.get(one.name)):
         # Whatever a bundle that cannot be loaded is declared for, no host is led to it.
-        with _named(one.name, one.path):
+        with _named(one.name, one.path, one.manifest.family):
             swapper.prepare(Wanted(one.name, number, digest))
         with application.database.write() as connection:
             service.declare(connection, one.name, digest)
@@ -151,7 +167,7 @@ def _keep(snapshot: Snapshot, registered: Registered) -> None:
 
 def examine(application: Application, name: str, path: Path) -> None:
     """Load and prove a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
-    with _named(name, path), TemporaryDirectory() as folder:
+    with _named(name, path, _reader(application, name, path)), TemporaryDirectory() as folder:
         store = BundleStore(Path(folder))
         family, manifest = bring(application, path, f"mlserve.models.{name}", store)
         _require_trust(application, family, name, path, manifest)
@@ -180,11 +196,29 @@ def _require_trust(application: Application, family: ModelFamily, name: str, pat
         )
 
 
+def _reader(application: Application, name: str, path: Path) -> str:
+    """The name of the family that reads a declared model file; of a bundle "", since its manifest is not read yet.
+
+    Raises ConfigurationError.
+    """
+    return "" if is_bundle(path) else application.families.reading(path.suffix, f"mlserve.models.{name}").name
+
+
 @contextmanager
-def _named(name: str, path: Path) -> Iterator[None]:
-    """What is wrong with an artefact is told with the key that declares it."""
+def _named(name: str, path: Path, family: str | None = None) -> Iterator[None]:
+    """What is wrong with an artefact is told with the key that declares it.
+
+    Where a `family` is asked within, so is whatever it raises.
+    """
     try:
         yield
     except (BundleError, SignatureError) as error:
         reason = str(error).rstrip(".")
         raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {reason}.") from error
+    except Exception as error:
+        if family is None or isinstance(error, MlserveError):
+            raise
+        log.debug("family_failed", extra={"fields": {"model": name, "family": family}}, exc_info=error)
+        who = f"the family {family}" if family else "its family"
+        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
+        raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {who} fails: {said}.") from error

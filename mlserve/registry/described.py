@@ -9,16 +9,22 @@ from mlserve.inference.live import CHAMPION
 from mlserve.predictions.schemas import time_text
 from mlserve.registry.aliases import Alias
 from mlserve.registry.events import Event
+from mlserve.registry.registered import Known
 
 
 def describe_version(
-    row: Mapping[str, Any], named: Iterable[Alias], live: LiveModel | None, *, whole: bool = False
+    row: Mapping[str, Any],
+    named: Iterable[Alias],
+    live: LiveModel | None,
+    *,
+    known: Known | None = None,
+    whole: bool = False,
 ) -> dict[str, Any]:
     """A row of the table; `named` are its model's aliases, `live` what this process has of the model.
 
-    `whole` adds what the bundle says.
+    `known` is what this process has heard of the version. `whole` adds what the bundle says.
     """
-    state, reason = _state(row, live)
+    state, reason = _state(row, live, known)
     told: dict[str, Any] = {
         "number": row["number"],
         "digest": row["digest"],
@@ -45,12 +51,15 @@ def describe_version(
     return told
 
 
-def _state(row: Mapping[str, Any], live: LiveModel | None) -> tuple[str, str]:
+def _state(row: Mapping[str, Any], live: LiveModel | None, known: Known | None) -> tuple[str, str]:
     """How a version is doing in this process, and why."""
     status = None if live is None else live.statuses.get(row["number"])
     if status is not None:
         return status.state, status.reason
-    return ("idle", "") if row["retired_at"] is None else ("retired", "")
+    if row["retired_at"] is None:
+        return "idle", ""
+    # A process that has not heard of it yet may still answer by its number.
+    return ("retired", "") if known is None or known.retired else ("draining", "")
 
 
 def describe_alias(alias: Alias, live: LiveModel | None, before: int | None) -> dict[str, Any]:

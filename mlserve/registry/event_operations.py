@@ -3,13 +3,13 @@
 import colander
 
 from mlserve.api.operations import Operation
+from mlserve.names import MODEL_NAME
 from mlserve.predictions.schemas import Moment
 from mlserve.registry.alias_operations import EVENTS as EVENTS_PAGE
 from mlserve.registry.alias_operations import PAGE
 from mlserve.registry.atom import ATOM
 from mlserve.registry.events import KINDS
 from mlserve.registry.version_operations import NO_DATABASE
-from mlserve.settings.read import MODEL_NAME
 from mlserve.signature.json_schema import JsonObject
 
 _FILTERS = (
@@ -33,7 +33,10 @@ EventsQuery = colander.SchemaNode(
     *(node.clone() for node in _FILTERS),
 )
 
-_ORDER = "Newest first, a page at a time; a caller of some models sees the events of these."
+_ORDER = (
+    "Newest first, a page at a time; a caller of some models sees the events of these, and those of keys, users and "
+    "refused calls are for administrators."
+)
 _FEED: JsonObject = {"type": "string", "description": "An Atom feed (RFC 4287)."}
 
 

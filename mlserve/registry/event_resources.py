@@ -10,6 +10,7 @@ from mlserve.api.addresses import next_page, page_behind, path_of
 from mlserve.api.query import read_query
 from mlserve.api.resources import Resource
 from mlserve.auth.guard import sees
+from mlserve.auth.roles import ADMIN
 from mlserve.errors import ModelUnknown
 from mlserve.registry import event_operations as operations
 from mlserve.registry import events, service
@@ -26,7 +27,7 @@ class EventsPage(NamedTuple):
 
 
 class EventsResource(Resource):
-    """What happened: to every model that the caller may see, and to keys and users for whoever may see all."""
+    """What happened: to every model that the caller may see, and to keys and users for administrators of all."""
 
     operations = operations.EVENTS
 
@@ -94,8 +95,9 @@ def _visible(request: Any, connection: Connection) -> Visible | None:
     registered = {row["name"] for row in service.models(connection)}
     names = registered | {model.name for model in request.mlserve.live}
     seen = {name for name in names if sees(request, name)}
-    others = sees(request, None)
-    return None if others and seen == names else Visible(seen, others)
+    others, callers = sees(request, None), sees(request, None, ADMIN)
+    models = None if others and seen == names else seen
+    return None if models is None and callers else Visible(models, others, callers)
 
 
 def _answer_feed(request: Any, title: str, page: EventsPage) -> Response:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, false, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, insert, or_, select
 
 from mlserve.predictions.ids import PredictionIds, first_id
 from mlserve.registry.tables import events as events_table
+from mlserve.webhooks import outbox
 
 VERSION_REGISTERED = "version_registered"
 VERSION_DESCRIBED = "version_described"
@@ -16,7 +17,7 @@ VERSION_RETIRED = "version_retired"
 ALIAS_MOVED = "alias_moved"
 ALIAS_REMOVED = "alias_removed"
 
-# Every kind that there is; those of keys, users and refused calls are of no model, but for calls of one.
+# Every kind that there is; those of keys, users, webhooks and refused calls are of no model, but for calls of one.
 KINDS: Final = (
     VERSION_REGISTERED,
     VERSION_DESCRIBED,
@@ -27,10 +28,16 @@ KINDS: Final = (
     "key_created",
     "key_revoked",
     "user_added",
+    "user_changed",
     "user_removed",
     "user_password_changed",
     "user_locked",
+    "webhook_disabled",
+    "webhook_enabled",
+    "webhook_removed",
 )
+# Of keys and users, and who was refused; those that are of no model are for administrators.
+OF_CALLERS: Final = tuple(kind for kind in KINDS if kind.startswith(("call_", "key_", "user_")))
 
 _IDS = "mlserve_event_ids"
 # An event is written down soon after its time, or a little before it where hosts disagree about the time.
@@ -56,10 +63,12 @@ class Event:
 
 
 class Visible(NamedTuple):
-    """The events that a caller may see: those of some models, and with `others` those of no model too."""
+    """The events that a caller may see: those of some models (None: of all), with `others` those of no model too,
+    and with `callers` those of keys, users and refused calls among them."""
 
-    models: Collection[str]
+    models: Collection[str] | None
     others: bool
+    callers: bool = False
 
 
 def record(
@@ -76,7 +85,7 @@ def record(
     request_id: str | None = None,
     at: datetime | None = None,
 ) -> Event:
-    """Add an event to the transaction of the change that it tells of: both are stored, or neither.
+    """Add an event to the transaction of the change that it tells of, and to the outbox of webhooks: all, or nothing.
 
     `at` is now, unless given. Ids rise with the time within one connection, and about so between hosts.
     """
@@ -95,6 +104,7 @@ def record(
         request_id=request_id,
     )
     connection.execute(insert(events_table).values(**event.__dict__))
+    outbox.fill(connection, event.id, kind=kind, model=model, now=datetime.now(UTC))
     return event
 
 
@@ -134,6 +144,15 @@ def page(
     return [Event(**row) for row in connection.execute(query).mappings()]
 
 
+def find(connection: Connection, event_id: str) -> Event | None:
+    """The event of that id."""
+    found = connection.execute(select(events_table).where(events_table.c.id == event_id)).mappings().first()
+    return None if found is None else Event(**found)
+
+
 def _is_visible(visible: Visible) -> ColumnElement[bool]:
-    model = events_table.c.model
-    return or_(model.in_(visible.models), model.is_(None) if visible.others else false())
+    e = events_table.c
+    of_models = e.model.is_not(None) if visible.models is None else e.model.in_(visible.models)
+    others = and_(e.model.is_(None), e.kind.not_in(OF_CALLERS)) if visible.others else false()
+    callers = and_(e.model.is_(None), e.kind.in_(OF_CALLERS)) if visible.callers else false()
+    return or_(of_models, others, callers)

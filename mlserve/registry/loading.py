@@ -1,7 +1,10 @@
 """Loading a version out of its bundle with what the application knows of its family, and looking if it is right."""
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 import msgspec
 
@@ -12,9 +15,16 @@ from mlserve.inference import LoadedVersion, ModelFamily
 from mlserve.inference.golden import replay
 from mlserve.inference.loaded import load_version
 from mlserve.registry.registered import Wanted
+from mlserve.settings import changed_settings
 from mlserve.signature.examples import example_instance
 
+log = logging.getLogger("mlserve.registry")
+
 _TOLD = 3
+# How long, in seconds, a thread that computes in Python keeps the interpreter from one that waits for it: usually, and
+# while it loads a model. An answer waits for it several times, each time so long.
+_USUAL: Final = sys.getswitchinterval()
+_SHORT: Final = 0.0002
 
 
 class BundleMissing(BundleError):
@@ -27,10 +37,26 @@ class VerificationFailed(BundleError):
 
 def store_of(application: Application) -> BundleStore:
     """The bundles of this host, and of `mlserve.store.url` where it is set. Raises BundleError."""
-    here, url = BundleStore(application.var / "bundles"), application.settings["mlserve.store.url"]
+    here, url = host_store(application), application.settings["mlserve.store.url"]
     return SharedStore(url, here) if url else here
 
 
+def host_store(application: Application) -> BundleStore:
+    """The bundles of this host alone."""
+    return BundleStore(application.var / "bundles")
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Whoever answers callers gets the interpreter soon, though this thread has much to do."""
+    sys.setswitchinterval(_SHORT)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(_USUAL)
+
+
+@_giving_way()
 def load_bundle(
     application: Application,
     family: ModelFamily,
@@ -50,6 +76,7 @@ def load_bundle(
         signature=bundle.manifest.signature,
         manifest=bundle.manifest.to_json(),
         settings=application.settings.section(f"mlserve.{family.name}"),
+        changed=changed_settings(application.settings, f"mlserve.{family.name}"),
         limits=application.limits,
         count_fallback=lambda: application.counters.add("decoder_fallbacks"),
     )
@@ -88,6 +115,7 @@ def require_trust(application: Application, family: ModelFamily, digest: str) ->
         raise NotSupported(f"Loading it runs code that it brings, and mlserve.trust.digests does not list {digest}.")
 
 
+@_giving_way()
 def verify(loaded: LoadedVersion) -> None:
     """Ask the golden predictions again; a version without any answers its example once, to be warm.
 
@@ -98,13 +126,18 @@ def verify(loaded: LoadedVersion) -> None:
         _warm_up(loaded)
         return
     try:
-        differences = replay(loaded, golden)
+        found = replay(loaded, golden)
     except MlserveError as error:
         raise VerificationFailed(f"Its golden predictions cannot be answered: {error.detail}") from error
+    differences = found.differences
     if differences:
         told = "; ".join(str(difference) for difference in differences[:_TOLD])
         more = f" and {len(differences) - _TOLD} more" if len(differences) > _TOLD else ""
         raise VerificationFailed(f"It does not answer its golden predictions as its bundle says: {told}{more}.")
+    if found.deviation:
+        lineage = loaded.lineage
+        fields = {"model": lineage.model, "version": lineage.version, "digest": lineage.digest}
+        log.info("golden_inexact", extra={"fields": {**fields, "deviation": found.deviation}})
 
 
 def _warm_up(loaded: LoadedVersion) -> None:

@@ -3,7 +3,7 @@
 from mlserve.api.operations import Operation
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-from mlserve.settings.read import MODEL_NAME
+from mlserve.names import MODEL_NAME
 from mlserve.signature.json_schema import JsonObject
 
 _SUMMARY: JsonObject = {

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mlserve.application import Application
-from mlserve.errors import BundleError, ModelNotReady, NotSupported, SignatureError, VersionRetired, VersionUnknown
+from mlserve.errors import (
+    BundleError,
+    ModelNotReady,
+    NotSupported,
+    SignatureError,
+    StoreUnavailable,
+    VersionRetired,
+    VersionUnknown,
+)
 from mlserve.inference import LoadedVersion
 from mlserve.registry import service
 from mlserve.registry.loading import VerificationFailed, load_bundle, store_of, verify
@@ -151,17 +159,26 @@ class PastVersions:
 
 
 def load_past(application: Application, past: Past) -> LoadedVersion:
-    """Load a version from the bundles of this host. Raises NotSupported where that cannot be."""
+    """Load a version from the bundles of this host, or of the store that it shares.
+
+    Raises NotSupported where that cannot be, StoreUnavailable where it cannot be now.
+    """
     named = f"Version {past.version} of model {past.model}"
     family = application.families.get(past.family)
     if family is None:
         raise NotSupported(f"{named} is of family {past.family}, which no enabled plugin brings.")
-    if not store_of(application).has(past.digest):
-        raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
     if family.runs_code and past.digest not in application.settings["mlserve.trust.digests"]:
         raise NotSupported(f"{named} runs code when it is loaded, and mlserve.trust.digests does not list its bundle.")
     try:
+        if not store_of(application).has(past.digest):
+            raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
         return load_bundle(application, family, past.digest, {"model": past.model, "version": past.version})
+    except StoreUnavailable as error:
+        log.error("store_unavailable", extra={"fields": {"reason": error.detail}})
+        # Where the store is and how it fails is its operator's business.
+        raise StoreUnavailable(
+            f"{named} is not loaded, and the store of bundles cannot be reached: try again.", retry_after=5
+        ) from error
     except (BundleError, SignatureError) as error:
         # What was kept of its predictions is as good as before, so that this is no failure of the request for one.
         fields = {"model": past.model, "version": past.version, "digest": past.digest, "reason": error.detail}

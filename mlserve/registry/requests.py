@@ -7,10 +7,10 @@ from typing import Any
 from mlserve.api.context import ApiContext
 from mlserve.api.negotiation import JSON
 from mlserve.errors import Invalid, ModelUnknown, PreconditionRequired, Problem, Unreadable
+from mlserve.names import MODEL_NAME
 from mlserve.registry.aliases import Seen
 from mlserve.registry.past import LARGEST_NUMBER
 from mlserve.registry.service import Author
-from mlserve.settings.read import MODEL_NAME
 from mlserve.signature.faults import got
 
 LONGEST_TEXT = 2000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from mlserve.db.insert import insert_into
 from mlserve.errors import ModelUnknown, VersionInUse, VersionUnknown
@@ -147,6 +147,12 @@ def lock(connection: Connection, model: str) -> None:
         raise ModelUnknown(f"There is no model {model!r} in the registry.")
 
 
+def hold_registrations(connection: Connection) -> None:
+    """Let all others who register a version wait until this write transaction is over."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time.
+        connection.execute(text("LOCK TABLE versions IN SHARE MODE"))
+
+
 def exists(connection: Connection, model: str) -> bool:
     """Whether a model of that name was ever registered."""
     m = models_table.c
@@ -192,6 +198,12 @@ def versions(connection: Connection, model: str) -> list[dict[str, Any]]:
 def digests(connection: Connection) -> set[str]:
     """The digests of all versions, retired ones too: their predictions are explained by their bundles."""
     return {*connection.scalars(select(versions_table.c.digest))}
+
+
+def uses(connection: Connection, digest: str) -> bool:
+    """Whether any version, also a retired one, is that bundle."""
+    v = versions_table.c
+    return connection.scalar(select(v.number).where(v.digest == digest).limit(1)) is not None
 
 
 def newest_versions(

@@ -72,6 +72,7 @@ class Swapper:
         registered = self._of_enabled_families(registered)
         wanted = [*_wanted(registered)]
         self._failures = {one: failure for one, failure in self._failures.items() if one in wanted}
+        self._take_back(wanted)
         self._publish(registered)
         for one in wanted:
             if self._closed:
@@ -155,6 +156,16 @@ class Swapper:
         if before is None:
             unknown = None if isinstance(error, MlserveError) else error
             log.error("version_failed", extra={"fields": {**fields, "reason": reason}}, exc_info=unknown)
+
+    def _take_back(self, wanted: Iterable[Wanted]) -> None:
+        """What is wanted again before it was closed, as after a rollback, need not be loaded."""
+        with self._lock:
+            for one in [one for one in self._leaving if not one.loaded.users.refused]:
+                lineage = one.loaded.lineage
+                named = Wanted(lineage.model, lineage.version, lineage.digest)
+                if named in wanted:
+                    self._leaving.remove(one)
+                    self._loaded[named] = one.loaded
 
     def _drop_unused(self, wanted: Iterable[Wanted]) -> None:
         """What no alias leads to here, and none will: it drains, and is closed by `tend`."""

@@ -5,6 +5,7 @@ from typing import Final
 import colander
 
 from mlserve.api.operations import Operation
+from mlserve.api.query import page_nodes
 from mlserve.predictions.schema_parts import TEXT_OR_NULL, TIME, open_object
 from mlserve.registry.past import LARGEST_NUMBER
 from mlserve.registry.requests import LONGEST_TEXT
@@ -14,16 +15,7 @@ BUNDLES: Final = ("application/vnd.mlserve.bundle", "application/zip")
 
 VersionsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
-    colander.SchemaNode(
-        colander.Int(), name="limit", missing=50, validator=colander.Range(1, 1000), description="Versions a page."
-    ),
-    colander.SchemaNode(
-        colander.Int(),
-        name="cursor",
-        missing=None,
-        validator=colander.Range(1, LARGEST_NUMBER),
-        description="The `next` of the page before.",
-    ),
+    *page_nodes("Versions a page.", colander.Int(), colander.Range(1, LARGEST_NUMBER)),
 )
 
 NUMBER: JsonObject = {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER}
@@ -87,7 +79,7 @@ VERSIONS = {
         answers={201: _WHOLE},
         body={"type": "string", "format": "binary"},
         takes=BUNDLES,
-        problems=(NO_DATABASE,),
+        problems=(NO_DATABASE, "store_unavailable"),
         answer_headers={"Location": _LOCATION},
     ),
 }

@@ -1,18 +1,22 @@
 """The versions of a model as REST resources: register, list, describe, retire."""
 
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from mlserve.api.addresses import next_page, path_of
 from mlserve.api.query import read_query
 from mlserve.api.resources import Resource
-from mlserve.bundles import archive
+from mlserve.bundles import BundleStore, Manifest, archive
 from mlserve.bundles.archive import ArchiveLimits
 from mlserve.errors import (
     BundleError,
     Invalid,
     ModelUnknown,
     SignatureError,
+    StoreUnavailable,
     TooLarge,
     Unreadable,
     UnsupportedMediaType,
@@ -20,10 +24,13 @@ from mlserve.errors import (
 from mlserve.predictions.resources import json_body
 from mlserve.registry import aliases, service
 from mlserve.registry import version_operations as operations
+from mlserve.registry.bringing import register
 from mlserve.registry.described import describe_version
 from mlserve.registry.loading import store_of
 from mlserve.registry.past import number_of
 from mlserve.registry.requests import author_of, members_of
+
+log = logging.getLogger("mlserve.registry")
 
 _PIECE = 1 << 20
 _IN_MEMORY = 1 << 22
@@ -48,7 +55,9 @@ class VersionsResource(Resource):
         following = rows[limit - 1]["number"] if len(rows) > limit else None
         if following is not None:
             self.request.response.headers["Link"] = next_page(self.request.environ, str(following))
-        return {"versions": [describe_version(row, named, live) for row in rows[:limit]], "next": following}
+        known = application.registry.registered.versions.get(model, {})
+        told = [describe_version(row, named, live, known=known.get(row["number"])) for row in rows[:limit]]
+        return {"versions": told, "next": following}
 
     def post(self) -> dict[str, Any]:
         """Register the bundle of the body; no alias is moved, so that nobody is answered by it yet."""
@@ -56,25 +65,29 @@ class VersionsResource(Resource):
         sent = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
         if sent not in operations.BUNDLES:
             raise UnsupportedMediaType(f"The body must be a bundle, {' or '.join(operations.BUNDLES)}, not {sent!r}.")
-        manifest = self._unpacked()
-        with application.database.write() as connection:
-            new = service.number_of(connection, model, manifest.digest) is None
-            number = service.register(connection, model, manifest, author_of(self.request))
-            row = service.version(connection, model, number)
-            named = aliases.of_model(connection, model)
+        with _store_told():
+            store = store_of(application)
+            manifest = self._unpacked(store)
+            with application.database.write() as connection:
+                new = service.number_of(connection, model, manifest.digest) is None
+                number = register(connection, model, manifest, store, author_of(self.request))
+                row = service.version(connection, model, number)
+                named = aliases.of_model(connection, model)
         application.registry.wake()
         self.request.response.status_int = 201 if new else 200
         self.request.response.headers["Location"] = f"{path_of(self.request.environ)}/{number}"
         return describe_version(row, named, application.live.find(model), whole=True)
 
-    def _unpacked(self) -> Any:
+    def _unpacked(self, store: BundleStore) -> Manifest:
         limit = self.request.mlserve.settings["mlserve.limits.bundle"]
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
             _copy_body(self.request.environ, file, limit)
             file.seek(0)
             limits = ArchiveLimits(packed=limit, unpacked=2 * limit)
             try:
-                return archive.read(file, store_of(self.request.mlserve), limits=limits).manifest  # type: ignore[arg-type]
+                return archive.read(file, store, limits=limits).manifest  # type: ignore[arg-type]
+            except StoreUnavailable:
+                raise
             except (BundleError, SignatureError) as error:
                 raise Invalid(error.detail) from error
 
@@ -122,7 +135,18 @@ class RetirementResource(Resource):
 def _whole(request: Any, connection: Any, model: str, number: int) -> dict[str, Any]:
     row = service.version(connection, model, number)
     named = aliases.of_model(connection, model)
-    return describe_version(row, named, request.mlserve.live.find(model), whole=True)
+    known = request.mlserve.registry.registered.version(model, number)
+    return describe_version(row, named, request.mlserve.live.find(model), known=known, whole=True)
+
+
+@contextmanager
+def _store_told() -> Iterator[None]:
+    """Where the store is and how it fails is for the log. Raises StoreUnavailable with a sentence for the caller."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        log.error("store_unavailable", extra={"fields": {"reason": error.detail}})
+        raise StoreUnavailable("The bundle cannot be stored now: try again.", retry_after=5) from error
 
 
 def _copy_body(environ: dict[str, Any], file: IO[bytes], limit: int) -> None:

@@ -4,8 +4,10 @@
 INI files and docs/reference/settings.md are tested against.
 """
 
+from mlserve.settings.changed import changed_settings
 from mlserve.settings.read import Settings, read_settings
 from mlserve.settings.reference import settings_markdown
-from mlserve.settings.table import CORE, RENAMED, Setting
+from mlserve.settings.setting import Setting
+from mlserve.settings.table import CORE, RENAMED
 
-__all__ = ["CORE", "RENAMED", "Setting", "Settings", "read_settings", "settings_markdown"]
+__all__ = ["CORE", "RENAMED", "Setting", "Settings", "changed_settings", "read_settings", "settings_markdown"]

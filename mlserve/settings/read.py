@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mlserve.errors import ConfigurationError
-from mlserve.settings.table import CORE, MODEL_PATTERN, MODELS, RENAMED, Setting, variable_of
+from mlserve.names import MODEL_NAME
+from mlserve.settings.setting import MODEL_PATTERN, MODELS, PATTERNS, Setting, name_in, variable_of
+from mlserve.settings.table import CORE, RENAMED
 from mlserve.settings.unknown import refuse_unknown
 from mlserve.settings.values import parse, shown, slip
 
-MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 # What lies beside a model file and is none.
 _NO_MODELS = (".ini", ".py", ".csv", ".signature.json", ".metrics.json")
 
@@ -56,6 +57,12 @@ class Settings:
         """The values under a prefix by the rest of their name: `section("mlserve.xgboost")` -> {"threads": 1}."""
         return {name[len(prefix) + 1 :]: self[name] for name in self if name.startswith(prefix + ".")}
 
+    def texts(self, prefix: str) -> dict[str, str]:
+        """What the INI or the environment says of the keys under a prefix, as it is written there, by whole name."""
+        written = {**self._raw, **self._variables}
+        names = [name for name in self if name.startswith(prefix + ".")]
+        return {name: self._written(name) for name in names if name in written or variable_of(name) in written}
+
     def add(self, setting: Setting) -> None:
         """Claim a key and parse it at once; ConfigurationError for a bad value, or a key that is already claimed."""
         for other in self._table.values():
@@ -65,7 +72,7 @@ class Settings:
                     "two plugins that use one key cannot be enabled together."
                 )
         self._table[setting.name] = setting
-        if setting.name != MODEL_PATTERN:
+        if setting.name not in PATTERNS:
             self._values[setting.name] = self._parsed(setting, setting.name)
 
     @property
@@ -80,6 +87,24 @@ class Settings:
     def model_names(self) -> tuple[str, ...]:
         """The declared models, without looking for their files."""
         return tuple(self._models)
+
+    def named(self, pattern: str) -> dict[str, Any]:
+        """The values of a key with NAME in it, such as `mlserve.webhooks.NAME.secret`, by that name.
+
+        Raises ConfigurationError for a bad value, and for what no name can be.
+        """
+        setting, variable = self._table[pattern], variable_of(pattern)
+        names = [name for key in self._raw if (name := name_in(pattern, key))]
+        # A name has no underscore and no dot, so a variable has one reading only.
+        in_variables = [name for key in self._variables if (name := name_in(variable, key))]
+        keys = {name: pattern.replace("NAME", name) for name in [*names, *map(_name_of, in_variables)]}
+        for name, key in keys.items():
+            if not MODEL_NAME.fullmatch(name):
+                raise ConfigurationError(
+                    f"{self.where(key)} has a name that cannot be: write at most 63 characters a-z, 0-9 and -, "
+                    "beginning with a letter."
+                )
+        return {name: self._parsed(setting, key) for name, key in keys.items()}
 
     def where(self, key: str) -> str:
         """The key as an error sentence names it: with the variable, if that is where its value came from."""
@@ -147,6 +172,11 @@ class Settings:
             near = f"(did you mean {str(found)!r}?)" if found else ""
         sentence = f"{self.where(key)} is {str(path)!r}, which does not exist: write the path of a model file"
         return f"{sentence} {near}".rstrip() + "."
+
+
+def _name_of(words: str) -> str:
+    """The name that a variable holds."""
+    return words.lower().replace("_", "-")
 
 
 def _nearest_file(path: Path) -> Path | None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlserve.settings.table import CORE, Setting
+from mlserve.settings.setting import Setting
+from mlserve.settings.table import CORE
 
 _INTRODUCTION = """\
 # Settings
@@ -22,7 +23,7 @@ with one sentence. `%(here)s` is the INI's folder, and relative paths start ther
 | path | absolute, relative to the INI's folder, or beginning with `~` |
 | list | words separated by spaces, commas or lines |
 | choice | one of the words given |
-| url | a database: `postgresql://user:password@host/name` or `sqlite:///path/of/file.db` |
+| url | a database: `postgresql://user:password@host/name` or `sqlite:///path/of/file.db`; or `https://host/path` |
 """
 
 

@@ -1,71 +1,10 @@
 """The settings table: every key of the core with its type, default and help."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final
 
-SettingType = Literal["str", "bool", "int", "float", "duration", "size", "path", "list", "choice", "url"]
-# The types whose values have an order, and so bounds.
-_NUMBERS = ("int", "float", "duration", "size")
-
-_NAME = re.compile(r"mlserve(\.[a-z][a-z0-9]*([_-][a-z0-9]+)*)+")
-MODELS: Final = "mlserve.models."
-MODEL_PATTERN: Final = "mlserve.models.NAME"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key of the INI.
-
-    `default` is what one would write in the INI; "" means that there is no value (None, or an empty list), and only
-    such a setting may be left empty. `choices` are the words of a `choice`, or the database dialects of a `url`.
-    `minimum` and `maximum` are in the unit of the typed value: a number, seconds or bytes. ValueError for a name that
-    is no key (`mlserve.` and lower-case words separated by dots), an unknown type, and what the type cannot have.
-    """
-
-    name: str
-    type: SettingType
-    default: str | float
-    help: str
-    choices: tuple[str, ...] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    example: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.name != MODEL_PATTERN and not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not the name of a setting: write mlserve.SECTION.WORD in lower case")
-        if self.type not in get_args(SettingType):
-            known = ", ".join(get_args(SettingType))
-            raise ValueError(f"{self.name} is of the type {self.type!r}, which is none of {known}")
-        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
-        if bounds and self.type not in _NUMBERS:
-            raise ValueError(f"{self.name} is of the type {self.type!r}, which has no minimum or maximum")
-        for bound in bounds:
-            if isinstance(bound, bool) or not isinstance(bound, int | float):
-                raise ValueError(f"{self.name} has the bound {bound!r}: write a number, in seconds or in bytes too")
-        if self.type == "choice" and not self.choices:
-            raise ValueError(f"{self.name} is a choice without choices")
-        if self.choices is not None and self.type not in ("choice", "url"):
-            raise ValueError(f"{self.name} is of the type {self.type!r}, which has no choices")
-
-    @property
-    def default_text(self) -> str:
-        """The default as it stands in an INI."""
-        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides this key."""
-        return variable_of(self.name)
-
-
-def variable_of(key: str) -> str:
-    """`mlserve.database.url` -> `MLSERVE__DATABASE__URL`."""
-    return key.upper().replace("-", "_").replace(".", "__")
-
+from mlserve.settings.setting import MODEL_PATTERN, WEBHOOK_PATTERN, Setting
 
 CORE: Final[tuple[Setting, ...]] = (
     Setting(
@@ -325,6 +264,69 @@ CORE: Final[tuple[Setting, ...]] = (
         "The age at which `mlserve db purge` removes a prediction; empty: predictions are kept for ever.",
         minimum=1,
         example="365d",
+    ),
+    Setting(
+        WEBHOOK_PATTERN,
+        "url",
+        "",
+        "A URL that is told what happens, under NAME (as a model's name); its host and path are shown to nobody.",
+        choices=("https", "http"),
+        example="https://hooks.example.com/mlserve",
+    ),
+    Setting(
+        f"{WEBHOOK_PATTERN}.secret",
+        "path",
+        "",
+        "The file with the secret that signs what is sent there, or with several and spaces between.",
+        example="/etc/mlserve/ops.secret",
+    ),
+    Setting(
+        f"{WEBHOOK_PATTERN}.events",
+        "list",
+        "",
+        "The kinds of events that it is told of; empty: all.",
+        example="alias_moved version_retired",
+    ),
+    Setting(
+        f"{WEBHOOK_PATTERN}.models",
+        "list",
+        "",
+        "The models whose events it is told of; empty: all events, also those of no model.",
+        example="flight-delay",
+    ),
+    Setting(
+        "mlserve.delivery.interval",
+        "duration",
+        "1s",
+        "How often each process looks for something to send to a webhook.",
+        minimum=0.01,
+    ),
+    Setting(
+        "mlserve.delivery.timeout",
+        "duration",
+        "15s",
+        "A webhook that takes longer to answer has failed, and is sent the same again.",
+        minimum=0.01,
+    ),
+    Setting(
+        "mlserve.delivery.give_up",
+        "duration",
+        "5d",
+        "A webhook that has only failed for so long is disabled, and one that no server declares for so long removed.",
+        minimum=3600,
+    ),
+    Setting(
+        "mlserve.delivery.keep",
+        "duration",
+        "30d",
+        "How long it stays known what was sent, and how long a disabled webhook keeps what is still to be sent.",
+        minimum=60,
+    ),
+    Setting(
+        "mlserve.delivery.plain_http",
+        "bool",
+        "false",
+        "Whether a webhook on another host may begin http://, which everybody on the way can read.",
     ),
 )
 

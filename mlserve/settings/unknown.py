@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from mlserve.errors import ConfigurationError
-from mlserve.settings.table import MODEL_PATTERN, MODELS, Setting, variable_of
+from mlserve.settings.setting import MODELS, PATTERNS, Setting, name_in, variable_of
 
 _CLOSE = 0.75
 # Another application's key in the same section must look very much like ours before it stops the start.
@@ -60,10 +60,20 @@ def _unknown(raw: Iterable[str], variables: Iterable[str], table: Mapping[str, S
     claimed = {setting.variable for setting in table.values()}
     models = variable_of(MODELS)
     for key in raw:
-        if key.lower().startswith("mlserve.") and key not in table and not (key.startswith(MODELS) and key != MODELS):
+        if (
+            key.lower().startswith("mlserve.")
+            and key not in table
+            and not (key.startswith(MODELS) and key != MODELS)
+            and not any(name_in(pattern, key) for pattern in PATTERNS)
+        ):
             yield _Unknown(key, is_variable=False)
     for name in variables:
-        if name.startswith("MLSERVE__") and name not in claimed and not (name.startswith(models) and name != models):
+        if (
+            name.startswith("MLSERVE__")
+            and name not in claimed
+            and not (name.startswith(models) and name != models)
+            and not any(name_in(variable_of(pattern), name) for pattern in PATTERNS)
+        ):
             yield _Unknown(name, is_variable=True)
 
 
@@ -102,14 +112,24 @@ def _sentence(
 
 
 def _near(unknown: _Unknown, table: Mapping[str, Setting], plugins: Iterable[str]) -> str | None:
-    keys = {_rest(setting.variable): key for key, setting in table.items() if key != MODEL_PATTERN}
+    keys = {_rest(setting.variable): key for key, setting in table.items() if key not in PATTERNS}
+    keys |= _named_alike(unknown)
     if found := get_close_matches(_rest(unknown.form), keys, 1, _CLOSE):
         return unknown.spelled(keys[found[0]])
     section, _, rest = _rest(unknown.form).partition("__")
-    names = {_section_of(name): name for name in [*plugins, "models"]}
+    names = {_section_of(name): name for name in [*plugins, "models", "webhooks"]}
     if rest and section not in names and (found := get_close_matches(section, names, 1, _CLOSE)):
         return unknown.spelled(f"mlserve.{names[found[0]]}.{rest.lower().replace('_', '-')}")
     return None
+
+
+def _named_alike(unknown: _Unknown) -> dict[str, str]:
+    """The keys that stand beside `mlserve.webhooks.NAME`, of the name that the unknown one has."""
+    section, name, *rest = [*_rest(unknown.form).split("__"), "", ""]
+    if section != "WEBHOOKS" or not name or not rest[0]:
+        return {}
+    keys = [pattern.replace("NAME", name.lower().replace("_", "-")) for pattern in PATTERNS if pattern[-4:] != "NAME"]
+    return {_rest(variable_of(key)): key for key in keys}
 
 
 def _nothing_near(unknown: _Unknown, table: Mapping[str, Setting]) -> str:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from mlserve.settings.table import Setting, SettingType
+from mlserve.settings.setting import Setting, SettingType
 
 DURATIONS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES: Final = {

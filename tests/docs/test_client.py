@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from mlserve import client
-from mlserve.client import Client, ProblemError
-from mlserve.client.errors import error_of
+import mlserve_client as client
+from mlserve_client import Client, ProblemError
+from mlserve_client.errors import error_of
 from tests.docs.pages import prose
 
 PAGE = prose("docs/reference/client.md")

@@ -1,5 +1,6 @@
 """The demo says of itself what is true: its data, its signature and its scores."""
 
+import calendar
 import itertools
 import json
 import math
@@ -20,6 +21,7 @@ from mlserve_xgboost.family import XGBoostFamily
 
 DEMO = Path(__file__).parents[2] / "examples" / "flight_delay"
 ARTEFACT = DEMO / "flight-delay.ubj"
+SECOND = DEMO / "flight-delay-september.ubj"
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,29 @@ def test_the_readme_shows_the_scores_of_the_metrics(written: Mapping[str, Any]) 
     assert f"| Brier score | {test['brier']:.3f} | {constant['brier']:.3f} |" in text
     assert f"reaches {written['metrics']['threshold']}." in text
     assert f"{written['metrics']['trees']} trees" in text
+
+
+def test_the_readme_compares_both_models_by_month() -> None:
+    text = (DEMO / "README.md").read_text(encoding="utf-8")
+    assert SECOND.exists(), "`make second` builds the demo's second model."
+    first, second = (json.loads(Path(f"{it}.metrics.json").read_text(encoding="utf-8")) for it in (ARTEFACT, SECOND))
+    assert f"{second['trees']} trees, and a `label` from {second['threshold']} on" in text
+    for month in (10, 11, 12):
+        one, other = (it["test_by_month"][f"2013-{month}"] for it in (first, second))
+        pairs = " | ".join(f"{one[score]:.3f}, {other[score]:.3f}" for score in ("auc", "log_loss", "recall"))
+        late = f"{one['base_rate']:.1%}".replace("%", " %")
+        assert f"| {calendar.month_name[month]} | {one['rows']:,} | {late} | {pairs} |" in text
+
+
+def test_the_rows_to_test_on_are_the_later_flights_that_arrived(flights: pd.DataFrame, tmp_path: Path) -> None:
+    later = flights[flights["late"].notna() & (flights["month"] > 11)]
+    train.write_rows(tmp_path, later)
+    assert [path.name for path in tmp_path.iterdir()] == ["2013-12.csv"]
+    rows = pd.read_csv(tmp_path / "2013-12.csv")
+    assert list(rows.columns) == [*flight_data.FEATURES, "late"]
+    assert rows["late"].sum() == later["late"].sum()
+    expected = later[list(flight_data.FEATURES)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows[list(flight_data.FEATURES)], expected, check_dtype=False)
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order() -> None:

@@ -13,13 +13,14 @@ from sqlalchemy import text
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.settings import CORE, read_settings
+from mlserve.webhooks.declared import declared
 from tests.docs.pages import ROOT, anchors, blocks, images, links, pages, prose, text_of
 
 PAGES = pages()
 IN_DOCS = [page for page in PAGES if page.startswith("docs/")]
 SETTINGS = {setting.name for setting in CORE} | {"mlserve.xgboost.threads", "mlserve.means.decimals"}
 # Not names of ours but of the pages' own examples: the plugin of a page, placeholders, two files, a misspelt key.
-OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db(\.migrate\.lock)?$|plugin$|models\.|[A-Z]+\b)")
+OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db(\.migrate\.lock)?$|plugin$|models\.|webhooks\.|[A-Z]+\b)")
 _LOGGER = re.compile(r"getLogger\(\"([\w.]+)\"\)")
 LOGGERS = {name for path in (ROOT / "mlserve").rglob("*.py") for name in _LOGGER.findall(path.read_text("utf-8"))}
 _DOTTED = re.compile(r"(?<![\w./])mlserve(?:\.[A-Za-z_]\w*)+")
@@ -89,8 +90,11 @@ def test_ini_blocks_hold_settings_that_a_server_takes(page: str, tmp_path: Path)
         keys = {key: value for key, value in parser["app:main"].items() if key.startswith("mlserve.")}
         settings = read_settings({key: value for key, value in keys.items() if ".models." not in key}, {}, tmp_path)
         unknown = [
-            key for key in keys if key not in settings and not key.startswith(("mlserve.models.", "mlserve.ruler."))
+            key
+            for key in keys
+            if key not in settings and not key.startswith(("mlserve.models.", "mlserve.webhooks.", "mlserve.ruler."))
         ]
+        declared(settings)
         assert not unknown, f"{page}: {unknown}"
 
 

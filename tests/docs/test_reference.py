@@ -24,6 +24,7 @@ from mlserve.settings.reference import settings_markdown
 from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
 from mlserve.signature.faults import CODES
 from mlserve.startup import build
+from mlserve.webhooks.tables import deliveries, webhooks
 from mlserve_xgboost.contributions import xgboost_contributions
 from tests.docs.pages import ROOT, blocks, prose, text_of
 
@@ -124,6 +125,7 @@ def test_every_option_of_a_verb_is_documented_and_no_other(verb: str) -> None:
 def resources() -> dict[str, type[Resource]]:
     """Every subclass of a resource by its full name, so that a verb that nobody wired is noticed too."""
     from mlserve.api.openapi.resources import ModelOpenApiResource, OpenApiResource
+    from mlserve.auth.wiring import RESOURCES as CALLERS
     from mlserve.predictions.resources import PredictionsResource
     from mlserve.predictions.wiring import RESOURCES
     from mlserve.registry.resources import OneModelResource
@@ -135,7 +137,7 @@ def resources() -> dict[str, type[Resource]]:
     return {
         "/api/v1/openapi.json": OpenApiResource,
         "/api/v1/models/{model}/openapi.json": ModelOpenApiResource,
-        **{f"/api/v1{path}": it for path, it in OF_ALL.values()},
+        **{f"/api/v1{path}": it for path, it in [*OF_ALL.values(), *CALLERS.values()]},
         "/api/v1/models/{model}": OneModelResource,
         "/api/v1/models/{model}/predictions": PredictionsResource,
         **own,
@@ -213,7 +215,19 @@ def test_the_columns_of_the_database_are_documented_and_no_others(
 
 @pytest.mark.parametrize(
     "table",
-    [actuals, models, versions, aliases, registry_revision, api_keys, users, spool_positions, xgboost_contributions],
+    [
+        actuals,
+        models,
+        versions,
+        aliases,
+        registry_revision,
+        api_keys,
+        users,
+        webhooks,
+        deliveries,
+        spool_positions,
+        xgboost_contributions,
+    ],
     ids=lambda table: table.name,
 )
 def test_the_columns_of_the_smaller_tables_are_named(table) -> None:

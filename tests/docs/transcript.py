@@ -4,13 +4,17 @@ A block holds `$ command` lines, each followed by what it prints. `pserve` start
 `sqlite3` reads its database, each without the program of that name; any other command runs in a shell. What differs
 from run to run is recognised: an id stands for the same id in the rest of the page; times, durations, rates and digests
 for any (another processor may train another last bit); `"…"` for any value, `…` for any text of a line; a float for one
-that is equal to three parts in a thousand.
+that is equal to three parts in a thousand. A time with a fraction in a later command is the one that was printed.
+
+A server takes a moment to follow its registry. What a `curl` changes nothing by is asked again for a while, until the
+answer is the page's.
 """
 
 import json
 import math
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -26,10 +30,13 @@ HERE = "http://127.0.0.1:6543"
 CLOSE = 3e-3
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _RATE = re.compile(r"\d[\d.,]*(?:/s| s\b)")
 _WORD = re.compile(rf"{_ID.pattern}|{_TIME.pattern}|{_RATE.pattern}|[\w.+-]+|\S")
 _ANY = "…"
+_SENDS = ("-d", "-X", "--data-binary")
+_NOT_YET = (404, 503)
 
 
 @dataclass
@@ -70,6 +77,7 @@ class Transcript:
 
     page: str | Path
     workplace: Workplace
+    patience: float = 10.0
     ids: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> int:
@@ -80,23 +88,36 @@ class Transcript:
                 self.workplace.save(self._here(step))
                 continue
             count += 1
-            printed = self._printed(_ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command))
-            difference = self._compare(step.printed, printed)
+            command = self._with_ours(step.command)
+            deadline = time.monotonic() + self.patience
+            while True:
+                printed, known = self._printed(command), dict(self.ids)
+                difference = self._compare(step.printed, printed)
+                if difference is None or not _may_repeat(command, printed) or time.monotonic() > deadline:
+                    break
+                self.ids = known
+                time.sleep(0.1)
             assert difference is None, f"{self.page}: $ {step.command}\n{difference}\nprinted {printed}"
         return count
 
+    def _with_ours(self, command: str) -> str:
+        """The page's ids and moments stand for those of this run."""
+        for kind in (_ID, _MOMENT):
+            command = kind.sub(lambda found: self.ids.get(found[0], found[0]), command)
+        return command
+
     def _here(self, block: Block) -> Block:
         """A program of the page asks the server that runs, where one does, and not the address of the page."""
-        if not self.workplace.port:
-            return block
-        text = block.text.replace(HERE, f"http://127.0.0.1:{self.workplace.port}")
-        return Block(block.language, block.tag, text)
+        return Block(block.language, block.tag, self._addressed(block.text))
+
+    def _addressed(self, text: str) -> str:
+        return text.replace(HERE, f"http://127.0.0.1:{self.workplace.port}") if self.workplace.port else text
 
     def _printed(self, command: str) -> str:
         program, *arguments = shlex.split(command)
         match program.removeprefix(".venv/bin/"):
             case "curl":
-                return _curl(arguments, self.workplace.port)
+                return _curl(arguments, self.workplace.port, self.workplace.folder)
             case "sqlite3":
                 return self.workplace.sql(*arguments)
             case "pserve":
@@ -105,7 +126,7 @@ class Transcript:
             case _ if "play.py" in command:
                 return self.workplace.shell(f"{command} --url http://127.0.0.1:{self.workplace.port} | grep -v ━")
             case _:
-                return self.workplace.shell(command)
+                return self.workplace.shell(self._addressed(command))
 
     def _compare(self, said: str, got: str) -> str | None:
         try:
@@ -138,6 +159,8 @@ class Transcript:
     def _same_text(self, said: str, got: str) -> bool:
         if _ID.fullmatch(said) and _ID.fullmatch(got):
             return self.ids.setdefault(said, got) == got
+        if _MOMENT.fullmatch(said) and _MOMENT.fullmatch(got):
+            self.ids.setdefault(said, got)
         if any(kind.fullmatch(said) and kind.fullmatch(got) for kind in (_TIME, _DIGEST, _RATE)):
             return True
         return said == got
@@ -172,18 +195,36 @@ def _is_whole(command: str) -> bool:
     return True
 
 
-def _curl(arguments: list[str], port: int) -> str:
-    """What curl would print: `-s`, `-X`, `-H`, `-d` and one address are understood."""
+def _may_repeat(command: str, printed: str) -> bool:
+    """Whether asking again is as if it had been asked once: it only reads, or the server says that it is not ready."""
+    program, *arguments = shlex.split(command)
+    if program != "curl":
+        return False
+    if not any(argument in _SENDS for argument in arguments):
+        return True
+    try:
+        return json.loads(printed).get("status") in _NOT_YET
+    except (ValueError, AttributeError):
+        return False
+
+
+def _curl(arguments: list[str], port: int, folder: Path) -> str:
+    """What curl would print: `-s`, `-X`, `-H`, `-d`, `--data-binary`, `-o`, `-w` of the status, and one address."""
     words = iter(arguments)
-    method, body, address, headers = None, None, "", {}
+    method, body, address, headers, out, told = None, None, "", {}, None, ""
     for word in words:
         if word == "-X":
             method = next(words)
         elif word == "-H":
             name, _, value = next(words).partition(":")
             headers[name] = value.strip()
-        elif word == "-d":
-            body = next(words).encode()
+        elif word in ("-d", "--data-binary"):
+            data = next(words)
+            body = (folder / data[1:]).read_bytes() if data.startswith("@") else data.encode()
+        elif word == "-o":
+            out = folder / next(words)
+        elif word == "-w":
+            told = next(words)
         elif word.startswith(HERE):
             parts = urlsplit(word)
             address = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -192,6 +233,11 @@ def _curl(arguments: list[str], port: int) -> str:
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method or ("GET" if body is None else "POST"), address, body, headers)
-        return connection.getresponse().read().decode()
+        response = connection.getresponse()
+        answer = response.read().decode()
+        if out is not None:
+            out.write_text(answer, encoding="utf-8")
+            answer = ""
+        return answer + told.replace("%{http_code}", str(response.status))
     finally:
         connection.close()

@@ -1,7 +1,7 @@
 """A folder in which a page's commands run, with real servers on free ports and the environment's programs.
 
-A plain `mlserve verb …` runs in this process: it does what the program does, without its start. In the environment of
-somebody else, and with variables, pipes and several commands in a line, it is the program.
+`mlserve verb …` runs in this process, and a server in a fork: they do what the programs do, without their start. In the
+environment of somebody else, and with files and several commands in a line, they are the programs.
 """
 
 import os
@@ -21,10 +21,14 @@ from pysqlite3 import dbapi2 as sqlite
 
 from mlserve.cli import main
 from tests.docs.pages import ROOT, Block
+from tests.functional.servers import Forked
 
 PORT = re.compile(r"^port = \d+$", re.MULTILINE)
 _HERE = sys.executable
-_PLAIN = re.compile(r"mlserve [^|;<>&$`\n]+")
+_PLAIN = re.compile(
+    r"(?:echo '(?P<said>[^']*)' \| )?(?P<variables>(?:MLSERVE__\w+=\S+ )*)"
+    r"mlserve (?P<words>(?:'[^']*'|[^'|;<>&$`\n])+?)(?: 2> (?P<errors>\S+))?"
+)
 
 
 class Workplace:
@@ -34,12 +38,13 @@ class Workplace:
         self.folder = folder
         self.port = 0
         self._log = folder / "server.log"
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | Forked | None = None
         (folder / ".venv").symlink_to(sys.prefix)
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLSERVE__")}
         self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
         self._environ["PYTHONUNBUFFERED"] = "1"  # What a server prints is read while it runs.
+        self._environ["LOGNAME"] = "ada"  # Whoever runs the tests, the history says this name.
 
     def save(self, block: Block) -> None:
         path = self.folder / block.file
@@ -59,7 +64,11 @@ class Workplace:
         assert count == 1, f"{ini} says no port, or more than one"
         path = self.folder / f"served-{ini}"
         path.write_text(text, encoding="utf-8")
-        self.start("-m", "pyramid.scripts.pserve", path.name)
+        if sys.executable == _HERE:
+            self._server = Forked(self.folder, path.name, self._environ, self._log)
+            self._await_answer("/health/live")
+        else:
+            self.start("-m", "pyramid.scripts.pserve", path.name)
 
     def choose_port(self) -> int:
         """Stop the server that is there, and find a free port for the next one."""
@@ -73,6 +82,10 @@ class Workplace:
         command = [sys.executable, *arguments]
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(command, cwd=self.folder, env=self._environ, stdout=log, stderr=log)
+        self._await_answer(live)
+
+    def _await_answer(self, live: str) -> None:
+        assert self._server is not None
         deadline = time.monotonic() + 60
         while not self._answers(live):
             assert self._server.poll() is None, self.said()
@@ -89,8 +102,8 @@ class Workplace:
 
     def shell(self, command: str) -> str:
         """What the command prints, on either stream."""
-        if sys.executable == _HERE and _PLAIN.fullmatch(command):
-            return self._verb(*shlex.split(command)[1:])
+        if sys.executable == _HERE and (plain := _PLAIN.fullmatch(command)):
+            return self._verb(plain)
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -101,14 +114,20 @@ class Workplace:
         )
         return done.stdout.decode()
 
-    def _verb(self, *arguments: str) -> str:
+    def _verb(self, command: re.Match[str]) -> str:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             for name in os.environ.keys() - self._environ.keys():
                 patch.delenv(name)
-            done = CliRunner().invoke(main, arguments)
+            patch.setenv("LOGNAME", self._environ["LOGNAME"])
+            for variable in command["variables"].split():
+                patch.setenv(*variable.split("=", 1))
+            done = CliRunner().invoke(main, shlex.split(command["words"]), input=f"{command['said'] or ''}\n")
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return done.output
+        if command["errors"] is None:
+            return done.output
+        (self.folder / command["errors"]).write_text(done.stderr, encoding="utf-8")
+        return done.stdout
 
     def sql(self, file: str, query: str) -> str:
         """As the program `sqlite3` prints rows: values separated by a bar."""

@@ -31,7 +31,7 @@ def make_key(
 ) -> str:
     """The text of a key that works at once."""
     with application.database.write() as connection:
-        text = keys.create(connection, name, roles, models=models, expires_at=expires_at, actor="cli:test")
+        text = keys.create(connection, name, roles, models=models, expires_at=expires_at, actor="cli:test").text
     renew(application)
     return text
 

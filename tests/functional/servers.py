@@ -1,7 +1,7 @@
 """Real servers for tests of durability: `pserve` in a process of its own, on a port that the system chooses.
 
-Its process is forked from one that has imported what every server imports, which takes longer than all the rest of a
-start; `test_development.py`, `test_start.py` and the commands of the documentation start the program itself.
+Its process is forked from one that has imported what every server imports (`preloaded.py`), which takes longer than all
+the rest of a start; `test_development.py`, `test_start.py` and the tutorial of the plugin start the program itself.
 
 Nothing here sleeps to give something time: a server tells on its standard error where it listens, and a load tells
 when it has so many answers.
@@ -24,28 +24,20 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from pyramid.scripts import pserve
+
+from mlserve.ini_file import open_ini
 
 PACKAGES = Path(__file__).parents[1] / "packages"
 PATIENCE = 30.0
 
 _FORKS = multiprocessing.get_context("forkserver")
-_PRELOADED = [
-    "pyramid.scripts.pserve",
-    "mlserve.startup",
-    "mlserve.server",
-    "mlserve.api.openapi",
-    "mlserve.dashboard.routes",
-    "mlserve.db.wiring",
-    "mlserve.observability.metrics.wiring",
-    "mlserve.predictions.wiring",
-    "mlserve.registry.wiring",
-]
+_PRELOADED = f"{__package__}.preloaded"
 # The fork server passes silently over what it cannot import: then all goes well, and slowly.
-assert all(importlib.util.find_spec(name) for name in _PRELOADED), "a preloaded module is gone"
-_FORKS.set_forkserver_preload(_PRELOADED)
+assert importlib.util.find_spec(_PRELOADED), "the preloaded module is gone"
+_FORKS.set_forkserver_preload([_PRELOADED])
 
 _INI = """
 [app:main]
@@ -215,7 +207,35 @@ class Server:
             self._heard.notify_all()
 
 
-def _pserve(ini: Path, environ: Mapping[str, str], output: Connection) -> None:
+class Forked:
+    """`pserve` of an INI, forked as `Server` is, in a folder of its own; what it prints is in `log`."""
+
+    def __init__(self, folder: Path, ini: str, environ: Mapping[str, str], log: Path) -> None:
+        log.write_bytes(b"")
+        self._process = _FORKS.Process(target=_pserve_in, args=(folder, ini, dict(environ), log), daemon=True)
+        self._process.start()
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self, seconds: float) -> int:
+        """The exit status."""
+        self._process.join(seconds)
+        status = self._process.exitcode
+        assert status is not None, "it does not end"
+        return status
+
+
+def _pserve_in(folder: Path, ini: str, environ: Mapping[str, str], log: Path) -> None:
+    os.chdir(folder)
+    with log.open("ab") as output:
+        _pserve(ini, environ, output)
+
+
+def _pserve(ini: Path | str, environ: Mapping[str, str], output: Connection | BinaryIO) -> None:
     """`pserve` of this INI, in the forked process: from here on what the program does in one of its own."""
     os.environ.clear()
     os.environ.update(environ)
@@ -223,8 +243,10 @@ def _pserve(ini: Path, environ: Mapping[str, str], output: Connection) -> None:
         os.dup2(output.fileno(), stream)
     output.close()
     warnings.filterwarnings("ignore", "pkg_resources is deprecated")
+    command = pserve.PServeCommand(["pserve", str(ini)])
+    command._get_config_loader = open_ini  # Pyramid's own reads of each installed package what it is.
     try:
-        sys.exit(pserve.main(["pserve", str(ini)]))
+        sys.exit(command.run())
     finally:
         atexit._run_exitfuncs()  # An interpreter does at its end; a fork of `multiprocessing` does not.
 

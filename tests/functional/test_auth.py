@@ -197,7 +197,7 @@ def test_a_key_ends_with_its_time(app: Served) -> None:
 
 def test_what_another_process_makes_and_revokes_is_seen_by_itself(app: Served) -> None:
     with app.application.database.write() as connection:
-        text = keys.create(connection, "late", ["observe"], actor="cli:test")
+        text = keys.create(connection, "late", ["observe"], actor="cli:test").text
     until(lambda: app.get("/api/v1/models", headers=bearer(text), status="*").status_int == 200)
     with app.application.database.write() as connection:
         keys.revoke(connection, "late", actor="cli:test")

@@ -10,6 +10,7 @@ from pyramid.config import Configurator
 from pyramid.security import Allowed, Denied
 from webtest import TestApp
 
+from tests.docs.pages import blocks
 from tests.factories import linear_model, settings_of
 from tests.functional.callers import bearer, make_key
 
@@ -101,3 +102,45 @@ def test_pages_below_a_prefix_have_their_login_there(tmp_path: Path) -> None:
         sent = app.get("/ml/models/line", headers={"Accept": "text/html"}, status=303)
         assert sent.location == "http://localhost/ml/login?next=%2Fml%2Fmodels%2Fline"
         assert app.get("/ml/login?next=/own", status=200).forms["login"].action == "/ml/login"
+
+
+@pytest.fixture
+def of_the_page(tmp_path: Path) -> Iterator[TestApp]:
+    """The policy of the page on embedding, as it stands there."""
+    (block,) = [
+        one for one in blocks("docs/howto/embed-in-a-pyramid-application.md", "python") if one.tag == "policy.py"
+    ]
+    names: dict[str, Any] = {}
+    exec(block.text.replace("flight-delay", "line"), names)
+    with embedded(tmp_path, names["Policy"]()) as app:
+        yield app
+
+
+def test_the_policy_of_the_page_on_embedding_does_what_the_page_says(of_the_page: TestApp) -> None:
+    app = of_the_page
+    anybody, team = {"X-User": "bob"}, {"X-User": "ann", "X-Team": "network"}
+    models, other = "/ml/api/v1/models", PREDICTIONS.replace("line", "other")
+    app.get(models, status=401)
+    for headers in (anybody, team):
+        assert len(app.get(models, headers=headers).json["models"]) == 2
+        app.get("/ml/metrics", headers=headers)
+        app.get("/ml/api/v1/openapi.json", headers=headers)
+        app.post_json(other, BODY, headers=headers, status=403)
+        assert app.post_json("/ml/api/v1/keys", {}, headers=headers, status=403).json["code"] == "forbidden"
+        kinds = {event["kind"] for event in app.get("/ml/api/v1/events", headers=headers).json["events"]}
+        assert kinds == {"version_registered", "alias_moved"}
+    app.post_json(PREDICTIONS, BODY, headers=anybody, status=403)
+    made = app.post_json(PREDICTIONS, BODY, headers=team).json
+    assert app.get(f"{PREDICTIONS}/{made['id']}", headers=anybody).json["caller"] == "ann"
+    alias = "/ml/api/v1/models/line/aliases/canary"
+    app.put_json(alias, {"version": 1}, headers={**anybody, "If-None-Match": "*"}, status=403)
+    assert app.put_json(alias, {"version": 1}, headers={**team, "If-None-Match": "*"}).json["moved_by"] == "ann"
+    assert app.get("/own", headers=anybody).json == {"caller": "bob"}
+
+
+def test_below_another_policy_there_are_no_keys_of_ours(tmp_path: Path) -> None:
+    policy = TheirPolicy()
+    with embedded(tmp_path, policy, auth__enabled="true") as app:
+        answer = app.post_json("/ml/api/v1/keys", {}, headers={"X-User": "writer"}, status=409)
+        assert answer.json["code"] == "auth_off"
+        assert policy.asked[-1] == (None, "mlserve:admin")

@@ -1,17 +1,23 @@
 """Where a server may listen without keys, and what else of access can stop a start."""
 
+import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pyramid.paster import get_appsettings
 
+from mlserve.auth.exposure import refuse_open_ini
 from mlserve.cli import main
 from mlserve.errors import ConfigurationError
+from mlserve.settings import read_settings
 from tests.factories import linear_model
 from tests.functional import servers
 from tests.functional.callers import guarded
 from tests.functional.servers import Server
 
+ROOT = Path(__file__).parents[2]
 OURS, WAITRESS = "egg:pyramid-mlserve#waitress", "egg:waitress#main"
 
 
@@ -35,6 +41,25 @@ def test_open_to_every_host_is_refused_in_one_sentence(
         checked = CliRunner().invoke(main, ["check", str(server.ini)])
         assert (checked.exit_code, checked.output.strip()) == (1, line) or line in str(checked.exception)
     assert not (tmp_path / "var").exists()
+
+
+def test_production_ini_asks_for_keys_and_does_not_start_without_elsewhere(tmp_path: Path) -> None:
+    """As it is shipped, and with the two lines changed that would open it to everybody."""
+    ini = tmp_path / "production.ini"
+    shipped = (ROOT / "production.ini").read_text(encoding="utf-8")
+    assert "\nmlserve.auth.enabled = true\n" in shipped
+    assert "\nmlserve.auth.open = true" not in shipped
+    there = re.sub(r"(?m)^(host|listen) = 127\.0\.0\.1", r"\1 = 0.0.0.0", shipped)
+    assert there != shipped
+    for text, refused in (
+        (shipped, False),
+        (there, False),
+        (there.replace("mlserve.auth.enabled = true", "mlserve.auth.enabled = false"), True),
+    ):
+        ini.write_text(text, encoding="utf-8")
+        settings = read_settings(get_appsettings(str(ini)), {}, tmp_path)
+        with pytest.raises(ConfigurationError, match=r"mlserve\.auth\.open") if refused else nullcontext():
+            refuse_open_ini(settings, {"__file__": str(ini), "here": str(tmp_path)})
 
 
 @pytest.mark.parametrize("settings", [{"mlserve.auth.open": "true"}, {"mlserve.auth.enabled": "true"}])

@@ -1,10 +1,11 @@
-"""`mlserve.client` against real servers: one in a process of its own, one with keys, one under a prefix."""
+"""`mlserve_client` against real servers: one in a process of its own, one with keys, one under a prefix."""
 
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyramid.config import Configurator
-from webtest.http import StopableWSGIServer
 
-from mlserve.client import (
+import mlserve_client
+from mlserve_client import (
     AliasUnknownError,
     Client,
     ForbiddenError,
@@ -37,23 +38,18 @@ from mlserve.client import (
 )
 from tests.factories import linear_model, settings_of, until
 from tests.functional.callers import guarded, make_key
+from tests.functional.listening import listening
 from tests.functional.registering import bundle
 from tests.functional.servers import Server, served
 
 ROOT = Path(__file__).parents[2]
 
-# Whatever is not Python's own, urllib3 or this client is not there.
 ALONE = """
 import sys
-class Refuses:
-    def find_spec(self, name, path=None, target=None):
-        ours = name in ("mlserve", "mlserve._version") or name.startswith("mlserve.client")
-        if not (ours or name.partition(".")[0] in {"urllib3", *sys.stdlib_module_names}):
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Refuses())
-from mlserve.client import Client
+from mlserve_client import Client
 with Client(sys.argv[1]) as client:
     print(client.predict("line", [{"x": 1, "y": 2}])["outputs"])
+print(*sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names))
 """
 
 
@@ -73,16 +69,6 @@ def client(server: Server) -> Iterator[Client]:
 def url_of(server: Server) -> str:
     host, port = server.address
     return f"http://{host}:{port}"
-
-
-@contextmanager
-def listening(wsgi: Any) -> Iterator[str]:
-    """The URL of an application of this process, which listens."""
-    server = StopableWSGIServer.create(wsgi)
-    try:
-        yield server.application_url.rstrip("/")
-    finally:
-        server.shutdown()
 
 
 def values(answer: dict[str, Any]) -> list[float]:
@@ -148,10 +134,19 @@ def test_kept_predictions_are_read_listed_explained_and_answered_with_actuals(cl
 def test_a_version_is_deployed_promoted_rolled_back_and_retired(client: Client, tmp_path: Path) -> None:
     archive = bundle(tmp_path, intercept=5.0)
     version = client.register(archive, model="line")
-    assert (version["model"], version["number"]) == ("line", 2)
-    assert client.register(str(archive), model="line")["number"] == 2
-    shadow = client.deploy(archive, model="line", alias="shadow", reason="a look")
+    assert (version["model"], version["number"], version["new"]) == ("line", 2, True)
+    again = client.register(str(archive), model="line")
+    assert (again["number"], again["new"]) == (2, False)
+    described = client.describe("line", 2, description="knows the summer", tags={"team": "ops", "old": "x"})
+    assert (described["description"], described["tags"]) == ("knows the summer", {"team": "ops", "old": "x"})
+    assert client.describe("line", 2, tags={"old": None}, reason="tidy")["tags"] == {"team": "ops"}
+    assert client.version("line", 2)["description"] == "knows the summer"
+    assert next(client.history("line"))["reason"] == "tidy"
+    with pytest.raises(StaleError):
+        client.deploy(archive, model="line", alias="champion", revision=0)  # There is one.
+    shadow = client.deploy(archive, model="line", alias="shadow", reason="a look", revision=0)
     assert (shadow["version"], shadow["revision"]) == (2, 1)
+    until(lambda: client.alias("line", "shadow")["answers"] == 2)
     assert values(client.predict("line", [[1, 2]], alias="shadow")) == [5.0]
     assert values(client.predict("line", [[1, 2]], version=2)) == [5.0]
     assert values(client.predict("line", [[1, 2]])) == [1.0]
@@ -266,8 +261,32 @@ def test_a_server_under_a_prefix(tmp_path: Path) -> None:
         wsgi.registry.mlserve.stop()
 
 
-def test_the_client_works_where_nothing_of_the_server_is_installed(server: Server) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", ALONE, url_of(server)], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
-    assert (ran.stdout, ran.stderr) == ("[{'value': 1.0}]\n", "")
+@pytest.mark.slow
+def test_the_client_is_installed_and_works_without_any_part_of_the_server(server: Server, tmp_path: Path) -> None:
+    """As a wheel in an environment that has urllib3 and nothing else."""
+    environment, source = tmp_path / "environment", tmp_path / "source" / "plugins" / "client"
+    builds = shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "tests")
+    shutil.copytree(ROOT / "plugins" / "client", source, ignore=builds)
+    (tmp_path / "source" / "mlserve").mkdir()
+    shutil.copy(ROOT / "mlserve" / "_version.py", tmp_path / "source" / "mlserve")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    libraries = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    for path in Path(sysconfig.get_path("purelib")).glob("urllib3*"):
+        shutil.copytree(path, libraries / path.name)
+    python = str(environment / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--quiet"]
+    wheel = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*wheel, "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)], check=True)
+    (built,) = tmp_path.glob("pyramid_mlserve_client-*.whl")
+    subprocess.run(
+        [*pip, "install", "--no-index", str(built)], check=True
+    )  # Without the network, all it needs is there.
+    ran = subprocess.run([python, "-I", "-c", ALONE, url_of(server)], capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("[{'value': 1.0}]\n__main__ mlserve_client urllib3\n", "")
+
+
+def test_the_servers_own_name_for_it_is_the_same_client() -> None:
+    from mlserve import client
+
+    assert client.Client is Client
+    assert {name for name in vars(client) if not name.startswith("_")} == {*mlserve_client.__all__}

@@ -26,7 +26,7 @@ def settings(folder: Path, url: str, way: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("database_url", "way", "rounds"),
-    [("sqlite", "sql", 6), ("sqlite", "process", 6), ("postgresql", "process", 2)],
+    [("sqlite", "sql", 3), ("sqlite", "process", 4), ("postgresql", "process", 2)],
     indirect=["database_url"],
 )
 def test_every_answered_prediction_is_in_sql_once(tmp_path: Path, database_url: str, way: str, rounds: int) -> None:

@@ -12,8 +12,8 @@ from pyramid.config import Configurator
 
 from mlserve.auth.guard import Asked
 from mlserve.cli import main
-from tests.factories import Served, linear_model, serving, settings_of
-from tests.functional.callers import bearer, guarded, make_key
+from tests.factories import Served, linear_model, serving, settings_of, until
+from tests.functional.callers import bearer, events, guarded, log_in, make_key, make_user
 from tests.functional.pages import HTML, assert_sound
 from tests.functional.registering import MODEL, bundle, move, register, until_answers
 
@@ -122,8 +122,7 @@ def test_a_caller_of_some_models_sees_the_events_of_these(tmp_path: Path) -> Non
         whole = bearer(make_key(app.application, "observe", name="whole"))
         bound = bearer(make_key(app.application, "observe", name="bound", models=["other"]))
         caller = bearer(make_key(app.application, "predict", name="caller"))
-        assert ("key_created", None) in kinds(app.get(URL, headers=whole))
-        assert ("version_registered", "line") in kinds(app.get(URL, headers=whole))
+        assert {model for _, model in kinds(app.get(URL, headers=whole))} == {"line", "other"}
         expected = [("alias_moved", "other"), ("version_registered", "other")]
         assert kinds(app.get(URL, headers=bound)) == expected
         assert kinds(app.get(f"{URL}?model=line", headers=bound)) == []
@@ -134,6 +133,44 @@ def test_a_caller_of_some_models_sees_the_events_of_these(tmp_path: Path) -> Non
         for address in (URL, f"{URL}.atom"):
             app.get(address, headers=caller, status=403)
             app.get(address, status=401)
+
+
+def test_what_is_of_keys_users_and_strangers_is_for_administrators_of_all(tmp_path: Path) -> None:
+    with guarded(tmp_path, auth__interval="20ms") as app:
+        roles: dict[str, list[str] | None] = {"admin": None, "operate": None, "observe": None}
+        headers = {role: bearer(make_key(app.application, role, name=role)) for role in roles}
+        headers["bound"] = bearer(make_key(app.application, "admin", name="bound", models=["line"]))
+        make_user(app.application, "ada", "observe")
+        app.get("/metrics", status=401, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+        app.get("/api/v1/models/line", status=401, extra_environ={"REMOTE_ADDR": "192.0.2.2"})
+        log_in(app, "ada", "wrong", extra_environ={"REMOTE_ADDR": "192.0.2.3"}, status=403)
+        until(lambda: len(events(app.application, "call_refused")) == 3)
+        refused = {event.after["address"]: event for event in events(app.application, "call_refused")}
+        failed = refused["192.0.2.3"]
+        assert (failed.after["needs"], failed.after["route"], failed.model) == ("login", "/login", None)
+
+        def seen(role: str) -> tuple[set[tuple[str, str | None]], str]:
+            listed, feed = (app.get(address, headers=headers[role]) for address in (URL, f"{URL}.atom"))
+            assert len(titles(feed)) == len(kinds(listed))
+            return set(kinds(listed)), listed.text + feed.text
+
+        of_callers = {("key_created", None), ("user_added", None), ("call_refused", None)}
+        of_models = {(kind, model) for kind in ("alias_moved", "version_registered") for model in ("line", "other")}
+        of_models |= {("call_refused", "line")}
+        found, _ = seen("admin")
+        assert found == of_callers | of_models
+        for role in ("operate", "observe"):
+            found, text = seen(role)
+            assert found == of_models
+            assert "ada" not in text
+            assert "192.0.2.1" not in text
+            for kind, _ in of_callers - {("call_refused", None)}:
+                assert kinds(app.get(f"{URL}?kind={kind}", headers=headers[role])) == []
+        found, text = seen("bound")
+        assert found == {(kind, model) for kind, model in of_models if model == "line"}
+        assert "other" not in text
+        log_in(app, "ada", status=303)
+        assert "key created" not in app.get("/models/line", headers={"Accept": HTML}).text
 
 
 class OfOneModel:

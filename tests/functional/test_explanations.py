@@ -368,7 +368,7 @@ def test_a_killed_server_loses_no_explanation_that_it_answered(tmp_path: Path, u
     )
     told: dict[str, Any] = {}
     with Server(tmp_path / "server.ini", settings) as server:
-        for _ in range(3):
+        for _ in range(2):
             server.start()
             enough = len(told) + 150
             asking = [Asking(server, told) for _ in range(2)]

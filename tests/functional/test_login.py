@@ -44,7 +44,29 @@ def test_the_cookie_is_for_this_server_s_pages_only_and_no_script_s(app: Served)
     other = TestApp(app.app, extra_environ={"wsgi.url_scheme": "https", "HTTP_HOST": "localhost:443"})
     form = other.get("/login").forms["login"]
     form["name"], form["password"] = "ada", PASSWORD
-    assert "secure" in cookie_of(form.submit(headers={"Origin": "https://localhost"}, status=303)).lower()
+    sent = form.submit(headers={"Origin": "https://localhost"}, status=303)
+    assert "secure" in cookie_of(sent).lower()
+    assert all("secure" in value.lower() for value in sent.headers.getall("Set-Cookie"))
+
+
+def test_a_login_takes_nothing_over_that_somebody_has_put_into_the_browser(app: Served) -> None:
+    """Neither a session nor a token that a page on a neighbouring host has set is good for anything afterwards."""
+    make_user(app.application, "eve", "observe")
+    stranger = TestApp(app.app)
+    log_in(stranger, "eve", status=303)
+    planted, token = stranger.cookies["mlserve_session"].strip('"'), "a" * 40
+    app.set_cookie("mlserve_session", planted[:-4] + "AAAA")
+    app.set_cookie("mlserve_csrf", token)
+    answer = log_in(app, "ada", status=303)
+    given = [value for value in answer.headers.getall("Set-Cookie") if value.startswith("mlserve_csrf=")]
+    assert len(given) == 1
+    assert token not in given[0]
+    assert {"httponly", "samesite=strict"} <= {part.strip().lower() for part in given[0].split(";")}
+    assert app.cookies["mlserve_session"].strip('"') != planted
+    assert "Logged in as <bdi>ada</bdi>" in app.get("/", headers=HTML).text
+    app.post("/logout", {"csrf_token": token}, status=400)
+    page = app.get("/", headers=HTML)
+    page.forms[0].submit(status=303)
 
 
 def test_a_program_without_a_session_is_told_so_and_not_sent_anywhere(app: Served) -> None:

@@ -23,6 +23,7 @@ from tests.functional.prometheus import PROMETHEUS, Prometheus
 from tests.functional.servers import Server
 from tests.functional.test_alerts import rules
 from tests.tools import tool
+from tests.unit.webhooks.receiver import hook_settings, receiving
 
 COUNT = "mlserve_prediction_duration_seconds_count"
 REQUESTS = "mlserve_http_requests_total"
@@ -124,11 +125,14 @@ def test_models_health_and_spool_are_told(app: Served) -> None:
     assert told(app)["mlserve_process_cpu_seconds_total",] > 0
 
 
-def test_every_metric_of_the_catalogue_has_a_value_on_a_running_server(app: Served) -> None:
-    app.predict("line", [[1, 2]])
-    app.post_json("/api/v1/models/line/explanations", {"instances": [[1, 2]]})
-    names = {metric.name for metric in (*METRICS, *core_counters())}
-    until(lambda: names <= {re.sub(r"_(count|sum|bucket)$", "", key[0]) for key in told(app)})
+def test_every_metric_of_the_catalogue_has_a_value_on_a_running_server(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with receiving() as receiver, serving({**settings, **hook_settings(tmp_path, receiver)}) as app:
+        app.predict("line", [[1, 2]])
+        app.post_json("/api/v1/models/line/explanations", {"instances": [[1, 2]]})
+        names = {metric.name for metric in (*METRICS, *core_counters())}
+        until(lambda: names <= {re.sub(r"_(count|sum|bucket)$", "", key[0]) for key in told(app)})
 
 
 def test_a_plugin_s_own_counters_are_told(app: Served) -> None:

@@ -1,6 +1,7 @@
 """`mlserve package` and `mlserve verify`, as a person meets them: no INI, sentences, exit statuses."""
 
 import json
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,44 @@ def test_a_bundle_of_a_family_that_is_not_here(folder: Path) -> None:
     assert "No installed plugin brings the family linear." in done.stderr
 
 
+def test_settings_of_an_ini_count_in_packaging_verifying_and_serving(folder: Path) -> None:
+    (folder / "rows.csv").write_text("x,y\n0.1234,0\n")
+    packaged(out="plain")
+    ini = folder / "app.ini"
+    line = {"mlserve.plugins": "mlserve_linear", "mlserve.var": "%(here)s/var", "mlserve.linear.decimals": "1"}
+    text = "\n".join(["[app:main]", "use = egg:pyramid-mlserve", *(f"{key} = {line[key]}" for key in line)])
+    ini.write_text(text.replace("%(here)s", str(folder)))
+    done = run("verify", "plain", "--ini", ini, status=1)
+    assert done.stderr.startswith("golden row 0: value is 1.2 instead of 1.247.\n")
+
+    run("package", "line.linear", "--name", "line", "--data", "rows.csv", "--ini", ini, "-o", "rounded")
+    content = open_folder(folder / "rounded").manifest.content
+    assert (content["engine"], content["golden"]["engine"]) == ("exact (decimals=1)", "exact (decimals=1)")
+    assert " is well: line, linear, " in run("verify", "rounded", "--ini", ini).stdout
+    assert "instead of 1.2." in run("verify", "rounded", "--plugin", "mlserve_linear", status=1).stderr
+    run("test", "rounded", "--data", "rows.csv", "--ini", ini)
+    run("test", "plain", "--data", "rows.csv", "--ini", ini, status=1)
+    for verb in ("verify", "test"):
+        given = ("--data", "rows.csv") if verb == "test" else ()
+        both = run(verb, "rounded", *given, "--ini", ini, "--plugin", "mlserve_linear", status=2)
+        assert "Say either --ini or --plugin" in both.stderr
+
+
+def test_another_last_bit_is_told_and_no_fault(folder: Path) -> None:
+    packaged(out="b")
+    golden = dict(open_folder(folder / "b").manifest.golden or {})
+    near = [{"value": row["value"] * (1 + 1e-7)} for row in golden["outputs"]]
+    changed(folder / "b", golden={**golden, "outputs": near})
+    told = "4 golden predictions are answered within the tolerance of before (off by at most 1e-07; packaged on "
+    done = run("verify", "b", "--plugin", "mlserve_linear")
+    assert told in done.stdout
+    assert platform.machine() in done.stdout
+    assert told in run("test", "b", "--data", "rows.csv", "--plugin", "mlserve_linear").stdout
+
+
 @pytest.mark.slow
 def test_the_demo_s_model_with_the_flights_of_july(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real rows, with the scores that the training measured by itself, and golden rows of all that July has."""
-    pytest.importorskip("pyarrow")
     flight_data = pytest.importorskip("flight_data")
     if not DEMO.exists():
         pytest.skip("make demo has not been run")

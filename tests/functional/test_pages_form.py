@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from sqlalchemy import text
 from webtest import TestApp
 
+from mlserve.dashboard import model_views
+from mlserve.dashboard.model_views import read_form
 from mlserve.errors import DatabaseUnavailable, NotSupported
+from mlserve.registry.loading import load_bundle
 from tests.factories import Served, linear_model, serving, settings_of
 from tests.functional.hostile import LABELS, flights_model
 from tests.functional.pages import HTML, answer_of, assert_sound, paged
@@ -274,3 +278,32 @@ def test_htmx_is_answered_with_the_same_page(app: Served) -> None:
     assert json.loads(page.html.find("meta", {"name": "htmx-config"})["content"])["allowEval"] is False
     refused = app.post("/models/line", {"f0": "1"}, headers={"HX-Request": "true", "Accept": "*/*"}, status=400)
     assert_sound(refused.html)
+
+
+def test_a_version_that_is_swapped_out_on_the_way_is_followed_by_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, registry__interval="1h")
+    with serving(settings) as app:
+        application = app.application
+        live = application.live.get("line")
+        gone = live.loaded()
+        family = application.families.get("linear")
+        assert family is not None
+        successor = load_bundle(application, family, gone.lineage.digest, {"model": "line", "version": 2})
+        form = app.get("/models/line", headers={"Accept": HTML}).forms["try"]
+
+        def swapped_meanwhile(*given: Any) -> Any:
+            if gone.users.refuse_new():
+                application.live.put(replace(live, champion=successor))
+            return read_form(*given)
+
+        monkeypatch.setattr(model_views, "read_form", swapped_meanwhile)
+        page = form.submit(headers={"Accept": HTML})
+        assert list(answer_of(page)) == ["value"]
+        kept = app.get(page.html.find(id="made")["href"], headers={"Accept": "application/json"}).json
+        assert kept["version"] == 2
+        # Without a successor it is what it is.
+        application.live.put(live)
+        assert page.forms["try"].submit(headers={"Accept": HTML}, status=503).headers["Retry-After"]
+        successor.close()

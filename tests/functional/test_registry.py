@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
 
+from mlserve import testing
+from mlserve.cli import main
 from tests.factories import Served, linear_model, serving, settings_of, until
+from tests.functional.boosters import ROWS, Maker
 from tests.functional.registering import BUNDLE, MODEL, answering, bundle, move, register, until_answers
 
 
@@ -282,3 +287,55 @@ def test_a_start_without_the_database_serves_what_the_host_has_seen_last(
         shadow = app.post_json(f"{MODEL}/aliases/shadow/predictions", {"instances": [[1, 1]]})
         assert shadow.json["version"] == 1
         assert app.get(f"{MODEL}/versions", status=503).json["code"] == "database_unavailable"
+
+
+def test_a_version_that_does_not_answer_its_golden_predictions_never_answers_callers(tmp_path: Path) -> None:
+    """A real booster whose bundle claims another answer to a real row, under digests that are right."""
+    maker = Maker(tmp_path)
+    good, other = maker.make(), maker.make()
+    tampered = maker.tampered(other, row=3)
+    settings = testing.settings_of(
+        tmp_path, plugins="xgboost", models={"line": good.archive}, registry__interval="50ms"
+    )
+    why = "golden row 3: value is "
+    with serving(settings) as app:
+        assert register(app, tampered).json["state"] == "idle"  # Nobody is answered by it yet.
+        by_number = app.post_json(f"{MODEL}/versions/2/predictions", {"instances": ROWS}, status=503)
+        assert (by_number.json["code"], why in by_number.json["detail"]) == ("model_not_ready", True)
+        assert "Retry-After" in by_number.headers
+        assert move(app, 2, reason="hurry").json["answers"] == 1
+        until(lambda: app.get(f"{MODEL}/versions/2").json["state"] == "failed")
+        assert why in app.get(f"{MODEL}/versions/2").json["reason"]
+        assert answering(app) == 1
+        answer = app.predict("line", ROWS).json
+        assert (answer["version"], [row["value"] for row in answer["outputs"]]) == (1, good.answers)
+        failed = {"line": {"2": "failed"}}
+        until(lambda: app.get("/health/ready", status="*").json["checks"]["models"].get("versions") == failed)
+        assert app.get("/health/ready").json["checks"]["models"]["state"] == "degraded"
+        assert why in app.get("/models/line").text
+        with app.application.database.read() as connection:
+            assert set(connection.scalars(text("SELECT version FROM predictions"))) == {1}
+        move(app, None, back=True)
+        register(app, other.archive)
+        move(app, 3)
+        until_answers(app, 3)
+
+
+def test_the_command_line_deploys_no_bundle_that_does_not_answer_its_golden_predictions(tmp_path: Path) -> None:
+    maker = Maker(tmp_path)
+    good = maker.make()
+    settings = testing.settings_of(tmp_path, plugins="xgboost", models={"line": good.archive})
+    ini = tmp_path / "server.ini"
+    keys = "\n".join(f"{key} = {value}" for key, value in settings.items())
+    ini.write_text(
+        f"[app:main]\nuse = egg:pyramid-mlserve\n{keys}\n[server:main]\nuse = egg:pyramid-mlserve#waitress\n"
+    )
+    with serving(settings):
+        pass
+    tampered = maker.tampered(maker.make(), row=2)
+    refused = CliRunner().invoke(main, ["deploy", str(ini), str(tampered), "--alias", "champion"])
+    assert refused.exit_code == 1
+    assert "is not deployed: It does not answer its golden predictions" in refused.output
+    assert "golden row 2: value is " in refused.output
+    shown = CliRunner().invoke(main, ["show", str(ini), "line"])
+    assert [one["number"] for one in json.loads(shown.stdout)["versions"]] == [1]

@@ -69,11 +69,35 @@ def test_a_prediction_is_answered_again_equal_to_the_bit_and_nothing_is_kept(
             "more": False,
             "not_kept": {},
             "changed": [],
+            "explanation": None,
         }
         assert state(app) == before
         assert reproduce(app, made["id"].replace("0", "1"), 404)["code"] == "prediction_unknown"
         assert app.get(f"{URL}/{made['id']}/reproduction", status=405).headers["Allow"] == "POST"
     assert command(tmp_path, settings, made["id"]).exit_code == 0
+
+
+def test_every_way_of_asking_comes_out_the_same(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way="process")
+    model, columns = "/api/v1/models/line", {"x": [0.1, -0.0], "y": [1e-7, 5e-324]}
+    single = {"instances": [{"x": 0.1, "y": 1e300}]}
+    asked: list[tuple[str, Any, dict[str, str]]] = [
+        (URL, single, {}),
+        (URL, {"columns": columns}, {}),
+        (URL, single, {"Idempotency-Key": "one"}),
+        (f"{model}/aliases/champion/predictions", {"columns": columns, "explain": True}, {}),
+        (f"{model}/versions/1/predictions", {"columns": columns, "reference": "r"}, {}),
+    ]
+    with serving(settings) as app:
+        for url, body, headers in asked:
+            made = app.post_json(url, body, headers=headers).json["id"]
+            assert reproduce(app, made)["verdict"] == "bit_equal", (url, body)
+    (tmp_path / "rows.csv").write_text("x,y\n0.1,1e-7\n-0,5e-324\n")
+    ini = tmp_path / "app.ini"
+    command(tmp_path, settings, made)  # Writes the INI.
+    done = CliRunner().invoke(main, ["predict", str(ini), "line", str(tmp_path / "rows.csv")])
+    made = json.loads(done.stdout.splitlines()[0])["prediction"]
+    assert command(tmp_path, settings, made).exit_code == 0
 
 
 @BOTH_WAYS
@@ -187,7 +211,54 @@ def test_a_setting_of_the_family_that_changes_answers_is_noticed(tmp_path: Path)
     with serving(settings | {"mlserve.linear.decimals": "1"}) as app:
         told = reproduce(app, made)
         assert told["differences"] == [{"output": "value", "instance": 0, "stored": 1.247, "now": 1.2}]
-        assert told["changed"] == []
+        assert told["changed"] == ["engine"]
+        assert (told["then"]["engine"], told["now"]["engine"]) == ("exact", "exact (decimals=1)")
+        other = app.predict("line", ROWS).json["id"]
+        assert app.get(f"{URL}/{other}").json["lineage"]["engine"] == "exact (decimals=1)"
+
+
+def explained_otherwise(app: Served, identity: str, contributions: dict[str, float]) -> None:
+    with app.application.database.write() as connection:
+        connection.execute(
+            text("UPDATE linear_contributions SET contributions = :text WHERE prediction_id = :id AND instance = 0"),
+            {"id": identity, "text": json.dumps(contributions)},
+        )
+
+
+@BOTH_WAYS
+def test_a_stored_explanation_is_reproduced_too(tmp_path: Path, way: str) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way=way)
+    with serving(settings) as app:
+        made = app.predict("line", [*ROWS, [0.1, 1e-7]], explain=True).json["id"]
+        plain = app.predict("line", ROWS).json["id"]
+        same = {"verdict": "bit_equal", "differences": [], "more": False, "reason": None}
+        assert reproduce(app, made)["explanation"] == same
+        assert reproduce(app, plain)["explanation"] is None
+        until(lambda: len(app.get(URL).json["predictions"]) == 2)
+        assert reproduce(app, made)["explanation"] == same
+        page = app.get(f"/predictions/{made}", headers={"Accept": HTML}).forms[0].submit(headers={"Accept": HTML})
+        said = "answers this again, equal to the bit. Its stored explanation comes out the same."
+        assert page.html.select_one("#reproduction [role=status]").text.endswith(said)
+        assert command(tmp_path, settings, made).stdout == f"Version 1 of model line {said}\n"
+        explained_otherwise(app, made, {"x": 3.5, "y": -2.0})
+        told = reproduce(app, made)
+        assert (told["verdict"], told["explanation"]["verdict"]) == ("bit_equal", "differs")
+        part = {"part": "contribution", "instance": 0, "block": None, "field": "x", "stored": 3.5, "now": 3.0}
+        assert told["explanation"]["differences"] == [part]
+    done = command(tmp_path, settings, made)
+    assert done.exit_code == 1
+    assert "Its stored explanation comes out in another way now: 1 value differs." in done.stdout
+    assert done.stdout.splitlines()[2].split() == ["contribution", "x", "0", "3.5", "3.0"]
+
+
+def test_an_explanation_that_cannot_be_asked_again_is_unknown(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way="sql")
+    with serving(settings) as app:
+        made = app.predict("line", ROWS, explain=True).json["id"]
+    with serving(settings | {"mlserve.limits.explained": "1"}) as app:
+        told = reproduce(app, made)
+        assert (told["verdict"], told["explanation"]["verdict"]) == ("bit_equal", "unknown")
+        assert "at most 1 of this model at once" in told["explanation"]["reason"]
 
 
 def test_the_button_needs_this_browser_s_token_and_keeps_the_instance(tmp_path: Path) -> None:

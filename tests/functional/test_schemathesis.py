@@ -20,7 +20,9 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.factories import linear_model, settings_of
+from mlserve.auth import keys
+from mlserve.db.engine import open_database
+from tests.factories import linear_model, settings_of, until
 from tests.functional.servers import Server, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -28,6 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 DEMO = Path(__file__).parents[2] / "examples" / "flight_delay" / "flight-delay.ubj"
 MODELS = ("flight-delay", "line")
 EXAMPLES = 12
+CALLERS = ("/api/v1/keys", "/api/v1/users")
 
 
 def refused(context: Any, response: Any, case: Any) -> bool | None:
@@ -93,8 +96,11 @@ def found_ones(server: Server, document: dict[str, Any]) -> dict[str, Any]:
                 for operation in item.values():
                     (parameter,) = [one for one in operation["parameters"] if one["in"] == "path"]
                     parameter["schema"] = {"const": const}
-    # Not those that would change the registry under the others.
-    known["paths"] = {path: _kept(path, item) for path, item in known["paths"].items() if "{" in path}
+    # Not those that would change the registry under the others; nobody needs a key here, so that there are none.
+    of_models = {
+        path: item for path, item in known["paths"].items() if "{" in path and path.startswith("/api/v1/models")
+    }
+    known["paths"] = {path: _kept(path, item) for path, item in of_models.items()}
     return known
 
 
@@ -109,6 +115,19 @@ def bundle(ctx: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
+def of_each_kind(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with all addresses of the first model, and those of the second that its signature decides on."""
+    kept = deepcopy(document)
+    other = f"/api/v1/models/{MODELS[1]}/"
+    own = ("predictions", "explanations", "predictions/{id}", "predictions/{id}/actuals")
+    kept["paths"] = {
+        path: item
+        for path, item in kept["paths"].items()
+        if not path.startswith(other) or path.removeprefix(other) in own
+    }
+    return kept
+
+
 def operations(document: dict[str, Any], server: Server) -> Iterator[Any]:
     schema = schemathesis.openapi.from_dict(document)
     host, port = server.address
@@ -117,7 +136,13 @@ def operations(document: dict[str, Any], server: Server) -> Iterator[Any]:
         yield found.ok()
 
 
-def check(operation: Any, mode: GenerationMode, checks: list[Any], examples: int = EXAMPLES) -> set[int]:
+def check(
+    operation: Any,
+    mode: GenerationMode,
+    checks: list[Any],
+    examples: int = EXAMPLES,
+    headers: dict[str, str] | None = None,
+) -> set[int]:
     """Send requests that the document allows, or that it does not; the statuses of the answers."""
     statuses = set()
 
@@ -131,7 +156,7 @@ def check(operation: Any, mode: GenerationMode, checks: list[Any], examples: int
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
-        response = case.call_and_validate(checks=checks)
+        response = case.call_and_validate(checks=checks, headers=headers)
         statuses.add(response.status_code)
 
     send()
@@ -139,7 +164,8 @@ def check(operation: Any, mode: GenerationMode, checks: list[Any], examples: int
 
 
 def test_every_answer_is_one_that_the_document_describes(server: Server, document: dict[str, Any]) -> None:
-    statuses = {op.label: check(op, GenerationMode.POSITIVE, CHECKS) for op in operations(document, server)}
+    each = operations(of_each_kind(document), server)
+    statuses = {op.label: check(op, GenerationMode.POSITIVE, CHECKS) for op in each}
     assert len(statuses) > 20
     for name in MODELS:
         assert 200 in statuses[f"POST /api/v1/models/{name}/predictions"]
@@ -155,7 +181,7 @@ def test_what_is_asked_of_a_real_prediction_is_described_too(server: Server, fou
 
 def test_what_the_document_does_not_allow_is_refused(server: Server, document: dict[str, Any]) -> None:
     tested = set()
-    for operation in operations(document, server):
+    for operation in operations(of_each_kind(document), server):
         taken = operation.definition.raw
         query = any(parameter["in"] == "query" for parameter in taken["parameters"])
         body = taken.get("requestBody", {})
@@ -183,3 +209,35 @@ def test_a_document_that_is_wrong_is_noticed(
     (operation,) = operations(lying, server)
     with pytest.raises(BaseException, match="nothing"):
         check(operation, GenerationMode.POSITIVE, CHECKS, examples=2)
+
+
+def test_keys_and_users_are_described_where_keys_are_asked_for(tmp_path: Path) -> None:
+    ini = {**settings_of(tmp_path, models={}, auth__enabled="true", auth__interval="20ms")}
+    with served(tmp_path / "server.ini", ini) as server:
+        database = open_database(f"sqlite:///{tmp_path}/var/mlserve.db")
+        with database.write() as connection:
+            key = keys.create(connection, "root", ["admin"], actor="cli:test")
+        database.close()
+        headers = {"Authorization": f"Bearer {key.text}"}
+        until(lambda: server.call("GET", "/api/v1/openapi.json", headers=headers).status == 200)
+        document = server.call("GET", "/api/v1/openapi.json", headers=headers).json
+        user = {"name": "ada", "password": "correct horse battery", "roles": ["observe"]}
+        assert server.call("POST", "/api/v1/users", user, headers).status == 201
+        other = server.call("POST", "/api/v1/keys", {"name": "other", "roles": ["observe"]}, headers).json["id"]
+        of_callers = {path: item for path, item in document["paths"].items() if path.startswith(CALLERS)}
+        for path, there_is in {"/api/v1/keys/{id}": other, "/api/v1/users/{name}": "ada"}.items():
+            for operation in of_callers[path].values():
+                (parameter,) = [one for one in operation["parameters"] if one["in"] == "path"]
+                parameter["schema"] = {"enum": [there_is, "nobody"]}
+        found = {}
+        for operation in sorted(
+            operations({**document, "paths": of_callers}, server), key=lambda it: "DEL" in it.label
+        ):
+            found[operation.label] = check(operation, GenerationMode.POSITIVE, CHECKS, headers=headers)
+            if operation.method.upper() in ("POST", "PATCH"):
+                check(operation, GenerationMode.NEGATIVE, [*CHECKS, refused], headers=headers)
+    assert len(found) == 9
+    assert {label for label, statuses in found.items() if not {200, 201} & statuses} == set()
+    assert 201 in found["POST /api/v1/keys"]
+    assert 404 in found["GET /api/v1/users/{name}"]
+    assert all(401 not in statuses for statuses in found.values())

@@ -120,6 +120,21 @@ def broken_metrics(folder: Path) -> dict[str, str]:
     return {"mlserve.models.line": str(path)}
 
 
+def raising_family(folder: Path, method: str) -> dict[str, str]:
+    """A family that raises what no family should, of a model file that is well."""
+    (folder / f"raising_{method}.py").write_text(
+        "from mlserve_linear import MLSERVE_API\n"
+        "from mlserve_linear.family import LinearFamily\n"
+        "class Raising(LinearFamily):\n"
+        "    name = 'raising'\n"
+        f"    def {method}(self, *arguments):\n"
+        "        raise ZeroDivisionError('nothing\\nto divide by.')\n"
+        "def includeme(config):\n"
+        "    config.add_model_family('raising', Raising)\n"
+    )
+    return model(folder, {"mlserve.plugins": f"raising_{method}"})
+
+
 # What the INI says, and what the sentence must name.
 CASES: dict[str, tuple[Callable[[Path], dict[str, str]], list[str]]] = {
     "unknown key": (lambda f: {"mlserve.colour": "red"}, ["mlserve.colour", "is not a setting"]),
@@ -144,6 +159,14 @@ CASES: dict[str, tuple[Callable[[Path], dict[str, str]], list[str]]] = {
     "corrupt model": (corrupt_model, ["mlserve.models.line", "line.linear"]),
     "corrupt forest": (corrupt_forest, ["mlserve.models.flights", "flights.ubj"]),
     "contradicting sidecar": (contradicting_sidecar, ["mlserve.models.flights", "town"]),
+    "family that raises at inspect": (
+        lambda f: raising_family(f, "inspect"),
+        ["mlserve.models.line", "the family raising fails: ZeroDivisionError: nothing to divide by."],
+    ),
+    "family that raises at load": (
+        lambda f: raising_family(f, "load"),
+        ["mlserve.models.line", "the family raising fails: ZeroDivisionError: nothing to divide by."],
+    ),
     "broken sidecar": (broken_sidecar, ["mlserve.models.line", ".signature.json"]),
     "broken metrics": (broken_metrics, ["mlserve.models.line", ".metrics.json"]),
     "plugin not installed": (lambda f: {"mlserve.plugins": "xgbost"}, ["mlserve.plugins", "'xgbost'", "xgboost"]),

@@ -49,6 +49,11 @@ def test_codes_are_stable_words() -> None:
         "version_retired",
         "unauthenticated",
         "forbidden",
+        "auth_off",
+        "key_unknown",
+        "user_unknown",
+        "user_exists",
+        "last_admin",
         "rate_limited",
     }
 

@@ -51,7 +51,7 @@ def tops(names: set[str]) -> set[str]:
 def test_pure_packages_import_no_web_framework_and_no_database(package: str) -> None:
     files = modules(CORE / package)
     assert len(files) > 2
-    allowed = {f"mlserve.{name}" for name in (*PURE, "errors")}
+    allowed = {f"mlserve.{name}" for name in (*PURE, "errors", "names")}
     for path in files:
         names = imports_of(path)
         assert not tops(names) & WEB_AND_SQL, path
@@ -84,6 +84,14 @@ def test_plugins_use_only_public_names_of_the_core(plugin: Path) -> None:
     for path in modules(plugin):
         ours = {name for name in imports_of(path) if name == "mlserve" or name.startswith("mlserve.")}
         assert ours <= PUBLIC, path
+
+
+def test_the_client_needs_no_part_of_the_server() -> None:
+    """And the core needs the client only to re-export it, and where a verb speaks to a server."""
+    for path in modules(ROOT / "plugins" / "client" / "mlserve_client"):
+        assert tops(imports_of(path)) - sys.stdlib_module_names <= {"mlserve_client", "urllib3"}, path
+    users = {str(path.relative_to(CORE)) for path in modules(CORE) if "mlserve_client" in tops(imports_of(path))}
+    assert users == {"client.py", "cli/over_http.py", "cli/target.py"}
 
 
 def test_the_table_of_contents_stays_short() -> None:

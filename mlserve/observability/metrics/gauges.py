@@ -42,6 +42,7 @@ def read_gauges(application: "Application") -> dict[str, Series]:
         "mlserve_build_info": [((__version__,), 1.0)],
         "mlserve_process_resident_memory_bytes": [((), float(_resident_memory()))],
         **_spool(report),
+        **_webhooks(report),
     }
 
 
@@ -56,6 +57,13 @@ def _spool(report: dict[str, dict[str, Any]]) -> dict[str, Series]:
     checks = [report[name] for name in _SPOOL_CHECKS if name in report]
     seen = {name: [float(check[field]) for check in checks if field in check] for field, name in _SPOOL.items()}
     return {name: [((), max(values))] for name, values in seen.items() if values}
+
+
+def _webhooks(report: dict[str, dict[str, Any]]) -> dict[str, Series]:
+    """What is still to be sent, as the check of the webhooks saw it last."""
+    hooks: dict[str, dict[str, Any]] = report.get("webhooks", {}).get("webhooks", {})
+    due: Series = [((name,), float(hook["due"])) for name, hook in hooks.items()]
+    return {"mlserve_webhook_due_deliveries": due} if due else {}
 
 
 def _resident_memory() -> int:

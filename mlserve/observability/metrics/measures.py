@@ -29,6 +29,7 @@ class Measures:
         self._requests = Timings(SECONDS)
         self._predictions = Timings(SECONDS)
         self._explanations = Timings(SECONDS)
+        self._webhooks = Timings(SECONDS)
 
     def request(self, route: str, method: str, status: str, nanoseconds: int) -> None:
         """A request was answered; `route` is a pattern, never a path."""
@@ -41,6 +42,15 @@ class Measures:
     def explanation(self, lineage: "Lineage", outcome: Outcome, nanoseconds: int) -> None:
         """Instances were explained, and nothing was kept."""
         self._explanations.add((lineage.model, lineage.version, outcome), nanoseconds)
+
+    def webhook(self, name: str, outcome: Literal["delivered", "failed"], nanoseconds: int) -> None:
+        """A webhook was sent an event, or has not taken it."""
+        self._webhooks.add((name, outcome), nanoseconds)
+
+    def expect_webhook(self, name: str) -> None:
+        """A webhook is declared: its series begin at 0."""
+        for outcome in ("delivered", "failed"):
+            self._webhooks.expect((name, outcome))
 
     def expect(self, lineage: "Lineage") -> None:
         """A version is loaded: its series begin at 0."""
@@ -64,6 +74,7 @@ class Measures:
                 "mlserve_http_request_duration_seconds": _histogram(requests, labels=1),
                 "mlserve_prediction_duration_seconds": _histogram(predictions, labels=3),
                 "mlserve_explanation_duration_seconds": _histogram(self._explanations.read(), labels=3),
+                "mlserve_webhook_attempt_duration_seconds": _histogram(self._webhooks.read(), labels=2),
             },
         )
 

@@ -23,6 +23,7 @@ def includeme(config: Configurator) -> None:
             1,
             "How many threads XGBoost uses for one prediction; more than one helps with hundreds of rows only.",
             minimum=1,
+            changes_answers=False,
         )
     )
     config.add_model_family(NAME, XGBoostFamily)

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
 
 from mlserve.auth import passwords
 from mlserve.auth.passwords import Passwords, fault_of
@@ -51,3 +52,26 @@ def test_one_too_many_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_wrong_with_a_new_one(password: str, fault: str | None) -> None:
     said = fault_of(password)
     assert (said is None) if fault is None else str(said).startswith(fault)
+
+
+def test_the_parameters_are_those_of_rfc_9106_for_little_memory() -> None:
+    """Section 4, the second recommended option: Argon2id, 3 passes, 4 lanes, 64 MiB, 128 bits of salt."""
+    found = extract_parameters(Passwords().hash("correct horse battery"))
+    assert (found.type, found.time_cost, found.parallelism) == (Type.ID, 3, 4)
+    assert (found.memory_cost, found.salt_len, found.hash_len) == (64 * 1024, 16, 32)
+
+
+def test_a_name_that_nobody_has_costs_a_whole_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many hashes of the same parameters, so as long; by the clock, a busy machine would fail it."""
+    passwords, checked = Passwords(), []
+    passwords.check(None, "first")
+    hashed = passwords.hash("correct horse battery")
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(
+        PasswordHasher,
+        "verify",
+        lambda self, *given: (checked.append(extract_parameters(given[0])), verify(self, *given)),
+    )
+    assert passwords.check(None, "wrong") is passwords.check(hashed, "wrong") is False
+    assert len(checked) == 2
+    assert checked[0] == checked[1]

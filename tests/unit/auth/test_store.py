@@ -13,7 +13,7 @@ from mlserve.auth.key_text import read_key
 from mlserve.auth.refusals import MOST, Refusal, Refusals
 from mlserve.auth.tables import api_keys
 from mlserve.db.engine import Database
-from mlserve.errors import Invalid
+from mlserve.errors import UserExists
 from mlserve.observability.counters import Counters
 from mlserve.registry import events
 from tests.factories import until
@@ -25,7 +25,7 @@ def directory(database: Database, folder: Path, refusals: Refusals | None = None
 
 def create(database: Database, name: str = "app", **options) -> str:
     with database.write() as connection:
-        text = keys.create(connection, name, ["predict"], actor="cli:test", **options)
+        text = keys.create(connection, name, ["predict"], actor="cli:test", **options).text
     given = read_key(text)
     assert given is not None
     return given.digest
@@ -106,7 +106,7 @@ def test_a_lock_counts_on_from_login_to_login_and_a_success_ends_it(database: Da
 def test_of_two_that_add_one_name_the_second_is_refused(database: Database) -> None:
     with database.write() as connection:
         users.add(connection, "ada", "hash", ["observe"], actor="cli:test")
-    with pytest.raises(Invalid, match="already"), database.write() as connection:
+    with pytest.raises(UserExists, match="already"), database.write() as connection:
         users.add(connection, "ada", "hash", ["admin"], actor="cli:test")
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from mlserve.bundles.sample import Column, read_sample
 from mlserve.errors import BundleError
-
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
 
 FRAME = pd.DataFrame(
     {

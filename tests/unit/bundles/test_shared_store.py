@@ -154,3 +154,14 @@ def test_a_store_that_cannot_be_reached(tmp_path: Path, artefact: Path) -> None:
     with pytest.raises(BundleError, match=r"/file/x cannot be written: "):
         pack(artefact, "xgboost", SIGNATURE, SharedStore(f"file://{tmp_path}/file/x", cache), {}, {})
     assert list((tmp_path / "bundles").iterdir())  # It is in the cache, for the next attempt.
+
+
+def test_a_bundle_that_lost_its_files_is_put_right_by_whoever_has_it(host: Host, shared: Manifest, url: str) -> None:
+    """As when somebody shares it again while it is being collected."""
+    fs, base = fsspec.core.url_to_fs(url)
+    assert host("b").keeps(shared)
+    fs.rm(f"{base}/{shared.digest}/files/model.ubj")
+    assert not host("b").keeps(shared)
+    host("a").put(shared, {"model.ubj": host("a").open(shared.digest).artefact})
+    assert host("b").keeps(shared)
+    assert host("b").open(shared.digest).manifest == shared

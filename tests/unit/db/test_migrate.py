@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 import mlserve.auth.tables
 import mlserve.predictions.tables
 import mlserve.registry.tables
+import mlserve.webhooks.tables
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.db.metadata import metadata
@@ -29,6 +30,7 @@ HEAD = ScriptDirectory.from_config(migrate._config(())).get_current_head()
 assert mlserve.auth.tables
 assert mlserve.predictions.tables
 assert mlserve.registry.tables
+assert mlserve.webhooks.tables
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
@@ -212,28 +214,79 @@ def test_a_database_whose_core_revision_alembic_left_out_gets_it_back(
     assert migrate.upgrade(database_url, [flavour]) == [HEAD, "flavour0001"]
 
 
-def test_the_first_release_s_tables_keep_their_rows_through_the_second(request: pytest.FixtureRequest) -> None:
-    """What 0001 had is as it was; the new columns have their defaults."""
+# What a server of the first release has written: a version, a prediction of it, and what really happened, twice.
+_FIRST_RELEASE = (
+    "INSERT INTO models (name, created_at) VALUES ('line', '2026-01-01T00:00:00.000000Z')",
+    "INSERT INTO versions (model, number, digest, family, signature, manifest, created_at)"
+    """ VALUES ('line', 1, 'd', 'linear', '{"inputs": []}', '{"content": {}}', '2026-01-01T00:00:00.000000Z')""",
+    "INSERT INTO predictions (id, format, model, version, digest, family, engine, plugin, library, asked, alias,"
+    " caller, created_at, duration_us, n, inputs, outputs, idempotency_key, body_digest) VALUES"
+    " ('01a20570-0000-7d0a-b72e-04f7f6db33c1', 1, 'line', 1, 'd', 'linear', 'exact', 'p 1', 'l 1', 'alias:champion',"
+    """ 'champion', '', '2026-01-02T00:00:00.000001Z', 7, 1, '[{"x": -0.0}]', '[{"value": 0.1}]', 'key', 'b')""",
+    *(
+        "INSERT INTO actuals (prediction_id, revision, model, actuals, caller, created_at) VALUES"
+        f""" ('01a20570-0000-7d0a-b72e-04f7f6db33c1', {revision}, 'line', '[{{"value": {revision}.5}}]', '',"""
+        f" '2026-01-0{revision + 2}T00:00:00.000000Z')"
+        for revision in (1, 2)
+    ),
+    "INSERT INTO spool_positions (segment, position, records, set_aside)"
+    " VALUES ('01a20570-0000-7d0a-b72e-04f7f6db33c2', 4096, 3, 0)",
+)
+
+
+def test_what_the_first_release_has_written_is_kept(request: pytest.FixtureRequest) -> None:
+    """Each value of each row of 0001 is as it was after every later migration; new columns have their defaults."""
+    script = ScriptDirectory.from_config(migrate._config(()))
+    later = [one.revision for one in reversed([*script.walk_revisions("0001", "heads")])][1:]
+    assert later[:2] == ["0002", "0003"]
     for url in _empty_databases(request):
         database = open_database(url)
+        _upgrade(database, "0001")
         with database.write() as connection:
-            config = migrate._config(())
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
-            connection.execute(text("INSERT INTO models VALUES ('line', '2026-01-01T00:00:00.000000Z')"))
-            connection.execute(
-                text(
-                    "INSERT INTO versions (model, number, digest, family, signature, manifest, created_at)"
-                    """ VALUES ('line', 1, 'd', 'linear', '{"inputs": []}', '{}', '2026-01-01T00:00:00.000000Z')"""
-                )
-            )
+            for statement in _FIRST_RELEASE:
+                connection.execute(text(statement))
+        before = _rows(database)
+        assert {table: len(rows) for table, rows in before.items() if rows and "alembic" not in table} == {
+            "models": 1,
+            "versions": 1,
+            "predictions": 1,
+            "actuals": 2,
+            "spool_positions": 1,
+        }
+        for revision in later:
+            _upgrade(database, revision)
+            after = _rows(database)
+            for table, rows in before.items():
+                if "alembic" not in table:
+                    pairs = zip(rows, after[table], strict=True)
+                    assert [{name: row[name] for name in old} for old, row in pairs] == rows
         assert migrate.upgrade(url) == [HEAD]
         with database.read() as connection:
             (version,) = service.versions(connection, "line")
             assert (version["digest"], version["signature"]) == ("d", {"inputs": []})
             assert (version["description"], version["tags"], version["retired_at"]) == ("", {}, None)
             assert read_registered(connection).aliases == {}
+            (instance,) = connection.execute(text("SELECT * FROM prediction_instances")).mappings()
+            assert instance["model"] == "line"
+            assert "2.5" in str(instance["actual"])
         database.close()
+
+
+def _upgrade(database: Database, revision: str) -> None:
+    with database.write() as connection:
+        config = migrate._config(())
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def _rows(database: Database) -> dict[str, list[dict[str, str]]]:
+    """Every row of every table, as text."""
+    found = {}
+    with database.read() as connection:
+        for table in inspect(connection).get_table_names():
+            rows = connection.execute(text(f"SELECT * FROM {table}")).mappings()
+            found[table] = sorted(({name: str(value) for name, value in row.items()} for row in rows), key=str)
+    return found
 
 
 def _empty_databases(request: pytest.FixtureRequest) -> list[str]:

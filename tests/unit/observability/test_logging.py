@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlserve.auth.key_text import new_key
 from mlserve.observability.logging import ColumnsFormatter, JsonFormatter
 from mlserve.observability.request_id import bound
 
@@ -194,3 +195,11 @@ def test_an_ini_can_name_them(name: str, tmp_path: Path) -> None:
         root.setLevel(level)
 
     assert "hello_there" in (tmp_path / "log").read_text()
+
+
+def test_the_secret_of_a_key_that_stands_in_a_value_is_not_written(as_json: Emit, as_columns: Emit) -> None:
+    key = new_key()
+    for emit in (as_json, as_columns):
+        line = emit("request", fields={"path": f"/api/v1/keys/{key.text}", "first": key.text[:-5]})
+        assert key.text[20:-5] not in line
+        assert line.count(f"mls_{key.id}_…") == 2

@@ -15,7 +15,9 @@ def test_an_acceptable_id_is_taken_over(incoming: str) -> None:
     assert current() is None
 
 
-@pytest.mark.parametrize("incoming", [None, "", "x" * 129, "a b", "a\n", "a\r\nSet-Cookie: x", "é", "a/b", "\0", "٣"])
+@pytest.mark.parametrize(
+    "incoming", [None, "", "x" * 129, "a b", "a\n", "a\r\nSet-Cookie: x", "é", "a/b", "\0", "٣", "mls_a"]
+)
 def test_anything_else_gets_a_new_one(incoming: str | None) -> None:
     with bound(incoming) as identity:
         assert re.fullmatch(r"[0-9a-f]{24}", identity)

@@ -1,5 +1,6 @@
 """Asking a kept prediction again: of which version, when it has to wait, and what is refused."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from mlserve.errors import Busy, NotSupported
+from mlserve.errors import Busy, NotSupported, TooLarge
 from mlserve.inference.loaded import LoadedVersion
+from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reproducing import LARGE, Reproducing
 from mlserve.predictions.turn import Turn
 from mlserve.registry.past import Past
@@ -20,12 +22,21 @@ def kept(outputs: bytes = b'[{"value":2.0}]', **changed: Any) -> Any:
     return record(**({"inputs": inputs, "outputs": msgspec.Raw(outputs), "family": "linear"} | changed))
 
 
-def reproducing(version: LoadedVersion, asked: list[Past]) -> Reproducing:
+def nothing(record: PredictionRecord) -> Any:
+    raise AssertionError("nothing is asked for")
+
+
+def reproducing(
+    version: LoadedVersion,
+    asked: list[Past],
+    stored: bytes | None = None,
+    explain: Callable[[PredictionRecord], bytes] = nothing,
+) -> Reproducing:
     def using(past: Past) -> Any:
         asked.append(past)
         return nullcontext(version)
 
-    return Reproducing(using)
+    return Reproducing(using, stored=lambda _: stored, explain=explain)
 
 
 def test_the_version_that_answered_is_asked_again(tmp_path: Path) -> None:
@@ -57,3 +68,39 @@ def test_large_predictions_have_turns_and_others_never_wait(tmp_path: Path) -> N
         assert one.of_kept(kept(n=LARGE)).verdict == "bit_equal"
         with pytest.raises(Busy, match=r"Wait\."):
             one.of_kept(kept(n=LARGE + 1))
+
+
+EXPLANATION = b'{"method":"m","scale":"s","instances":[{"blocks":[]}]}'
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict", "same"),
+    [
+        (EXPLANATION, "bit_equal", True),
+        (EXPLANATION.replace(b'"m"', b'"n"'), "differs", False),
+        (NotSupported("It cannot."), "unknown", False),
+        (TooLarge("Too many."), "unknown", False),
+    ],
+)
+def test_a_stored_explanation_is_asked_again_too(
+    tmp_path: Path, now: bytes | Exception, verdict: str, same: bool
+) -> None:
+    def explain(record: PredictionRecord) -> bytes:
+        if isinstance(now, Exception):
+            raise now
+        return now
+
+    found = reproducing(load(tmp_path), [], EXPLANATION, explain).of_kept(kept())
+    assert found.verdict == "bit_equal"
+    assert found.explanation is not None
+    assert found.explanation.verdict == verdict
+    assert found.same is same
+    assert found.explanation.reason == (str(now) if isinstance(now, Exception) else None)
+
+
+def test_a_busy_explainer_is_asked_later(tmp_path: Path) -> None:
+    def explain(record: PredictionRecord) -> bytes:
+        raise Busy("Wait.", retry_after=2)
+
+    with pytest.raises(Busy):
+        reproducing(load(tmp_path), [], EXPLANATION, explain).of_kept(kept())

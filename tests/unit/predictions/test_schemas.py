@@ -7,8 +7,9 @@ import colander
 import msgspec
 import pytest
 
+from mlserve.api.query import PAGE
 from mlserve.predictions.actuals import Revision
-from mlserve.predictions.schemas import PAGE, PredictionsQuery, describe_prediction, describe_revision, time_text
+from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, time_text
 from tests.unit.predictions.factories import new_id, record
 
 

@@ -71,5 +71,14 @@ def test_what_a_caller_may_not_see_is_not_there(connection: Connection) -> None:
     assert ids(connection, visible=Visible({"a", "c"}, others=True)) == [of_none.id, of_a.id]
     assert ids(connection, visible=Visible(set(), others=True)) == [of_none.id]
     assert ids(connection, visible=Visible(set(), others=False)) == []
+    assert ids(connection, visible=Visible(None, others=False)) == [of_b.id, of_a.id]
     assert ids(connection, visible=Visible({"a"}, others=False), model="b") == []
     assert ids(connection, visible=Visible({"b"}, others=False), before_id=of_none.id) == [of_b.id]
+
+
+def test_what_is_of_keys_users_and_refused_calls_is_shown_to_some_only(connection: Connection) -> None:
+    key, refused, other = (record(connection, kind=kind) for kind in ("key_created", "call_refused", "version_retired"))
+    of_a = record(connection, kind="call_refused", model="a")
+    assert ids(connection, visible=Visible({"a"}, others=True)) == [of_a.id, other.id]
+    assert ids(connection, visible=Visible({"a"}, others=True), kind="key_created") == []
+    assert ids(connection, visible=Visible(None, others=True, callers=True)) == [of_a.id, other.id, refused.id, key.id]

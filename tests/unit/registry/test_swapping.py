@@ -87,6 +87,21 @@ def test_a_version_stays_open_for_the_requests_that_have_just_found_it(registry:
         first.predict(batch)
 
 
+def test_a_version_that_is_wanted_again_before_it_is_closed_is_not_loaded_again(registry: Registry) -> None:
+    app, swapper = registry.application, Swapper(registry.application, grace=60.0)
+    swapper.settle(registry.at(champion=1))
+    first = app.live.get("line").loaded()
+    swapper.settle(registry.at(champion=3))
+    assert app.live.get("line").statuses[1].state == "draining"
+    swapper.settle(registry.at(champion=1))
+    assert app.live.get("line").loaded() is first
+    assert app.live.get("line").statuses[1].state == "ready"
+    swapper.tend()
+    assert not first.predictor.closed  # type: ignore[attr-defined]
+    swapper.close()
+    assert first.predictor.closed  # type: ignore[attr-defined]
+
+
 def test_a_version_in_use_is_closed_when_its_last_user_has_gone(registry: Registry) -> None:
     app, swapper = registry.application, Swapper(registry.application, grace=0.0)
     swapper.settle(registry.at(champion=1))

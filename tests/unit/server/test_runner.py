@@ -367,12 +367,8 @@ def test_signals_are_left_as_they_were(app: Seen) -> None:
     assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
 
 
-def test_what_the_loop_cannot_answer_is_closed_and_told(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_loop_cannot_answer_is_closed_and_told(caplog: pytest.LogCaptureFixture) -> None:
     """As one of waitress's threads would: the loop outlives everything."""
-    for name, value in (("disabled", False), ("propagate", True)):  # Whatever an INI of another test says.
-        monkeypatch.setattr(Dispatcher.logger, name, value)
 
     class Broken:
         requests = (object(),)

@@ -128,7 +128,7 @@ def test_the_server_is_waitress_on_the_loopback_address(ini: str) -> None:
 
 @pytest.fixture
 def logging_restored() -> Iterator[None]:
-    names = ["", "mlserve", "mlserve.access", "waitress.queue"]
+    names = ["", "mlserve", "mlserve.access", "alembic", "waitress.queue"]
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
     yield

@@ -57,6 +57,11 @@ def test_the_defaults_are_typed() -> None:
         "mlserve.health.interval": 5.0,
         "mlserve.health.timeout": 5.0,
         "mlserve.retention.age": None,
+        "mlserve.delivery.interval": 1.0,
+        "mlserve.delivery.timeout": 15.0,
+        "mlserve.delivery.give_up": 432_000.0,
+        "mlserve.delivery.keep": 2_592_000.0,
+        "mlserve.delivery.plain_http": False,
     }
     assert settings.models == {}
 

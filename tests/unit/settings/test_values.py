@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlserve.settings.table import Setting, SettingType
+from mlserve.settings.setting import Setting, SettingType
 from mlserve.settings.values import in_words, parse, shown
 
 HERE = Path("/etc/mlserve")

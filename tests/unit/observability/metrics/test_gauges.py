@@ -57,7 +57,9 @@ def spool_of(gauges: dict[str, Series]) -> dict[str, Series]:
 
 
 def test_every_gauge_is_in_the_catalogue(tmp_path: Path) -> None:
-    with running(tmp_path, shipper=shows(BACKLOG)) as application:
+    webhooks = shows({"webhooks": {"ops": {"state": "active", "due": 2}}})
+    with running(tmp_path, shipper=shows(BACKLOG), webhooks=webhooks) as application:
+        assert read_gauges(application)["mlserve_webhook_due_deliveries"] == [(("ops",), 2.0)]
         assert set(read_gauges(application)) == {metric.name for metric in METRICS if metric.kind == "gauge"}
 
 

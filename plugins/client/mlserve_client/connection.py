@@ -6,22 +6,32 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from ssl import SSLCertVerificationError
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
-from mlserve._version import __version__
-from mlserve.client.errors import NoAnswerError, UnexpectedAnswerError, error_of
+from mlserve_client.errors import NoAnswerError, UnexpectedAnswerError, error_of
 
 # Waits before a retry, in seconds: the first, the longest of our own, and the longest that a server may ask for.
 FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 5.0
 LONGEST_ASKED: Final = 60.0
+# More bytes than any answer of mlserve has: whoever sends them is another, and must not fill the caller's memory.
+MOST_BYTES: Final = 2**29
 
 _IDEMPOTENT: Final = frozenset({"GET", "PUT", "DELETE"})
+
+
+class _Answer(NamedTuple):
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Connection:
@@ -45,7 +55,10 @@ class Connection:
         self.url = url.rstrip("/")
         self._base = f"{parts.path.rstrip('/')}/api/v1"
         self._retries = retries
-        self._headers = {"Accept": "application/json", "User-Agent": f"mlserve-client/{__version__}"}
+        self._headers = {
+            "Accept": "application/json",
+            "User-Agent": f"mlserve-client/{version('pyramid-mlserve-client')}",
+        }
         if key is not None:
             self._headers["Authorization"] = f"Bearer {_checked(key)}"
         options: dict[str, Any] = {"timeout": timeout, "maxsize": connections, "retries": False}
@@ -61,12 +74,17 @@ class Connection:
     def get(self, *path: Any, **query: Any) -> Any:
         return self.call("GET", path, query=query)
 
+    def listed(self, *path: Any, member: str, **query: Any) -> list[dict[str, Any]]:
+        """The items of a list that comes as a whole."""
+        return self._items(self.get(*path, **query), member)
+
     def pages(self, *path: Any, member: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every item of a list, a page at a time, each fetched when it is needed."""
         while True:
             page = self.get(*path, **query)
-            yield from page[member]
-            if page["next"] is None:
+            items = self._items(page, member)
+            yield from items
+            if not items or page.get("next") is None:
                 return
             query["cursor"] = page["next"]
 
@@ -83,6 +101,18 @@ class Connection:
 
         Raises ProblemError for a refusal, NoAnswerError where nothing came back, UnexpectedAnswerError.
         """
+        return self.exchange(method, path, body, query=query, headers=headers)[1]
+
+    def exchange(
+        self,
+        method: str,
+        path: tuple[Any, ...],
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """As `call`, with the status before the value."""
         target = "/".join([self._base, *map(_segment, path)]) + _query_text(query or {})
         sent = {**self._headers, **(headers or {})}
         if isinstance(body, Path):
@@ -91,9 +121,15 @@ class Connection:
             sent["Content-Type"] = "application/json"
             body = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         answer = self._answered(method, target, body, sent)
-        return _value_of(answer, f"{method} {self.url}")
+        return answer.status, _value_of(answer, f"{method} {self.url}")
 
-    def _answered(self, method: str, target: str, body: bytes | Path | None, headers: dict[str, str]) -> Any:
+    def _items(self, answer: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
+        items = answer.get(member)
+        if not isinstance(items, list):
+            raise UnexpectedAnswerError(f"{self.url} has answered without {member!r}: is the URL right?")
+        return items
+
+    def _answered(self, method: str, target: str, body: bytes | Path | None, headers: dict[str, str]) -> _Answer:
         """The last answer, after as many retries as are allowed and make sense."""
         conditional = "If-Match" in headers or "If-None-Match" in headers
         keyed = method == "POST" and "Idempotency-Key" in headers
@@ -106,9 +142,9 @@ class Connection:
             try:
                 answer = self._send(method, target, body, headers)
             except HTTPError as error:
-                left = not isinstance(error, ConnectTimeoutError | NewConnectionError)
+                left = not isinstance(error, ConnectTimeoutError | NewConnectionError) and not _is_of_certificate(error)
                 if last or isinstance(error, SSLError) or (left and not repeats):
-                    raise NoAnswerError(f"{self.url} did not answer: {error}", sent=left) from error
+                    raise NoAnswerError(f"{self.url} did not answer: {error}.", sent=left) from error
                 wait = 0.0
             else:
                 asked = _retry_after(answer)
@@ -118,10 +154,18 @@ class Connection:
             time.sleep(wait + _back_off(attempt))
             attempt += 1
 
-    def _send(self, method: str, target: str, body: bytes | Path | None, headers: dict[str, str]) -> Any:
-        with ExitStack() as files:
-            content = files.enter_context(body.open("rb")) if isinstance(body, Path) else body
-            return self._pool.urlopen(method, target, content, headers, redirect=False)
+    def _send(self, method: str, target: str, body: bytes | Path | None, headers: dict[str, str]) -> _Answer:
+        with ExitStack() as opened:
+            content = opened.enter_context(body.open("rb")) if isinstance(body, Path) else body
+            answer = self._pool.urlopen(method, target, content, headers, redirect=False, preload_content=False)
+            opened.callback(answer.release_conn)
+            read = answer.read(MOST_BYTES + 1)
+            if len(read) > MOST_BYTES:
+                answer.close()
+                raise UnexpectedAnswerError(
+                    f"{self.url} has answered more than {MOST_BYTES:,} bytes: is the URL right?"
+                )
+            return _Answer(answer.status, answer.reason or "", answer.headers, read)
 
 
 def time_text(moment: datetime | str) -> str:
@@ -139,6 +183,11 @@ def _checked(key: str) -> str:
     if not key or not all("!" <= character <= "~" for character in key):
         raise ValueError("The key is empty, or has characters that no key has.")
     return key
+
+
+def _is_of_certificate(error: HTTPError) -> bool:
+    """Whether the server could not prove who it is, so that it was sent nothing."""
+    return any(isinstance(cause, SSLCertVerificationError) for cause in error.args)
 
 
 def _segment(name: Any) -> str:
@@ -159,22 +208,22 @@ def _back_off(attempt: int) -> float:
     return most * random.uniform(0.5, 1.0)
 
 
-def _retry_after(answer: Any) -> float | None:
+def _retry_after(answer: _Answer) -> float | None:
     """The seconds of `Retry-After`; a date, which mlserve never sends, is passed over."""
     text = answer.headers.get("Retry-After", "").strip()
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _value_of(answer: Any, asked: str) -> Any:
+def _value_of(answer: _Answer, asked: str) -> dict[str, Any]:
     try:
-        value = json.loads(answer.data)
+        value = json.loads(answer.body)
     except ValueError:
         value = None
     if answer.status >= 400:
         if not isinstance(value, dict) or not isinstance(value.get("code"), str):
-            detail = f"{asked} was answered {answer.status} {answer.reason or ''}".rstrip()
+            detail = f"{asked} was answered {answer.status} {answer.reason}".rstrip()
             value = {"code": "http_error", "detail": f"{detail}, not by mlserve: is the URL right?"}
         raise error_of(value | {"status": answer.status}, _retry_after(answer))
-    if answer.status >= 300 or value is None:
-        raise UnexpectedAnswerError(f"{asked} was answered {answer.status} without JSON: is the URL right?")
+    if answer.status >= 300 or not isinstance(value, dict):
+        raise UnexpectedAnswerError(f"{asked} was answered {answer.status} without a JSON object: is the URL right?")
     return value

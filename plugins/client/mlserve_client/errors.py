@@ -175,11 +175,13 @@ _OF_CODE: Final[dict[str, type[ProblemError]]] = {
 
 def error_of(problem: Mapping[str, Any], retry_after: float | None = None) -> ProblemError:
     """The error that a problem is. A code that a later server invents is told by its status."""
-    found = _OF_CODE.get(problem["code"])
-    if found is None:
-        status = problem["status"]
-        found = UnavailableError if status in (502, 503, 504) else ServerError if status >= 500 else ProblemError
-    return found(problem, retry_after)
+    return _OF_CODE.get(problem["code"], _of_status(problem["status"]))(problem, retry_after)
+
+
+def _of_status(status: int) -> type[ProblemError]:
+    if status == 404:
+        return NotFoundError
+    return UnavailableError if status in (502, 503, 504) else ServerError if status >= 500 else ProblemError
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -4,8 +4,8 @@ It needs urllib3 and nothing of the server: neither the web framework, nor SQL, 
 are understood by what they can do, where the caller has them.
 """
 
-from mlserve.client.client import Client
-from mlserve.client.errors import (
+from mlserve_client.client import Client
+from mlserve_client.errors import (
     AliasUnknownError,
     ClientError,
     ForbiddenError,

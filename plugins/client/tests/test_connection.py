@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import pytest
 
-from mlserve.client import (
+from mlserve_client import (
     Client,
     NoAnswerError,
     ProblemError,
@@ -18,8 +19,8 @@ from mlserve.client import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from mlserve.client import connection as module
-from mlserve.client.connection import time_text
+from mlserve_client import connection as module
+from mlserve_client.connection import time_text
 
 BREAK = (0, "", "")  # instead of an answer: the connection ends
 OK = (200, "", '{"id": "1", "models": []}')
@@ -182,11 +183,46 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     assert caught.value.sent
 
 
-@pytest.mark.parametrize("answer", [(200, "", "<html>"), (302, "", ""), (200, "", "")])
+@pytest.mark.parametrize(
+    "answer", [(200, "", "<html>"), (200, "", "[]"), (200, "", '{"status": "ok"}'), (302, "", ""), (200, "", "")]
+)
 def test_what_is_no_mlserve_is_told_apart(answer: tuple[int, str, str]) -> None:
     with scripted(answer) as server, Client(server.url, KEY) as client, pytest.raises(UnexpectedAnswerError):
         client.models()
     assert len(server.seen) == 1
+
+
+def test_who_cannot_prove_who_they_are_was_sent_nothing() -> None:
+    error = module.SSLError(SSLCertVerificationError("self-signed"))
+    assert module._is_of_certificate(error)
+    assert not module._is_of_certificate(module.SSLError("cut off"))
+
+
+def test_an_answer_that_is_cut_short_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"models": []}')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{server.getsockname()[1]}", retries=0)
+        with client, pytest.raises(NoAnswerError) as caught:
+            client.models()
+        thread.join()
+    assert caught.value.sent
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", len(OK[2]) - 1)
+    with scripted(OK, OK) as server, Client(server.url) as client:
+        with pytest.raises(UnexpectedAnswerError, match="has answered more than"):
+            client.models()
+        monkeypatch.undo()
+        assert client.models() == []
 
 
 def test_the_error_page_of_a_proxy_is_an_error_too() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlserve.client.connection import Connection
-from mlserve.client.predicting import PredictionVerbs
-from mlserve.client.registering import RegistryVerbs
+from mlserve_client.connection import Connection
+from mlserve_client.predicting import PredictionVerbs
+from mlserve_client.registering import RegistryVerbs
 
 
 class Client(PredictionVerbs, RegistryVerbs):

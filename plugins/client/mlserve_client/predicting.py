@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from mlserve.client.connection import Connection, time_text
-from mlserve.client.instances import envelope_of, plain
+from mlserve_client.connection import Connection, time_text
+from mlserve_client.instances import envelope_of, plain
 
 
 class PredictionVerbs:
@@ -113,6 +113,4 @@ class PredictionVerbs:
 
     def reports(self, model: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         """Every report on a prediction, the last one first."""
-        answer = self._connection.get("models", model, "predictions", id, "actuals")
-        revisions: list[dict[str, Any]] = answer["revisions"]
-        return revisions
+        return self._connection.listed("models", model, "predictions", id, "actuals", member="revisions")

@@ -2,13 +2,13 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mlserve.client.connection import Connection, time_text
-from mlserve.client.errors import AliasUnknownError
+from mlserve_client.connection import Connection, time_text
+from mlserve_client.errors import AliasUnknownError
 
 CHAMPION: Final = "champion"
 
@@ -16,16 +16,15 @@ CHAMPION: Final = "champion"
 class RegistryVerbs:
     """Each answer is the JSON value that the HTTP API describes.
 
-    Who moves an alias says which `revision` of it they have seen. Without one it is looked up right before, which
-    guards against another move in that moment only; StaleError says that somebody was quicker.
+    Who moves an alias says which `revision` of it they have seen, 0 where there was none. Without one it is looked up
+    right before, which guards against another move in that moment only; StaleError says that somebody was quicker.
     """
 
     _connection: Connection
 
     def models(self) -> list[dict[str, Any]]:
         """The models that the server answers for, as far as the key is for them."""
-        found: list[dict[str, Any]] = self._connection.get("models")["models"]
-        return found
+        return self._connection.listed("models", member="models")
 
     def model(self, model: str) -> dict[str, Any]:
         """One model, with its signature. Raises ModelUnknownError."""
@@ -42,17 +41,32 @@ class RegistryVerbs:
         return found
 
     def register(self, bundle: str | Path, *, model: str | None = None) -> dict[str, Any]:
-        """Send a bundle (`.mlbundle`) and get its version, a new one or the one that has it already.
+        """Send a bundle (`.mlbundle`) and get its version, with `model`; `new` is false where it was there already.
 
         No alias is moved. `model`: its name; else as the bundle says. Raises ValueError for what is no bundle.
         """
         path = Path(bundle)
-        named = _name_in(path)
+        named = model_named_in(path)
         name = model or named
         if name is None:
             raise ValueError(f"{path} does not say the model's name: give `model`.")
-        version: dict[str, Any] = self._connection.call("POST", ("models", name, "versions"), path)
-        return {"model": name, **version}
+        status, version = self._connection.exchange("POST", ("models", name, "versions"), path)
+        return {"model": name, "new": status == 201, **version}
+
+    def describe(
+        self,
+        model: str,
+        number: int,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        reason: str = "",
+    ) -> dict[str, Any]:
+        """Change what people have written about a version: the description, and the tags given; None removes one."""
+        given = {"description": description, "tags": tags, "reason": reason or None}
+        body = {name: value for name, value in given.items() if value is not None}
+        described: dict[str, Any] = self._connection.call("PATCH", ("models", model, "versions", number), body)
+        return described
 
     def deploy(
         self,
@@ -62,16 +76,19 @@ class RegistryVerbs:
         alias: str = CHAMPION,
         reason: str = "",
         force: bool = False,
+        revision: int | None = None,
     ) -> dict[str, Any]:
-        """Register a bundle, and let an alias name it; the alias as it is then, with `model`."""
-        version = self.register(bundle, model=model)
-        moved = self.promote(version["model"], version["number"], alias=alias, reason=reason, force=force)
-        return {"model": version["model"], **moved}
+        """Register a bundle, and let an alias name it; the alias as it is then, with `model`.
+
+        Where the alias may not be moved, the version stays registered.
+        """
+        registered = self.register(bundle, model=model)
+        name, number = registered["model"], registered["number"]
+        return {"model": name, **self.promote(name, number, alias=alias, reason=reason, force=force, revision=revision)}
 
     def aliases(self, model: str) -> list[dict[str, Any]]:
         """The aliases by name."""
-        found: list[dict[str, Any]] = self._connection.get("models", model, "aliases")["aliases"]
-        return found
+        return self._connection.listed("models", model, "aliases", member="aliases")
 
     def alias(self, model: str, alias: str = CHAMPION) -> dict[str, Any]:
         """One alias: `version` is what it names, `answers` what answers in the process that was asked."""
@@ -135,9 +152,7 @@ class RegistryVerbs:
 
     def live_at(self, model: str, at: datetime | str, *, alias: str | None = None) -> list[dict[str, Any]]:
         """What the aliases named at a time, and who put it there, and why."""
-        answer = self._connection.get("models", model, "history", at=time_text(at), alias=alias)
-        found: list[dict[str, Any]] = answer["aliases"]
-        return found
+        return self._connection.listed("models", model, "history", member="aliases", at=time_text(at), alias=alias)
 
     def _move(
         self, method: str, model: str, alias: str, headers: dict[str, str], body: dict[str, Any] | None = None
@@ -154,11 +169,11 @@ class RegistryVerbs:
             except AliasUnknownError:
                 if not new:
                     raise
-                return {"If-None-Match": "*"}
-        return {"If-Match": f'"{revision}"'}
+                revision = 0
+        return {"If-Match": f'"{revision}"'} if revision else {"If-None-Match": "*"}
 
 
-def _name_in(path: Path) -> str | None:
+def model_named_in(path: Path) -> str | None:
     """The model's name as the bundle's card has it. Raises ValueError for what is no archive of a bundle."""
     try:
         with zipfile.ZipFile(path) as archive:

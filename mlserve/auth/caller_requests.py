@@ -1,0 +1,161 @@
+"""What the resources of keys and users read out of a request: the members of a body, each of its kind."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import colander
+
+from mlserve.api.context import ApiContext
+from mlserve.api.negotiation import JSON
+from mlserve.auth.caller_operations import LONGEST_REASON
+from mlserve.auth.guard import own_policy
+from mlserve.auth.identity import NAME, Identity
+from mlserve.auth.passwords import fault_of
+from mlserve.auth.policy import Policy
+from mlserve.auth.roles import ROLES
+from mlserve.errors import AuthOff, DatabaseUnavailable, Forbidden, Invalid, Problem
+from mlserve.names import MODEL_NAME
+from mlserve.predictions.resources import json_body
+from mlserve.predictions.schemas import Moment
+from mlserve.signature.faults import got
+
+# What stands in the wrong place may be a password.
+HIDDEN: Final = "not shown"
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_TIME_NODE = colander.SchemaNode(Moment())
+
+
+class CallersContext(ApiContext):
+    """The context of keys and users. Raises AuthOff where nobody is asked for one.
+
+    A key that anybody could make while no key is needed would go on to work when one is.
+    """
+
+    def __init__(self, request: Any, offers: tuple[str, ...] = (JSON,)) -> None:
+        super().__init__(request, offers)
+        policy = own_policy(request.registry)
+        if policy is None:
+            raise AuthOff(
+                "This server asks nobody for a key of mlserve: mlserve.auth.enabled is not true, or the application "
+                "around it decides who may."
+            )
+        self.policy: Policy = policy
+        identity = policy.identity(request)
+        assert identity is not None  # The guard has let it in.
+        self.identity: Identity = identity
+
+    def author(self, request: Any, reason: str) -> dict[str, Any]:
+        """Who changes something, why, and in which request."""
+        return {"actor": request.caller, "reason": reason, "request_id": request.request_id}
+
+    def require(self, models: list[str] | None) -> None:
+        """Raises Forbidden for rights that go beyond the caller's own."""
+        if not self.identity.covers(models):
+            own = ", ".join(sorted(self.identity.models or ()))
+            raise Forbidden(f"This {self.identity.kind} is for {own} only, and so is what it makes: name the models.")
+
+    def renew(self) -> None:
+        """Let this process know at once; the others look by themselves, and so does this one where it cannot now."""
+        with suppress(DatabaseUnavailable):
+            self.policy.access.directory.refresh()
+
+
+def members(request: Any, known: tuple[str, ...], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The members of the body, `expires_at` as a time. Raises Invalid with each problem; see also `json_body`."""
+    body = json_body(request)
+    problems = [
+        Problem("unknown_field", f"one of {', '.join(known)}", HIDDEN, _pointer(name), field=name)
+        for name in body
+        if name not in known
+    ]
+    problems += [
+        Problem("required", f"the {name}", "nothing", f"/{name}", field=name) for name in required if name not in body
+    ]
+    for name in known:
+        if name in body:
+            problems += _CHECKS[name](name, body[name])
+    if problems:
+        raise Invalid("The body is not right.", problems=problems)
+    return {name: _time(value) if name == "expires_at" else value for name, value in body.items()}
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _name(field: str, value: Any) -> Iterator[Problem]:
+    expected = "1 to 100 letters, digits and . _ @ -, a letter or digit first"
+    if not isinstance(value, str):
+        yield Problem("type", expected, got(value), f"/{field}", field=field)
+    elif not NAME.fullmatch(value):
+        yield Problem("invalid", expected, got(value), f"/{field}", field=field)
+
+
+def _roles(field: str, value: Any) -> Iterator[Problem]:
+    yield from _list(field, value, ROLES.__contains__, f"one of {', '.join(ROLES)}")
+
+
+def _models(field: str, value: Any) -> Iterator[Problem]:
+    if value is not None:
+        yield from _list(field, value, MODEL_NAME.fullmatch, "the name of a model")
+
+
+def _list(field: str, value: Any, fits: Callable[[str], Any], expected: str) -> Iterator[Problem]:
+    if not isinstance(value, list):
+        yield Problem("type", "an array", got(value), f"/{field}", field=field)
+    elif not value:
+        yield Problem("empty", f"at least {expected}", got(value), f"/{field}", field=field)
+    else:
+        for place, item in enumerate(value):
+            if not isinstance(item, str) or not fits(item):
+                yield Problem("category", expected, got(item), f"/{field}/{place}", field=field)
+                return  # One says what is wrong with them all.
+
+
+def _expires_at(field: str, value: Any) -> Iterator[Problem]:
+    expected = "an RFC 3339 time that is yet to come, or null"
+    if value is not None and not isinstance(value, str):
+        yield Problem("type", expected, got(value), f"/{field}", field=field)
+    elif value is not None and (moment := _time(value)) is None:
+        yield Problem("invalid", expected, got(value), f"/{field}", field=field)
+    elif value is not None and moment is not None and moment <= datetime.now(UTC):
+        yield Problem("range", expected, got(value), f"/{field}", field=field)
+
+
+def _time(value: str | None) -> datetime | None:
+    if value is None or not _TIME.fullmatch(value):
+        return None
+    try:
+        moment: datetime = _TIME_NODE.deserialize(value)
+    except colander.Invalid:
+        return None
+    return moment
+
+
+def _password(field: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str):
+        yield Problem("type", "a text", HIDDEN, f"/{field}", field=field)
+    elif (fault := fault_of(value)) is not None:
+        yield Problem("length", f"a password that fits: this one {fault}", HIDDEN, f"/{field}", field=field)
+
+
+def _reason(field: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str):
+        yield Problem("type", "a text", got(value), f"/{field}", field=field)
+    elif "\0" in value:
+        yield Problem("nul", "a text without the character NUL", got(value), f"/{field}", field=field)
+    elif len(value) > LONGEST_REASON:
+        yield Problem("length", f"at most {LONGEST_REASON:,} characters", got(value), f"/{field}", field=field)
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Iterator[Problem]]]] = {
+    "name": _name,
+    "roles": _roles,
+    "models": _models,
+    "expires_at": _expires_at,
+    "password": _password,
+    "reason": _reason,
+}

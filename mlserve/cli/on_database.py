@@ -1,0 +1,213 @@
+"""The life cycle on the database of an INI, without a server; the servers on it follow."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from mlserve.application import Application
+from mlserve.bundles import Manifest
+from mlserve.cli.actor import actor
+from mlserve.cli.lifecycle import Deployed, Json, Move, Order
+from mlserve.cli.names import require_name
+from mlserve.db import migrate
+from mlserve.db.engine import Database
+from mlserve.db.wiring import opened_by_operator, told_to_operator
+from mlserve.errors import (
+    BundleError,
+    ConfigurationError,
+    MlserveError,
+    ModelUnknown,
+    NotSupported,
+    PredictionUnknown,
+    SignatureError,
+)
+from mlserve.inference import LoadedVersion
+from mlserve.predictions import lookup
+from mlserve.predictions.explaining import Explaining
+from mlserve.predictions.family_tables import FamilyTables
+from mlserve.predictions.reproducing import Reproducing
+from mlserve.predictions.reproduction import describe_reproduction
+from mlserve.predictions.schemas import time_text
+from mlserve.registry import aliases, events, service
+from mlserve.registry.aliases import Alias, Seen
+from mlserve.registry.bringing import bring
+from mlserve.registry.described import describe_alias, describe_event, describe_version
+from mlserve.registry.loading import load_bundle, require_trust, store_of, verify
+from mlserve.registry.past import Past, load_past
+from mlserve.registry.service import Author
+
+
+class OnDatabase:
+    """What only a server could tell is left out of what it tells."""
+
+    watches = False
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def models(self) -> list[Json]:
+        with self._reading() as connection:
+            names = [row["name"] for row in service.models(connection)]
+            return [{"model": name, "versions": _versions(connection, name)} for name in names]
+
+    def model(self, model: str) -> Json:
+        with self._reading() as connection:
+            _require(connection, model)
+            told = [_alias(connection, one) for one in aliases.of_model(connection, model)]
+            return {"model": model, "aliases": told, "versions": _versions(connection, model)}
+
+    def version(self, model: str, number: int) -> Json:
+        with self._reading() as connection:
+            row, named = service.version(connection, model, number), aliases.of_model(connection, model)
+            return _version(row, named, whole=True)
+
+    def alias(self, model: str, alias: str) -> Json:
+        with self._reading() as connection:
+            return _alias(connection, aliases.get(connection, model, alias))
+
+    def history(self, model: str, alias: str | None, limit: int) -> list[Json]:
+        with self._reading() as connection:
+            _require(connection, model)
+            return [describe_event(one) for one in events.page(connection, model=model, alias=alias, limit=limit)]
+
+    def live_at(self, model: str, at: datetime, alias: str | None) -> list[Json]:
+        with self._reading() as connection:
+            _require(connection, model)
+            found = aliases.at(connection, model, at, alias)
+        return [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
+
+    def events(self, **asked: Any) -> list[Json]:
+        with self._reading() as connection:
+            return [describe_event(one) for one in events.page(connection, **asked)]
+
+    def deploy(self, bundle: Path, name: str | None, reason: str, order: Order | None) -> Deployed:
+        """The version and the alias, or neither; the bundle has answered its golden predictions before."""
+        model, manifest = self._proved(bundle, name)
+        # One transaction: whoever is interrupted leaves nothing half done.
+        with self._writing() as connection:
+            known = service.exists(connection, model) and service.number_of(connection, model, manifest.digest)
+            number = service.register(connection, model, manifest, Author(actor(), reason))
+            move = None if order is None else _moved(connection, model, order, number)
+        return Deployed(model, number, manifest.digest, not known, move)
+
+    def promote(self, model: str, number: int, order: Order) -> Move:
+        with self._writing() as connection:
+            return _moved(connection, model, order, number)
+
+    def roll_back(self, model: str, order: Order) -> Move:
+        with self._writing() as connection:
+            return _moved(connection, model, order, None)
+
+    def retire(self, model: str, number: int, reason: str) -> bool:
+        with self._writing() as connection:
+            return service.retire(connection, model, number, Author(actor(), reason))
+
+    def reproduce(self, prediction: str, model: str | None) -> Json:
+        application = self._application
+        with opened_by_operator(application) as database:
+            record = lookup.find(database, application.var / "spool", prediction)
+            if record is None or model not in (None, record.model):
+                raise PredictionUnknown(f"There is no kept prediction {prediction!r} here.")
+            explanation = record.explanation
+            if explanation is None:
+                tables = FamilyTables(application.prediction_tables, database.dialect)
+                with database.read() as connection:
+                    explanation = tables.explanation(connection, record)
+        using = partial(_loaded, application)
+        explaining = Explaining(application.limits, application.metrics, tables=(), using=using)
+        reproducing = Reproducing(using, stored=lambda _: explanation, explain=explaining.of_kept)
+        return describe_reproduction(record, reproducing.of_kept(record))
+
+    def _proved(self, bundle: Path, name: str | None) -> tuple[str, Manifest]:
+        """The bundle in this host's store, once it has answered its golden predictions; and the model that it is of."""
+        application = self._application
+        family, manifest = bring(application, bundle, str(bundle), store_of(application))
+        model = name or manifest.name
+        if model is None:
+            raise ConfigurationError(f"{bundle} does not say the model's name: say --name NAME.")
+        require_name(model, "a model")
+        require_trust(application, family, manifest.digest)
+        try:
+            with closing(load_bundle(application, family, manifest.digest, {"model": model, "version": 0})) as loaded:
+                verify(loaded)
+        except (BundleError, SignatureError) as error:
+            raise click.ClickException(f"{bundle} is not deployed: {error}") from None
+        return model, manifest
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with opened_by_operator(self._application) as database, database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _upgraded(self._application) as database, database.write() as connection:
+            yield connection
+
+
+@contextmanager
+def _upgraded(application: Application) -> Iterator[Database]:
+    """The database, with its tables: a SQLite one is made or brought up to date, as a server would.
+
+    Raises DatabaseUnavailable, ConfigurationError.
+    """
+    url = application.settings["mlserve.database.url"]
+    if url.startswith("sqlite"):
+        with told_to_operator():
+            application.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+            migrate.upgrade(url, application.migrations)
+    with opened_by_operator(application) as database:
+        yield database
+
+
+def _moved(connection: Connection, model: str, order: Order, number: int | None) -> Move:
+    """Let the alias name the version, None: the one before. What was seen is what is there, unless the order says."""
+    was = aliases.find(connection, model, order.alias)
+    seen = Seen(order.revision or None) if order.revision is not None else Seen(None if was is None else was.revision)
+    author = Author(actor(), order.reason)
+    if number is None:
+        moved = aliases.roll_back(connection, model, order.alias, seen=seen, author=author)
+    else:
+        moved = aliases.move(connection, model, order.alias, number, seen=seen, author=author, force=order.force)
+    return Move(model, None if was is None else _alias(connection, was), _alias(connection, moved))
+
+
+def _require(connection: Connection, model: str) -> None:
+    if not service.exists(connection, model):
+        raise ModelUnknown(f"There is no model {model!r} in the registry.")
+
+
+def _alias(connection: Connection, alias: Alias) -> Json:
+    told = describe_alias(alias, None, aliases.version_before(connection, alias.model, alias.alias))
+    return {name: value for name, value in told.items() if name != "answers"}
+
+
+def _versions(connection: Connection, model: str) -> list[Json]:
+    named = aliases.of_model(connection, model)
+    return [_version(row, named) for row in service.versions(connection, model)]
+
+
+def _version(row: Json, named: Iterable[Alias], *, whole: bool = False) -> Json:
+    told = describe_version(row, named, None, whole=whole)
+    return {name: value for name, value in told.items() if name not in ("state", "reason")}
+
+
+@contextmanager
+def _loaded(application: Application, past: Past) -> Iterator[LoadedVersion]:
+    """The version, loaded from its bundle. Raises NotSupported, with the reason: here is no server's log to look at."""
+    try:
+        loaded = load_past(application, past)
+    except NotSupported as error:
+        if isinstance(error.__cause__, MlserveError):
+            raise NotSupported(f"{error.detail} {error.__cause__.detail}") from error
+        raise
+    try:
+        yield loaded
+    finally:
+        loaded.close()

@@ -1,0 +1,25 @@
+"""What a webhook is sent: the event as REST shows it."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from mlserve.predictions.schemas import time_text
+from mlserve.registry.described import describe_event
+from mlserve.registry.events import Event
+
+PING = "webhook_ping"
+
+
+def body_of(event: Event) -> bytes:
+    return _body(event.kind, event.at, describe_event(event))
+
+
+def ping(webhook: str, now: datetime) -> bytes:
+    """A message of no event, by which somebody tries a webhook."""
+    return _body(PING, now, {"webhook": webhook})
+
+
+def _body(kind: str, at: datetime, data: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"type": kind, "timestamp": time_text(at), "data": data})

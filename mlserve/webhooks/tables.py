@@ -1,0 +1,38 @@
+"""Tables of webhooks: who is told of what, and the outbox of what each is still to be told."""
+
+from sqlalchemy import Column, Index, Integer, Table, Text
+from sqlalchemy.schema import PrimaryKeyConstraint
+
+from mlserve.db.metadata import metadata
+from mlserve.db.types import JsonText, UtcTime, UuidText
+
+# Neither URL nor secret: each host takes them from its own INI.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kinds", JsonText, nullable=False),
+    Column("models", JsonText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("declared_at", UtcTime, nullable=False),
+    Column("failing_since", UtcTime),
+    Column("paused_until", UtcTime),
+    Column("disabled_at", UtcTime),
+    Column("last_delivered_at", UtcTime),
+    Column("last_error", Text, nullable=False, server_default=""),
+)
+
+# No foreign key to `webhooks`: a change of the registry must not fail because a webhook goes at the same instant.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("event_id", UuidText, nullable=False),
+    Column("webhook", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("last_error", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("event_id", "webhook"),
+    Index("ix_deliveries_webhook_state_next_at", "webhook", "state", "next_at"),
+)
