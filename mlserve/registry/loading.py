@@ -21,9 +21,8 @@ from mlserve.signature.examples import example_instance
 log = logging.getLogger("mlserve.registry")
 
 _TOLD = 3
-# How long, in seconds, a thread that computes in Python keeps the interpreter from one that waits for it: usually, and
-# while it loads a model. An answer waits for it several times, each time so long.
-_USUAL: Final = sys.getswitchinterval()
+# How long, in seconds, a thread that loads a model keeps the interpreter from one that waits for it; usual are 5 ms.
+# An answer waits for it several times, each time so long.
 _SHORT: Final = 0.0002
 
 
@@ -49,11 +48,15 @@ def host_store(application: Application) -> BundleStore:
 @contextmanager
 def _giving_way() -> Iterator[None]:
     """Whoever answers callers gets the interpreter soon, though this thread has much to do."""
+    before = sys.getswitchinterval()
+    if before < 2 * _SHORT:  # Another thread loads too, and puts back what was.
+        yield
+        return
     sys.setswitchinterval(_SHORT)
     try:
         yield
     finally:
-        sys.setswitchinterval(_USUAL)
+        sys.setswitchinterval(before)
 
 
 @_giving_way()

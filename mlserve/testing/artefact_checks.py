@@ -5,8 +5,9 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
-from mlserve.errors import ConfigurationError
+from mlserve.errors import ConfigurationError, MlserveError
 from mlserve.registry import declared
 from mlserve.startup import build
 from mlserve.testing.checks import Checks
@@ -63,7 +64,9 @@ def _within(patience: float, what: str, subject: Subject, path: Path) -> Excepti
             declared.examine(application, MODEL, path)
             raised.append(None)
         except Exception as error:
-            raised.append(error)
+            cause = cast(Exception | None, error.__cause__)
+            # A server tells in one sentence of what is no refusal too: it is the family's to say what is wrong.
+            raised.append(error if cause is None or isinstance(cause, MlserveError) else cause)
 
     thread = threading.Thread(target=check, daemon=True)
     thread.start()

@@ -46,6 +46,10 @@ def times(below_half: int, above: int) -> Series:
     }
 
 
+def loaded(model: str, version: int, champion: str) -> str:
+    return f'mlserve_loaded_versions{{model="{model}",version="{version}",champion="{champion}"}}'
+
+
 def check(state: str) -> Series:
     return {
         f'mlserve_health_check{{check="log",state="{name}"}}': f"{int(name == state)}x120"
@@ -69,8 +73,8 @@ CASES: dict[str, tuple[Series, Series]] = {
         {'mlserve_model_state{model="m",state="failed"}': "0x120", 'mlserve_model_state{state="ready"}': "2x120"},
     ),
     "MlserveVersionsDiffer": (
-        {f'mlserve_loaded_versions{{model="m",version="{number}"}}': "1x120" for number in (1, 2)},
-        {f'mlserve_loaded_versions{{model="{model}",version="1"}}': "2x120" for model in "mn"},
+        {loaded("m", number, "yes"): "1x120" for number in (1, 2)},
+        {loaded("m", 1, "yes"): "2x120", loaded("n", 1, "yes"): "2x120", loaded("m", 2, "no"): "2x120"},
     ),
     "MlserveHealthCheckFailed": (check("stale"), check("degraded")),
     "MlserveHealthCheckDegraded": (check("degraded"), check("ok")),

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from webtest import TestApp
 
 from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.metrics.catalogue import METRICS, core_counters
+from mlserve.observability.metrics.gauges import read_gauges
 from tests.docs.pages import blocks
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
@@ -111,10 +113,22 @@ def test_requests_are_measured_by_route_and_no_name_that_a_caller_made_up_is_tol
     assert "TRACE" not in text
 
 
+def test_each_loaded_version_is_told_and_whether_it_is_the_champion(app: Served) -> None:
+    model = app.application.live.get("line")
+    second = replace(model.loaded(), lineage=replace(model.loaded().lineage, version=2))
+    app.application.live.put(replace(model, aliases={"challenger": second, "shadow": second, "last": model.loaded()}))
+    found = read_gauges(app.application)["mlserve_loaded_versions"]
+    assert sorted((labels[1], labels[-1], value) for labels, value in found if labels[0] == "line") == [
+        ("1", "yes", 1.0),
+        ("2", "no", 1.0),
+    ]
+    app.application.live.put(model)
+
+
 def test_models_health_and_spool_are_told(app: Served) -> None:
     (line,) = (key for key in told(app) if key[0] == "mlserve_loaded_versions" and "line" in key)
     digest = app.application.live.get("line").loaded().lineage.digest
-    assert line == ("mlserve_loaded_versions", digest, "exact", "linear", "line", "1")
+    assert line == ("mlserve_loaded_versions", "yes", digest, "exact", "linear", "line", "1")
     assert told(app)["mlserve_model_state", "line", "ready"] == 1
     until(lambda: told(app).get(("mlserve_health_check", "shipper", "ok")) == 1)
     until(lambda: told(app)["mlserve_ready",] == told(app)["mlserve_workers",] == 1)

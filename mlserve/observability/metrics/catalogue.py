@@ -55,8 +55,8 @@ METRICS: Final = (
     Metric(
         "mlserve_loaded_versions",
         "gauge",
-        ("model", "version", "family", "engine", "digest"),
-        "Processes in which this version is the champion.",
+        ("model", "version", "family", "engine", "digest", "champion"),
+        "Processes in which an alias leads to this version; champion is yes or no.",
     ),
     Metric("mlserve_model_state", "gauge", ("model", "state"), "Processes in which the model is in this state."),
     Metric("mlserve_health_check", "gauge", ("check", "state"), "Processes in which the check is in this state."),

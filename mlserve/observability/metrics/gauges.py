@@ -47,9 +47,13 @@ def read_gauges(application: "Application") -> dict[str, Series]:
 
 
 def _versions(application: "Application") -> Series:
-    """Of champions only: an alert looks for processes that do not agree on them."""
-    loaded = [model.champion.lineage for model in application.live if model.champion is not None]
-    return [((it.model, str(it.version), it.family, it.engine, it.digest), 1.0) for it in loaded]
+    """All that an alias leads to; an alert looks for processes that do not agree on the champion."""
+    return [
+        ((it.model, str(it.version), it.family, it.engine, it.digest, "yes" if loaded is model.champion else "no"), 1.0)
+        for model in application.live
+        for loaded in model.versions
+        for it in (loaded.lineage,)
+    ]
 
 
 def _spool(report: dict[str, dict[str, Any]]) -> dict[str, Series]:

@@ -1,6 +1,7 @@
 """Past versions: loaded once, few at a time, and closed when nobody uses them."""
 
 import logging
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -171,4 +172,18 @@ def test_a_past_version_is_loaded_from_its_bundle_or_refused_with_the_reason(
     (told,) = caplog.records
     assert (told.message, told.fields["version"]) == ("past_version_unusable", 7)  # type: ignore[attr-defined]
     assert "is not what its digest says" in told.fields["reason"]  # type: ignore[attr-defined]
+    made.database.close()
+
+
+def test_who_loads_gives_way_to_those_who_answer_and_the_interpreter_is_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = application(tmp_path, line=linear_model(tmp_path))
+    load_declared(made)
+    usual, seen = sys.getswitchinterval(), []
+    load = LinearFamily.load
+    monkeypatch.setattr(LinearFamily, "load", lambda *given: (seen.append(sys.getswitchinterval()), load(*given))[1])
+    load_past(made, Past("line", 7, made.live.get("line").loaded().lineage.digest, "linear")).close()
+    assert seen == [pytest.approx(0.0002)]
+    assert sys.getswitchinterval() == usual
     made.database.close()
