@@ -39,7 +39,7 @@ def includeme(config: "Configurator") -> None:
     config.include("mlserve.observability.metrics.wiring")  # /metrics; before what it measures, to stop after it
     config.include("mlserve.webhooks.wiring")  # who is told what happens; before the registry, which makes it happen
     config.include("mlserve.predictions.wiring")  # the log, kept predictions and actuals
-    config.include("mlserve.registry.wiring")  # models and versions
+    config.include("mlserve.registry.wiring")  # models, versions, aliases, and what answers by them
     config.include("mlserve.api.health")  # is it alive, is it ready
     config.include("mlserve.api.openapi")  # what every live model takes and answers, in one document
     config.include("mlserve.dashboard")  # the pages for people

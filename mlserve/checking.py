@@ -1,6 +1,5 @@
 """Checks of a bundle with the installed plugins, and with a version of a registry to compare it with."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -14,15 +13,15 @@ from mlserve.bundles.sample import Sample
 from mlserve.checks import Asked, Check, Other, run
 from mlserve.checks.check import timed
 from mlserve.db.wiring import opened_by_operator
-from mlserve.errors import BundleError, MlserveError, ModelUnknown, NotSupported
+from mlserve.errors import BundleError, MlserveError, NotSupported
 from mlserve.inference import LoadedVersion
-from mlserve.packaging import Verdict, application_of, load, opened, verify
+from mlserve.names import CHAMPION, counted
+from mlserve.packaging import Verdict, application_with, load, opened, verify
 from mlserve.registry import aliases, service
-from mlserve.registry.loading import load_bundle, require_trust
+from mlserve.registry.loading import load_bundle, require_trust, store_of
 from mlserve.signature import Signature
 
 _TOLD: Final = 10
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def check_bundle(
     """Run all checks of the bundle at `path`, a folder or an archive, with the rows of `sample`.
 
     Plugins and their settings are those of `application` where one is given, else the plugins named, else all installed
-    ones, on their defaults. Without a
-    target in `asked` it is the one that the bundle was measured with when it was packaged. Raises ConfigurationError.
+    ones, on their defaults. Without a target in `asked` it is the one that the bundle was measured with when it was
+    packaged. Raises ConfigurationError.
     """
     with ExitStack() as stack:
         try:
@@ -60,7 +59,7 @@ def check_bundle(
             return Report(None, (Check("bundle", "failed", f"{error} Nothing else was looked at."),))
         manifest = bundle.manifest
         if application is None:
-            application = application_of(plugins)
+            application = application_with(plugins)
         trust = trust or manifest.digest in application.settings["mlserve.trust.digests"]
         sound = Check("bundle", "passed", f"Every byte is as the digest {manifest.digest} says.")
         verdicts: list[Verdict] = []
@@ -88,14 +87,13 @@ def version_of(application: Application, text: str) -> Other:
     Raises ModelUnknown, AliasUnknown, VersionUnknown, DatabaseUnavailable.
     """
     model, _, named = text.partition("@")
-    named = named or "champion"
+    named = named or CHAMPION
     with opened_by_operator(application) as database, database.read() as connection:
-        if not service.exists(connection, model):
-            raise ModelUnknown(f"There is no model {model!r} in the registry.")
-        number = int(named) if _NUMBER.fullmatch(named) else aliases.get(connection, model, named).version
+        service.require(connection, model)
+        number = counted(named) or aliases.get(connection, model, named).version
         row = service.version(connection, model, number)
         signature = Signature.from_json(row["signature"])
-    name = f"{model}@{named}" if _NUMBER.fullmatch(named) else f"{model}@{named} (version {number})"
+    name = f"{model}@{named}" if counted(named) else f"{model}@{named} (version {number})"
     return Other(name, signature, partial(_registered, application, row))
 
 
@@ -125,8 +123,8 @@ def _registered(application: Application, row: Mapping[str, Any]) -> Iterator[Lo
     if family is None:
         raise NotSupported(f"It is of family {row['family']}, which no enabled plugin brings.")
     require_trust(application, family, row["digest"])
-    identity = {"model": row["model"], "version": row["number"]}
-    with closing(_whatever(lambda: load_bundle(application, family, row["digest"], identity))) as loaded:
+    bundle, identity = store_of(application).open(row["digest"]), {"model": row["model"], "version": row["number"]}
+    with closing(_whatever(lambda: load_bundle(application, family, bundle, identity))) as loaded:
         yield loaded
 
 

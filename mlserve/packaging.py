@@ -18,8 +18,9 @@ from mlserve.bundles import Bundle, BundleStore, Manifest, archive, open_folder
 from mlserve.errors import BundleError, ConfigurationError, MlserveError
 from mlserve.inference import Maker, ModelFamily
 from mlserve.inference.golden import Replay, replay
-from mlserve.inference.loaded import LoadedVersion, load_version
+from mlserve.inference.loaded import LoadedVersion
 from mlserve.plugins import installed
+from mlserve.registry.loading import load_bundle
 from mlserve.settings import changed_settings
 from mlserve.startup import build
 
@@ -63,7 +64,7 @@ def package(
     `mlserve.plugins`, all installed ones unless given, on their default settings. Raises ConfigurationError where no
     family, or more than one, takes the model, and what `mlserve.bundles.package` raises.
     """
-    application = application or application_of(plugins)
+    application = application or application_with(plugins)
     family = _family_of(application, model)
     section = f"mlserve.{family.name}"
     return bundles.package(
@@ -125,7 +126,7 @@ def replay_folder(
     golden = manifest.golden
     rows = 0 if golden is None else len(golden["instances"])
     try:
-        with closing(load(bundle, application_of(plugins, texts, here), trust)) as loaded:
+        with closing(load(bundle, application_with(plugins, texts, here), trust)) as loaded:
             found = Replay((), 0.0) if golden is None else replay(loaded, golden)
         faults = [f"{difference}." for difference in found.differences]
         return {"rows": rows, "faults": faults, "deviation": found.deviation}
@@ -141,19 +142,10 @@ def load(bundle: Bundle, application: Application, trust: bool) -> LoadedVersion
         raise ConfigurationError(f"No installed plugin brings the family {manifest.family}.")
     if family.runs_code and not trust:
         raise BundleError(f"Loading a {family.name} model runs code that it brings: say that you trust it.")
-    return load_version(
-        family,
-        bundle.artefact,
-        identity={"model": manifest.name or "", "version": 0, "digest": manifest.digest, "plugin": ""},
-        signature=manifest.signature,
-        manifest=manifest.to_json(),
-        settings=application.settings.section(f"mlserve.{family.name}"),
-        limits=application.limits,
-        changed=changed_settings(application.settings, f"mlserve.{family.name}"),
-    )
+    return load_bundle(application, family, bundle, {"model": manifest.name or "", "version": 0})
 
 
-def application_of(
+def application_with(
     plugins: Sequence[str], texts: Mapping[str, str] = MappingProxyType({}), here: str | None = None
 ) -> Application:
     """An application of these plugins that is never started: nothing is opened, no environment variable counts.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import colander
 
@@ -10,6 +10,8 @@ from mlserve.api.negotiation import JSON
 from mlserve.auth.roles import NEEDS
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
+
+NO_DATABASE: Final = "database_unavailable"  # the problem of whatever asks the database
 
 Schema = Mapping[str, Any]
 SchemaOf = Callable[[LoadedVersion, Limits], Schema]

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import colander
 
 from mlserve.errors import Problem, Unreadable
+from mlserve.ids import CANONICAL
 from mlserve.signature.faults import got
 
 # A query string with more parameters than this is no question about predictions.
@@ -30,6 +31,13 @@ def page_nodes(
         colander.SchemaNode(
             cursor, name="cursor", missing=None, validator=validator, description="The `next` of the page before."
         ),
+    )
+
+
+def id_page_nodes(limit: str) -> tuple[colander.SchemaNode, colander.SchemaNode]:
+    """`page_nodes` of a list whose entries have ids of ours."""
+    return page_nodes(
+        limit, colander.String(), colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page")
     )
 
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlserve.auth import private_file
+from mlserve import private_file
 from mlserve.auth.directory import Directory
 from mlserve.auth.logins import Logins
 from mlserve.auth.rates import Rates

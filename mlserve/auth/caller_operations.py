@@ -2,31 +2,14 @@
 
 from typing import Final
 
-import colander
-
-from mlserve.api.operations import Operation
+from mlserve.api.operations import NO_DATABASE, Operation
+from mlserve.api.reason import REASON, ReasonQuery
+from mlserve.api.schema_parts import TEXT_OR_NULL, TIME, open_object
 from mlserve.auth.identity import NAME
 from mlserve.auth.passwords import LONGEST, SHORTEST
 from mlserve.auth.roles import ADMIN, ROLES
 from mlserve.names import MODEL_NAME
-from mlserve.predictions.schema_parts import TEXT_OR_NULL, TIME, open_object
-from mlserve.registry.version_operations import NO_DATABASE, REASON
-from mlserve.signature.json_schema import NO_NUL, JsonObject
-
-LONGEST_REASON: Final = 2000
-
-# A DELETE has no body to say it in.
-ReasonQuery = colander.SchemaNode(
-    colander.Mapping(unknown="ignore"),
-    colander.SchemaNode(
-        colander.String(),
-        name="reason",
-        missing="",
-        validator=colander.All(colander.Length(max=LONGEST_REASON), colander.Regex(r"^[^\0]*\Z", "a text without NUL")),
-        description="Why: kept in the event.",
-        json_schema={"type": "string", "maxLength": LONGEST_REASON, "pattern": NO_NUL},
-    ),
-)
+from mlserve.signature.json_schema import JsonObject
 
 _NAME: JsonObject = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _ROLES: JsonObject = {"type": "array", "minItems": 1, "items": {"enum": [*ROLES]}}

@@ -9,21 +9,18 @@ from typing import Any, Final
 import colander
 
 from mlserve.api.context import ApiContext
+from mlserve.api.members import HIDDEN, Check, text
 from mlserve.api.negotiation import JSON
-from mlserve.auth.caller_operations import LONGEST_REASON
+from mlserve.api.times import Moment
 from mlserve.auth.guard import own_policy
 from mlserve.auth.identity import NAME, Identity
 from mlserve.auth.passwords import fault_of
 from mlserve.auth.policy import Policy
 from mlserve.auth.roles import ROLES
-from mlserve.errors import AuthOff, DatabaseUnavailable, Forbidden, Invalid, Problem
+from mlserve.errors import AuthOff, DatabaseUnavailable, Forbidden, Problem
 from mlserve.names import MODEL_NAME
-from mlserve.predictions.resources import json_body
-from mlserve.predictions.schemas import Moment
 from mlserve.signature.faults import got
 
-# What stands in the wrong place may be a password.
-HIDDEN: Final = "not shown"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _TIME_NODE = colander.SchemaNode(Moment())
 
@@ -47,10 +44,6 @@ class CallersContext(ApiContext):
         assert identity is not None  # The guard has let it in.
         self.identity: Identity = identity
 
-    def author(self, request: Any, reason: str) -> dict[str, Any]:
-        """Who changes something, why, and in which request."""
-        return {"actor": request.caller, "reason": reason, "request_id": request.request_id}
-
     def require(self, models: list[str] | None) -> None:
         """Raises Forbidden for rights that go beyond the caller's own."""
         if not self.identity.covers(models):
@@ -63,27 +56,15 @@ class CallersContext(ApiContext):
             self.policy.access.directory.refresh()
 
 
-def members(request: Any, known: tuple[str, ...], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The members of the body, `expires_at` as a time. Raises Invalid with each problem; see also `json_body`."""
-    body = json_body(request)
-    problems = [
-        Problem("unknown_field", f"one of {', '.join(known)}", HIDDEN, _pointer(name), field=name)
-        for name in body
-        if name not in known
-    ]
-    problems += [
-        Problem("required", f"the {name}", "nothing", f"/{name}", field=name) for name in required if name not in body
-    ]
-    for name in known:
-        if name in body:
-            problems += _CHECKS[name](name, body[name])
-    if problems:
-        raise Invalid("The body is not right.", problems=problems)
-    return {name: _time(value) if name == "expires_at" else value for name, value in body.items()}
-
-
-def _pointer(name: str) -> str:
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+def time_of(text: str | None) -> datetime | None:
+    """The time that an `expires_at` says; None for null, and for what is no time."""
+    if text is None or not _TIME.fullmatch(text):
+        return None
+    try:
+        moment: datetime = _TIME_NODE.deserialize(text.upper())
+    except colander.Invalid:
+        return None
+    return moment
 
 
 def _name(field: str, value: Any) -> Iterator[Problem]:
@@ -119,20 +100,10 @@ def _expires_at(field: str, value: Any) -> Iterator[Problem]:
     expected = "an RFC 3339 time that is yet to come, or null"
     if value is not None and not isinstance(value, str):
         yield Problem("type", expected, got(value), f"/{field}", field=field)
-    elif value is not None and (moment := _time(value)) is None:
+    elif value is not None and (moment := time_of(value)) is None:
         yield Problem("invalid", expected, got(value), f"/{field}", field=field)
     elif value is not None and moment is not None and moment <= datetime.now(UTC):
         yield Problem("range", expected, got(value), f"/{field}", field=field)
-
-
-def _time(value: str | None) -> datetime | None:
-    if value is None or not _TIME.fullmatch(value):
-        return None
-    try:
-        moment: datetime = _TIME_NODE.deserialize(value)
-    except colander.Invalid:
-        return None
-    return moment
 
 
 def _password(field: str, value: Any) -> Iterator[Problem]:
@@ -142,20 +113,13 @@ def _password(field: str, value: Any) -> Iterator[Problem]:
         yield Problem("length", f"a password that fits: this one {fault}", HIDDEN, f"/{field}", field=field)
 
 
-def _reason(field: str, value: Any) -> Iterator[Problem]:
-    if not isinstance(value, str):
-        yield Problem("type", "a text", got(value), f"/{field}", field=field)
-    elif "\0" in value:
-        yield Problem("nul", "a text without the character NUL", got(value), f"/{field}", field=field)
-    elif len(value) > LONGEST_REASON:
-        yield Problem("length", f"at most {LONGEST_REASON:,} characters", got(value), f"/{field}", field=field)
-
-
-_CHECKS: Final[Mapping[str, Callable[[str, Any], Iterator[Problem]]]] = {
+# The members that bodies may have, each with its check.
+NEW_KEY: Final[Mapping[str, Check]] = {
     "name": _name,
     "roles": _roles,
     "models": _models,
     "expires_at": _expires_at,
-    "password": _password,
-    "reason": _reason,
+    "reason": text,
 }
+USER: Final[Mapping[str, Check]] = {"password": _password, "roles": _roles, "models": _models, "reason": text}
+NEW_USER: Final[Mapping[str, Check]] = {"name": _name, **USER}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mlserve.predictions.schemas import time_text
+from mlserve.api.times import time_text
 
 
 def describe_key(row: Mapping[str, Any]) -> dict[str, Any]:

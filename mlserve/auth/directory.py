@@ -71,9 +71,9 @@ class Directory:
         known = self._seen.users.get(name)
         return known.identity if known is not None and known.generation == generation else None
 
-    def used(self, identity: str) -> None:
+    def used(self, key_id: str) -> None:
         """Note that a key has let somebody in."""
-        self._used[identity] = time.time()
+        self._used[key_id] = time.time()
 
     def refresh(self) -> None:
         """Read what is new. Raises DatabaseUnavailable."""

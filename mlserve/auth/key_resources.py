@@ -5,15 +5,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mlserve.api.addresses import path_of
+from mlserve.api.bodies import json_body
+from mlserve.api.members import members
 from mlserve.api.query import read_query
+from mlserve.api.reason import ReasonQuery
 from mlserve.api.resources import Resource
 from mlserve.auth import caller_operations as operations
 from mlserve.auth import keys
 from mlserve.auth.admins import one_left
-from mlserve.auth.caller_requests import CallersContext, members
+from mlserve.auth.caller_requests import NEW_KEY, CallersContext, time_of
 from mlserve.auth.described import describe_key
 from mlserve.auth.key_text import id_of
 from mlserve.errors import Forbidden, KeyUnknown
+from mlserve.events import author_of
 
 
 class KeysResource(Resource):
@@ -31,14 +35,14 @@ class KeysResource(Resource):
 
     def post(self) -> dict[str, Any]:
         """Make a key, which this answer alone shows."""
-        body = members(self.request, ("name", "roles", "models", "expires_at", "reason"), ("name", "roles"))
+        body = members(json_body(self.request), NEW_KEY, ("name", "roles"), hidden=True)
         models = body.get("models")
         self.context.require(models)
-        author = self.context.author(self.request, body.get("reason", ""))
-        rights: dict[str, Any] = {"models": models, "expires_at": body.get("expires_at")}
+        author = author_of(self.request, body.get("reason", ""))
+        rights: dict[str, Any] = {"models": models, "expires_at": time_of(body.get("expires_at"))}
         with self.request.mlserve.database.write() as connection:
             self._require_own_name(connection, body["name"])
-            made = keys.create(connection, body["name"], {*body["roles"]}, **rights, **author)
+            made = keys.create(connection, body["name"], {*body["roles"]}, author, **rights)
             row = keys.get(connection, made.id)
         self.context.renew()
         response = self.request.response
@@ -69,18 +73,18 @@ class KeyResource(Resource):
 
     def delete(self) -> dict[str, Any]:
         """Revoke the key; one that was revoked before stays as it is."""
-        reason = read_query(self.request.environ, operations.ReasonQuery)["reason"]
+        reason = read_query(self.request.environ, ReasonQuery)["reason"]
         with self.request.mlserve.database.write() as connection, one_left(connection):
-            identity = self._found(connection)["id"]
-            keys.revoke_one(connection, identity, **self.context.author(self.request, reason))
-            row = keys.get(connection, identity)
+            key_id = self._found(connection)["id"]
+            keys.revoke_one(connection, key_id, author_of(self.request, reason))
+            row = keys.get(connection, key_id)
         self.context.renew()
         return describe_key(row)
 
     def _found(self, connection: Connection) -> dict[str, Any]:
         """Raises KeyUnknown, also for a key that goes beyond the caller's models."""
-        identity = id_of(self.request.matchdict["id"])
-        row = None if identity is None else keys.get(connection, identity)
+        key_id = id_of(self.request.matchdict["id"])
+        row = None if key_id is None else keys.get(connection, key_id)
         if row is None or not self.context.identity.covers(row["models"]):
             raise KeyUnknown("There is no key of this id.")
         return row

@@ -32,9 +32,9 @@ class NewKey(NamedTuple):
 
 
 def new_key() -> NewKey:
-    identity = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
     secret = secrets.token_urlsafe(32)
-    return NewKey(f"{MARK}_{identity}_{secret}", identity, _digest(secret))
+    return NewKey(f"{MARK}_{key_id}_{secret}", key_id, _digest(secret))
 
 
 def read_key(text: str) -> Given | None:
@@ -45,8 +45,8 @@ def read_key(text: str) -> Given | None:
 
 def id_of(text: str) -> str | None:
     """The id that a text without a secret names, with or without the mark; None for what cannot be one."""
-    identity = text.removeprefix(f"{MARK}_")
-    return identity if _ID.fullmatch(identity) else None
+    key_id = text.removeprefix(f"{MARK}_")
+    return key_id if _ID.fullmatch(key_id) else None
 
 
 def _digest(secret: str) -> str:

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from mlserve import events
+from mlserve.api.times import time_text
 from mlserve.auth.identity import Identity
 from mlserve.auth.key_text import MARK, new_key, read_key
 from mlserve.auth.tables import api_keys
 from mlserve.errors import KeyUnknown
-from mlserve.registry import events
+from mlserve.events import Author, kinds
 
 _COLUMNS = [column for column in api_keys.c if column.name != "digest"]
 
@@ -33,12 +35,10 @@ def create(
     connection: Connection,
     name: str,
     roles: Collection[str],
+    author: Author,
     *,
     models: Collection[str] | None = None,
     expires_at: datetime | None = None,
-    actor: str,
-    reason: str = "",
-    request_id: str | None = None,
 ) -> MadeKey:
     """Make a key. `models` None: of all models. Needs a write transaction."""
     key = new_key()
@@ -48,51 +48,47 @@ def create(
         "roles": sorted(roles),
         "models": None if models is None else sorted(models),
         "created_at": datetime.now(UTC),
-        "created_by": actor,
+        "created_by": author.actor,
         "expires_at": expires_at,
     }
     connection.execute(insert(api_keys).values(digest=key.digest, **row))
-    after = _told(row)
-    events.record(connection, kind="key_created", actor=actor, reason=reason, after=after, request_id=request_id)
+    events.record(connection, kinds.KEY_CREATED, author, after=_told(row))
     return MadeKey(key.text, key.id)
 
 
-def revoke(connection: Connection, key: str, *, actor: str, reason: str = "") -> list[str]:
+def revoke(connection: Connection, key: str, author: Author) -> list[str]:
     """Revoke the key of that id or text, or all of that name; the ids. Raises KeyUnknown where none works.
 
     Needs a write transaction.
     """
     given = read_key(key)
-    identity = key.removeprefix(f"{MARK}_") if given is None else given.id
+    key_id = key.removeprefix(f"{MARK}_") if given is None else given.id
     k = api_keys.c
-    ids = list(connection.scalars(select(k.id).where(or_(k.id == identity, k.name == key), k.revoked_at.is_(None))))
+    ids = list(connection.scalars(select(k.id).where(or_(k.id == key_id, k.name == key), k.revoked_at.is_(None))))
     if not ids:
-        named = f"{MARK}_{identity}" if given is not None else key
+        named = f"{MARK}_{key_id}" if given is not None else key
         raise KeyUnknown(f"There is no key {named!r} that works: `mlserve keys list` shows them.")
     for one in ids:
-        revoke_one(connection, one, actor=actor, reason=reason)
+        revoke_one(connection, one, author)
     return ids
 
 
-def revoke_one(
-    connection: Connection, identity: str, *, actor: str, reason: str = "", request_id: str | None = None
-) -> None:
+def revoke_one(connection: Connection, key_id: str, author: Author) -> None:
     """Revoke the key of that id; one that was revoked before stays as it is. Raises KeyUnknown.
 
     Needs a write transaction.
     """
-    row = get(connection, identity, lock=True)
+    row = get(connection, key_id, lock=True)
     if row["revoked_at"] is not None:
         return
-    new = {"revoked_at": datetime.now(UTC), "revoked_by": actor}
-    connection.execute(update(api_keys).where(api_keys.c.id == identity).values(**new))
-    before = _told(row)
-    events.record(connection, kind="key_revoked", actor=actor, reason=reason, before=before, request_id=request_id)
+    new = {"revoked_at": datetime.now(UTC), "revoked_by": author.actor}
+    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(**new))
+    events.record(connection, kinds.KEY_REVOKED, author, before=_told(row))
 
 
-def get(connection: Connection, identity: str, *, lock: bool = False) -> dict[str, Any]:
+def get(connection: Connection, key_id: str, *, lock: bool = False) -> dict[str, Any]:
     """The key of that id, without its digest; `lock`: until the transaction ends. Raises KeyUnknown."""
-    wanted = select(*_COLUMNS).where(api_keys.c.id == identity)
+    wanted = select(*_COLUMNS).where(api_keys.c.id == key_id)
     row = connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
     if row is None:
         raise KeyUnknown("There is no key of this id.")
@@ -117,19 +113,19 @@ def known(connection: Connection) -> dict[str, KnownKey]:
 
 
 def known_key(
-    identity: str, name: str, roles: Collection[str], models: Collection[str] | None, expires_at: datetime | None
+    key_id: str, name: str, roles: Collection[str], models: Collection[str] | None, expires_at: datetime | None
 ) -> KnownKey:
-    caller = Identity(name, "key", frozenset(roles), None if models is None else frozenset(models), identity)
+    caller = Identity(name, "key", frozenset(roles), None if models is None else frozenset(models), key_id)
     return KnownKey(caller, float("inf") if expires_at is None else expires_at.timestamp())
 
 
 def used(connection: Connection, times: dict[str, float]) -> None:
     """Note when keys were last used, by id, in seconds since 1970; what is older than known changes nothing."""
     k = api_keys.c
-    for identity, seconds in sorted(times.items()):
+    for key_id, seconds in sorted(times.items()):
         moment = datetime.fromtimestamp(seconds, UTC)
         older = or_(k.last_used_at.is_(None), k.last_used_at < moment)
-        connection.execute(update(api_keys).where(k.id == identity, older).values(last_used_at=moment))
+        connection.execute(update(api_keys).where(k.id == key_id, older).values(last_used_at=moment))
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
@@ -140,5 +136,5 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "roles": row["roles"],
         "models": row["models"],
-        "expires_at": None if expires is None else expires.isoformat(),
+        "expires_at": None if expires is None else time_text(expires),
     }

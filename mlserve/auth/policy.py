@@ -121,7 +121,7 @@ class Policy:
         address = environ.get("REMOTE_ADDR", "")
         route = request.matched_route
         told = {
-            "status": error.code,
+            "code": error.code,
             "needs": needs,
             "method": environ["REQUEST_METHOD"][:16],
             "route": None if route is None else route.pattern,

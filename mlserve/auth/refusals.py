@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from mlserve import events
+from mlserve.events import Author, kinds
 from mlserve.observability.counters import Counters
-from mlserve.registry import events
 
 WINDOW = 60.0  # seconds
 # So many callers get an event of their own in a window; the others share one that counts them.
@@ -65,12 +66,10 @@ class Refusals:
         for refusal in waiting:
             events.record(
                 connection,
-                kind="call_refused",
+                kinds.CALL_REFUSED,
+                Author(refusal.actor, refusal.reason, refusal.request_id),
                 model=refusal.model,
-                actor=refusal.actor,
-                reason=refusal.reason,
                 after=dict(refusal.told),
-                request_id=refusal.request_id,
                 at=refusal.at,
             )
         return waiting

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mlserve.auth import private_file
+from mlserve import private_file
 from mlserve.auth.keys import KnownKey, known_key
 from mlserve.auth.users import KnownUser, known_user
 

@@ -6,15 +6,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mlserve.api.addresses import path_of
+from mlserve.api.bodies import json_body
+from mlserve.api.members import members
 from mlserve.api.query import read_query
+from mlserve.api.reason import ReasonQuery
 from mlserve.api.resources import Resource
 from mlserve.auth import caller_operations as operations
 from mlserve.auth import users
 from mlserve.auth.admins import one_left
-from mlserve.auth.caller_requests import CallersContext, members
+from mlserve.auth.caller_requests import NEW_USER, USER, CallersContext
 from mlserve.auth.described import describe_user
 from mlserve.auth.identity import NAME
 from mlserve.errors import UserUnknown
+from mlserve.events import author_of
 
 
 class UsersResource(Resource):
@@ -32,14 +36,13 @@ class UsersResource(Resource):
 
     def post(self) -> dict[str, Any]:
         """Add a user, who may log in at once."""
-        required = ("name", "password", "roles")
-        body = members(self.request, (*required, "models", "reason"), required)
+        body = members(json_body(self.request), NEW_USER, ("name", "password", "roles"), hidden=True)
         name, models = body["name"], body.get("models")
         self.context.require(models)
-        author = self.context.author(self.request, body.get("reason", ""))
+        author = author_of(self.request, body.get("reason", ""))
         hashed = self.context.policy.access.logins.passwords.hash(body["password"])
         with self.request.mlserve.database.write() as connection:
-            users.add(connection, name, hashed, {*body["roles"]}, models=models, **author)
+            users.add(connection, name, hashed, {*body["roles"]}, author, models=models)
             row = users.get(connection, name)
         self.context.renew()
         self.request.response.status_int = 201
@@ -60,8 +63,8 @@ class UserResource(Resource):
 
     def patch(self) -> dict[str, Any]:
         """Change the password, the roles or the models; what is not given stays."""
-        body = members(self.request, ("password", "roles", "models", "reason"))
-        author = self.context.author(self.request, body.get("reason", ""))
+        body = members(json_body(self.request), USER, hidden=True)
+        author = author_of(self.request, body.get("reason", ""))
         password = body.get("password")
         # Outside of the transaction: it takes long, on purpose.
         hashed = None if password is None else self.context.policy.access.logins.passwords.hash(password)
@@ -69,19 +72,19 @@ class UserResource(Resource):
             row = self._found(connection)
             rights = {name: body.get(name, row[name]) for name in ("roles", "models")}
             self.context.require(rights["models"])
-            users.set_rights(connection, row["name"], {*rights["roles"]}, rights["models"], **author)
+            users.set_rights(connection, row["name"], {*rights["roles"]}, rights["models"], author)
             if hashed is not None:
-                users.set_password(connection, row["name"], hashed, **author)
+                users.set_password(connection, row["name"], hashed, author)
             row = users.get(connection, row["name"])
         self.context.renew()
         return describe_user(row)
 
     def delete(self) -> dict[str, Any]:
         """Remove the user, whose sessions end; the answer is what they were."""
-        reason = read_query(self.request.environ, operations.ReasonQuery)["reason"]
+        reason = read_query(self.request.environ, ReasonQuery)["reason"]
         with self.request.mlserve.database.write() as connection, one_left(connection):
             name = self._found(connection)["name"]
-            row = users.remove(connection, name, **self.context.author(self.request, reason))
+            row = users.remove(connection, name, author_of(self.request, reason))
         self.context.renew()
         return describe_user(row)
 

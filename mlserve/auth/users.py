@@ -1,4 +1,4 @@
-"""Users in the database: added, listed, removed, and what their logins leave. Each change is an event."""
+"""Users in the database: added, changed, listed, removed, and what their logins leave. Each change is an event."""
 
 import secrets
 from collections.abc import Collection
@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
+from mlserve import events
+from mlserve.api.times import time_text
 from mlserve.auth.identity import Identity
 from mlserve.auth.tables import users
 from mlserve.db.insert import insert_into
 from mlserve.errors import UserExists, UserUnknown
-from mlserve.registry import events
+from mlserve.events import Author, kinds
 
 # What is told of a user: neither the password nor what marks its sessions.
 _COLUMNS = [column for column in users.c if column.name not in ("password", "generation")]
@@ -38,11 +40,9 @@ def add(
     name: str,
     hashed: str,
     roles: Collection[str],
+    author: Author,
     *,
     models: Collection[str] | None = None,
-    actor: str,
-    reason: str = "",
-    request_id: str | None = None,
 ) -> None:
     """Raises UserExists where there is such a user. Needs a write transaction."""
     rights = _rights(roles, models)
@@ -53,44 +53,31 @@ def add(
         "failures": 0,
         "created_at": datetime.now(UTC),
     }
-    new = insert_into(users, connection.dialect.name).values(**row, **rights, created_by=actor)
+    new = insert_into(users, connection.dialect.name).values(**row, **rights, created_by=author.actor)
     if connection.execute(new.on_conflict_do_nothing().returning(users.c.name)).first() is None:
         raise UserExists(f"There is a user {name!r} already.")
-    after = {"name": name, **rights}
-    events.record(connection, kind="user_added", actor=actor, reason=reason, after=after, request_id=request_id)
+    events.record(connection, kinds.USER_ADDED, author, after={"name": name, **rights})
 
 
-def remove(
-    connection: Connection, name: str, *, actor: str, reason: str = "", request_id: str | None = None
-) -> dict[str, Any]:
+def remove(connection: Connection, name: str, author: Author) -> dict[str, Any]:
     """The user as it was. Raises UserUnknown. Needs a write transaction."""
     row = get(connection, name, lock=True)
     connection.execute(delete(users).where(users.c.name == name))
     before = {"name": name, **_rights(row["roles"], row["models"])}
-    events.record(connection, kind="user_removed", actor=actor, reason=reason, before=before, request_id=request_id)
+    events.record(connection, kinds.USER_REMOVED, author, before=before)
     return row
 
 
-def set_password(
-    connection: Connection, name: str, hashed: str, *, actor: str, reason: str = "", request_id: str | None = None
-) -> None:
+def set_password(connection: Connection, name: str, hashed: str, author: Author) -> None:
     """A new password ends the sessions of the old one, and any lock. Raises UserUnknown. Needs a write transaction."""
     new = {"password": hashed, "generation": _generation(), "failures": 0, "locked_until": None}
     if not connection.execute(update(users).where(users.c.name == name).values(**new)).rowcount:
         raise _unknown(name)
-    told: dict[str, Any] = {"actor": actor, "reason": reason, "request_id": request_id}
-    events.record(connection, kind="user_password_changed", after={"name": name}, **told)
+    events.record(connection, kinds.USER_PASSWORD_CHANGED, author, after={"name": name})
 
 
 def set_rights(
-    connection: Connection,
-    name: str,
-    roles: Collection[str],
-    models: Collection[str] | None,
-    *,
-    actor: str,
-    reason: str = "",
-    request_id: str | None = None,
+    connection: Connection, name: str, roles: Collection[str], models: Collection[str] | None, author: Author
 ) -> None:
     """What the user may from now on; sessions go on. Raises UserUnknown. Needs a write transaction."""
     row, new = get(connection, name, lock=True), _rights(roles, models)
@@ -98,8 +85,8 @@ def set_rights(
     if new == old:
         return
     connection.execute(update(users).where(users.c.name == name).values(**new))
-    told: dict[str, Any] = {"before": {"name": name, **old}, "after": {"name": name, **new}}
-    events.record(connection, kind="user_changed", actor=actor, reason=reason, request_id=request_id, **told)
+    before, after = ({"name": name, **rights} for rights in (old, new))
+    events.record(connection, kinds.USER_CHANGED, author, before=before, after=after)
 
 
 def get(connection: Connection, name: str, *, lock: bool = False) -> dict[str, Any]:
@@ -149,8 +136,8 @@ def failed(connection: Connection, name: str, *, most: int, lock: float, address
         return
     until = datetime.now(UTC) + timedelta(seconds=lock)
     connection.execute(update(users).where(u.name == name).values(failures=0, locked_until=until))
-    after = {"name": name, "until": until.isoformat()}
-    events.record(connection, kind="user_locked", actor=f"address:{address}", reason="failed logins", after=after)
+    after = {"name": name, "until": time_text(until)}
+    events.record(connection, kinds.USER_LOCKED, Author(f"address:{address}", "failed logins"), after=after)
 
 
 def _generation() -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from mlserve.bundles.canonical import canonical_json, from_canonical
 from mlserve.bundles.parts import check_baseline, check_card, check_golden, require
 from mlserve.errors import BundleError
+from mlserve.names import DIGEST
 from mlserve.signature import Signature
 
 # 1: a model file with its sidecars, as an INI declares them. 2: what `package` makes, with what a model is tested by.
@@ -21,7 +22,6 @@ _CONTENT: Final[dict[int, set[str]]] = {
     PACKAGED: {"format", "family", "engine", "files", "signature", "baseline", "golden", "metrics", "card"},
 }
 FAMILY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 MOST_FILES: Final = 1000
 # No separators but "/", no dots alone, nothing hidden, no space: the same name on every file system.
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,7}")
@@ -176,7 +176,7 @@ def _check_files(files: Any) -> None:
         )
         path, sha256, size = file["path"], file["sha256"], file["size"]
         require(isinstance(path, str) and _PATH.fullmatch(path) is not None, f"files: no such path as {path!r}")
-        require(isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None, f"files: the SHA-256 of {path}")
+        require(isinstance(sha256, str) and DIGEST.fullmatch(sha256) is not None, f"files: the SHA-256 of {path}")
         require(type(size) is int and size >= 0, f"files: the size of {path}")
     paths = [file["path"] for file in files]
     require(paths == sorted(paths), "files: sorted by path")

@@ -2,12 +2,12 @@
 
 import stat
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlserve.bundles.canonical import file_sha256
 from mlserve.bundles.manifest import BundleFile, Manifest, content_of
+from mlserve.bundles.provenance import now
 from mlserve.bundles.store import BundleStore
 from mlserve.errors import BundleError
 from mlserve.signature import Signature
@@ -28,10 +28,9 @@ def pack(
     """
     name = "model" + artefact.suffix.lower()
     file = BundleFile(name, *measure(artefact))
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     manifest = Manifest(
         content_of(family_name, [file], signature, metrics),
-        {"created_at": now, "artefact": artefact.name, **provenance},
+        {"created_at": now(), "artefact": artefact.name, **provenance},
     )
     return store.put(manifest, {name: artefact}).manifest
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlserve.bundles import archive
 from mlserve.bundles.baseline import baseline_of
 from mlserve.bundles.card import card_of
-from mlserve.bundles.described import describe, read_batch, with_examples
+from mlserve.bundles.completed import describe, read_batch, with_examples
 from mlserve.bundles.golden_rows import choose, instances_of, is_exact
 from mlserve.bundles.manifest import PACKAGED, BundleFile, Manifest
 from mlserve.bundles.pack import measure
@@ -71,7 +71,7 @@ def package(
     with _artefact(model, family) as artefact:
         # First of all, since a family need not say well that a file cannot be read.
         file = BundleFile("model" + artefact.suffix.lower(), *measure(artefact))
-        batch = _described(family, artefact, signature, sample, classes or ())
+        batch = _completed(family, artefact, signature, sample, classes or ())
         with _loaded(family, artefact, batch.signature, settings or {}, changed) as loaded:
             _require_engine(loaded, engine)
             content = {
@@ -92,7 +92,7 @@ def package(
         return _put(Manifest(content, provenance), artefact, store, None if out is None else Path(out))
 
 
-def _described(
+def _completed(
     family: ModelFamily,
     artefact: Path,
     signature: Mapping[str, Any] | Signature | None,
@@ -104,8 +104,8 @@ def _described(
     if given is None:
         given = read_sidecar(artefact) or {}
     batch = read_batch(describe(family.inspect(artefact), given, sample, classes), sample)
-    described = with_examples(batch)
-    return Batch.from_columns(described, {name: batch.values(name) for name in described.names})
+    completed = with_examples(batch)
+    return Batch.from_columns(completed, {name: batch.values(name) for name in completed.names})
 
 
 def _require_engine(loaded: LoadedVersion, engine: str | None) -> None:

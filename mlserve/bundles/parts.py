@@ -15,8 +15,6 @@ from mlserve.signature import Signature
 
 MOST_GOLDEN: Final = 100
 CARD_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# What a card is asked for; any other key may stand there too.
-CARD_KEYS: Final = ("name", "use", "limits", "owner", "review_by")
 _DATE: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _MOST_ENTRIES: Final = 100
 _MOST_TEXT: Final = 20_000

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -30,21 +31,24 @@ def provenance_of(
         "platform": " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
         "processor": _processor(),
         "libraries": dict(libraries),
-        "environment": environment(),
+        "environment": list(environment()),
         "git": commit_of(Path.cwd()),
     }
 
 
 def now() -> str:
+    """RFC 3339 in UTC, to the millisecond, ending in Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def environment() -> list[str]:
-    """Each installed distribution as `name==version`, sorted without regard to case."""
+@cache
+def environment() -> tuple[str, ...]:
+    """Each installed distribution as `name==version`, sorted without regard to case; read once a process."""
     versions: dict[str, str] = {}
     for found in distributions():
-        versions.setdefault(found.metadata["Name"] or "", found.version)  # The first on the path is imported.
-    return sorted((f"{name}=={version}" for name, version in versions.items() if name), key=str.lower)
+        metadata = found.metadata  # A whole file is read and parsed at each access.
+        versions.setdefault(metadata["Name"] or "", metadata["Version"])  # The first on the path is imported.
+    return tuple(sorted((f"{name}=={version}" for name, version in versions.items() if name), key=str.lower))
 
 
 def commit_of(folder: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlserve.bundles import metrics
-from mlserve.bundles.described import LABEL
+from mlserve.bundles.completed import LABEL
 from mlserve.bundles.sample import Sample
 from mlserve.errors import BundleError
 from mlserve.signature import OutputField, Signature
@@ -63,7 +63,7 @@ def _of_classifier(
         array = answered[LABEL]
         labels = array.astype(np.intp) if array.dtype.kind in "iub" else _classes(target, array.tolist(), names, count)
     scores = answered[ranking.name].astype(np.float64) if ranking is not None and count == 2 else None
-    return metrics.classification(classes, probabilities, labels, scores)
+    return metrics.classification(classes, probabilities, labels, scores, count)
 
 
 def _of_regressor(

@@ -24,8 +24,8 @@ from mlserve.bundles.store import (
     pieces_of,
 )
 from mlserve.errors import BundleError, StoreUnavailable
+from mlserve.names import DIGEST
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED: Final = ".new-"
 
 
@@ -50,7 +50,7 @@ class SharedStore(BundleStore):
 
     def has(self, digest: str) -> bool:
         """Whether there is a bundle of that digest, here or in the shared store."""
-        return self.cache.has(digest) or (_DIGEST.fullmatch(digest) is not None and self._is_shared(digest))
+        return self.cache.has(digest) or (DIGEST.fullmatch(digest) is not None and self._is_shared(digest))
 
     def keeps(self, manifest: Manifest) -> bool:
         """Whether every host finds that bundle there, with all its files, each of its size."""
@@ -62,7 +62,7 @@ class SharedStore(BundleStore):
         """The bundle of that digest, fetched where this host does not have it, or not sound any more."""
         with suppress(BundleError):
             return self.cache.open(digest)
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise BundleError(f"{digest!r} is not the digest of a bundle: 64 hexadecimal digits are.")
         with self._told("read"):
             if not self._is_shared(digest):
@@ -109,7 +109,7 @@ class SharedStore(BundleStore):
             self._fs.invalidate_cache()
             paths = self._fs.ls(self._base, detail=False) if self._fs.exists(self._base) else []
         names = (str(path).rstrip("/").rpartition("/")[2] for path in paths)
-        return sorted(name for name in names if _DIGEST.fullmatch(name))
+        return sorted(name for name in names if DIGEST.fullmatch(name))
 
     def _remove_shared(self, digest: str) -> bool:
         """Whether it was there. The manifest goes first: without it there is no bundle any more."""

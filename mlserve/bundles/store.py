@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -19,8 +18,8 @@ from uuid import uuid4
 from mlserve.bundles.canonical import canonical_json, file_sha256, from_canonical
 from mlserve.bundles.manifest import BundleFile, Manifest
 from mlserve.errors import BundleError, StoreUnavailable
+from mlserve.names import DIGEST
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 MANIFEST: Final = "manifest.json"
 FILES: Final = "files"
 _UNFINISHED: Final = ".new-"
@@ -67,7 +66,7 @@ class BundleStore:
 
     def has(self, digest: str) -> bool:
         """Whether there is a bundle of that digest; `open` says whether it is sound."""
-        return _DIGEST.fullmatch(digest) is not None and (self.root / digest / MANIFEST).is_file()
+        return DIGEST.fullmatch(digest) is not None and (self.root / digest / MANIFEST).is_file()
 
     def keeps(self, manifest: Manifest) -> bool:
         """Whether everybody who uses the store finds that bundle there, with all its files."""
@@ -75,7 +74,7 @@ class BundleStore:
 
     def open(self, digest: str) -> Bundle:
         """The bundle of that digest; BundleError if it is not there, or anything in it is not what it should be."""
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise BundleError(f"{digest!r} is not the digest of a bundle: 64 hexadecimal digits are.")
         folder = self.root / digest
         if folder.is_symlink() or not folder.is_dir():
@@ -138,7 +137,7 @@ class BundleStore:
         """
         removed = []
         for folder in sorted(self.root.glob("?" * 64)):
-            if not _DIGEST.fullmatch(folder.name) or folder.name in used or folder.is_symlink():
+            if not DIGEST.fullmatch(folder.name) or folder.name in used or folder.is_symlink():
                 continue
             if not _is_older(folder, older_than):
                 continue

@@ -7,8 +7,21 @@ from difflib import get_close_matches
 from typing import Final
 
 # Whether more is better, by the score's name.
-MORE_IS_BETTER: Final = {"auc": True, "log_loss": False, "accuracy": True, "rmse": False, "mae": False, "r2": True}
-_OTHER_NAMES: Final = {"logloss": "log_loss", "roc_auc": "auc"}
+MORE_IS_BETTER: Final = {
+    "auc": True,
+    "log_loss": False,
+    "brier": False,
+    "accuracy": True,
+    "recall": True,
+    "precision": True,
+    "f1": True,
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+}
+# Where a label begins trades one of these for another: to be worse in one is no fault unless somebody says so.
+ON_REQUEST: Final = frozenset({"recall", "precision", "f1"})
+_OTHER_NAMES: Final = {"logloss": "log_loss", "roc_auc": "auc", "brier_score": "brier", "f1_score": "f1"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,10 @@ class Tolerances:
 
     usual: float = 0.0
     by_score: Mapping[str, float] = field(default_factory=dict)
+
+    def asks(self, score: str) -> bool:
+        """Whether the score is to be compared at all."""
+        return score not in ON_REQUEST or score in self.by_score
 
     def of(self, score: str) -> float:
         return self.by_score.get(score, self.usual)

@@ -47,9 +47,9 @@ def check_bound(bound: Bound, scores: Scores) -> Check:
 
 
 def comparisons(ours: Scores, theirs: Scores, tolerances: Tolerances, other: str) -> Iterator[Check]:
-    """For each score of the other version, whether ours is not worse by more than its tolerance."""
+    """For each score of the other version that the tolerances ask for, whether ours is not worse by more than that."""
     for score, more_is_better in MORE_IS_BETTER.items():
-        if score not in theirs:
+        if score not in theirs or not tolerances.asks(score):
             continue
         name = f"{score} against {other}"
         if score not in ours:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from mlserve.application import Application
-from mlserve.cli.db import age_of
 from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.times import AGE
 from mlserve.db.engine import Database
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import NotSupported
@@ -24,7 +24,7 @@ def bundles() -> None:
 
 @bundles.command()
 @ini_argument
-@click.option("--older-than", metavar="AGE", default="1d", show_default=True, help="Put there longer ago than this.")
+@click.option("--older-than", type=AGE, default="1d", show_default=True, help="Put there longer ago than this.")
 @click.option(
     "--also",
     multiple=True,
@@ -32,12 +32,11 @@ def bundles() -> None:
     help="Another INI whose servers use the same store with another database.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say which they are.")
-def gc(ini: Path, older_than: str, also: tuple[Path, ...], dry_run: bool) -> None:
+def gc(ini: Path, older_than: float, also: tuple[Path, ...], dry_run: bool) -> None:
     """Remove the bundles that no version uses.
 
     Those of retired versions stay, since past predictions are explained by them.
     """
-    age = age_of(older_than)
     with ExitStack() as stack:
         databases = []
         for each in (*also, ini):  # The last one's store is collected.
@@ -45,13 +44,13 @@ def gc(ini: Path, older_than: str, also: tuple[Path, ...], dry_run: bool) -> Non
             databases.append(stack.enter_context(_opened(application, each)))
         used = {digest for database in databases for digest in _digests(database)}
         unused = partial(still_unused, databases)
-        removed = store_of(application).collect(used, older_than=age, dry_run=dry_run, unused=unused)
+        removed = store_of(application).collect(used, older_than=older_than, dry_run=dry_run, unused=unused)
     for digest in removed:
         click.echo(digest)
     one = len(removed) == 1
     count = "1 bundle" if one else f"{len(removed):,} bundles"
     done = "would be" if dry_run else "was" if one else "were"
-    click.echo(f"{count} that no version uses, older than {older_than}, {done} removed.")
+    click.echo(f"{count} that no version uses, older than {AGE.text(older_than)}, {done} removed.")
 
 
 @contextmanager

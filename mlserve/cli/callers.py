@@ -1,12 +1,12 @@
 """What the verbs about keys and users have in common."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import click
 
 from mlserve.auth.identity import NAME
 from mlserve.auth.roles import ROLES
+from mlserve.cli.output import comma
 from mlserve.names import MODEL_NAME
 
 
@@ -42,15 +42,6 @@ model_option = click.option(
 )
 
 
-def comma(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 def models_of(names: Iterable[str] | None) -> str:
     """The models that a caller is bound to, in a table."""
     return "all" if names is None else comma(names)
-
-
-def last_time(moment: datetime | None) -> str:
-    """When a caller came last, in a table."""
-    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%MZ}"

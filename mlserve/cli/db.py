@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 
 from mlserve.cli.ini import built, ini_argument
+from mlserve.cli.times import AGE, time_cell
 from mlserve.db import migrate
 from mlserve.db.wiring import opened_by_operator, told_to_operator
 from mlserve.predictions import retention
 from mlserve.predictions.family_tables import FamilyTables
-from mlserve.settings import CORE
-from mlserve.settings.values import parse
 
 
 @click.group()
@@ -44,15 +43,15 @@ def current(ini: Path) -> None:
 
 @db.command()
 @ini_argument
-@click.option("--older-than", metavar="AGE", help="Such as 90d or 12h; default: mlserve.retention.age of the INI.")
+@click.option("--older-than", type=AGE, help="Such as 90d or 12h; default: mlserve.retention.age of the INI.")
 @click.option("--dry-run", is_flag=True, help="Only say how much is older.")
-def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
+def purge(ini: Path, older_than: float | None, dry_run: bool) -> None:
     """Remove what is older than an age.
 
     That is predictions with their actuals, actuals of none, and records set aside.
     """
     with built(ini) as application:
-        age = application.settings["mlserve.retention.age"] if older_than is None else age_of(older_than)
+        age = application.settings["mlserve.retention.age"] if older_than is None else older_than
         if age is None:
             raise click.UsageError("Say --older-than AGE, or set mlserve.retention.age in the INI.")
         border = datetime.now(UTC) - timedelta(seconds=age)
@@ -64,16 +63,6 @@ def purge(ini: Path, older_than: str | None, dry_run: bool) -> None:
                 tables = FamilyTables(application.prediction_tables, database.dialect)
                 old = retention.purge(database, spool, border, tables=tables)
     click.echo(
-        f"{old.predictions:,} predictions older than {border:%Y-%m-%d %H:%M:%SZ}, {old.actuals:,} actuals of unknown "
+        f"{old.predictions:,} predictions older than {time_cell(border)}, {old.actuals:,} actuals of unknown "
         f"predictions and {old.set_aside:,} records set aside {'would be' if dry_run else 'were'} removed."
     )
-
-
-def age_of(text: str) -> float:
-    """Seconds of what stands after --older-than. Raises click.BadParameter."""
-    retention = next(setting for setting in CORE if setting.name == "mlserve.retention.age")
-    try:
-        seconds: float = parse(retention, text, Path())
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r}: write {error}", param_hint="--older-than") from None
-    return seconds

@@ -1,11 +1,13 @@
 """`mlserve history`: what became of a model, and what was live at a time."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 
-from mlserve.cli.lifecycle import Json, Lifecycle
-from mlserve.cli.output import print_table
+from mlserve.cli.event_table import event_options, print_events
+from mlserve.cli.lifecycle import Lifecycle
+from mlserve.cli.output import print_json_lines, print_table
 from mlserve.cli.registry import model_argument
 from mlserve.cli.target import on_lifecycle
 from mlserve.cli.times import moment, time_cell
@@ -15,18 +17,21 @@ from mlserve.cli.times import moment, time_cell
 @on_lifecycle
 @model_argument
 @click.option("--at", type=moment, metavar="TIME", help="What each alias named then; UTC without an offset.")
-@click.option("--alias", help="Of this alias only.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
-def history(lifecycle: Lifecycle, model: str, at: datetime | None, alias: str | None, limit: int) -> None:
+@event_options
+def history(lifecycle: Lifecycle, model: str, at: datetime | None, alias: str | None, form: str, **asked: Any) -> None:
     """List what became of MODEL, newest first.
 
-    With --at, what its aliases named at that time.
+    With --at, what its aliases named at that time. `--format json` prints one object a line.
     """
     if at is None:
-        rows = [_row(event) for event in lifecycle.history(model, alias, limit)]
-        print_table(("at", "what", "version", "by", "reason"), rows)
+        print_events(lifecycle.history(model, alias=alias, **asked), form, of_one=True)
         return
+    if any(asked[name] is not None for name in ("kind", "since", "until")):
+        raise click.UsageError("--kind, --since and --until are of events: with --at none are listed.")
     live = lifecycle.live_at(model, at, alias)
+    if form == "json":
+        print_json_lines(live)
+        return
     print_table(
         ("alias", "version", "since", "by", "reason"),
         [
@@ -34,12 +39,3 @@ def history(lifecycle: Lifecycle, model: str, at: datetime | None, alias: str | 
             for one in live
         ],
     )
-
-
-def _row(event: Json) -> tuple[str, str, str, str, str]:
-    what = event["kind"].replace("_", " ")
-    if event["alias"] is not None:
-        what = f"{event['alias']}: {what.removeprefix('alias ')}"
-        if event["after"] and event["after"].get("back"):
-            what += " back"
-    return time_cell(event["at"]), what, str(event["version"] or ""), event["actor"], event["reason"]

@@ -60,7 +60,7 @@ def _resolve_server(ini: Path, use: str) -> None:
     except (LookupError, ImportError) as error:
         ours = use.partition("#")[0] == RIGHT_NAME
         what_to_do = (
-            f"{_near(use)}after an update of a clone run make demo, or pip install -e ."
+            f"{_near(use)}after an update of a clone run make demo, or pip install -e plugins/client -e ."
             if ours
             else f"install it, or write use = {RIGHT_SERVER}."
         )

@@ -8,9 +8,10 @@ from typing import Any, TextIO
 
 import msgspec
 
+from mlserve.api.bodies import read_any
 from mlserve.errors import Invalid, Problem, Unreadable
 from mlserve.inference.loaded import Limits
-from mlserve.predictions.envelope import read_any, read_envelope
+from mlserve.predictions.envelope import read_envelope
 from mlserve.signature import Batch, Decoder
 from mlserve.signature.faults import got
 

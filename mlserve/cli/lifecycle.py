@@ -62,16 +62,32 @@ class Lifecycle(Protocol):
 
     def alias(self, model: str, alias: str) -> Json: ...
 
-    def history(self, model: str, alias: str | None, limit: int) -> list[Json]:
+    def history(
+        self,
+        model: str,
+        *,
+        alias: str | None,
+        kind: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int,
+    ) -> list[Json]:
         """What became of a model, newest first."""
 
     def live_at(self, model: str, at: datetime, alias: str | None) -> list[Json]:
         """What the aliases named at a time."""
 
     def events(
-        self, *, model: str | None, kind: str | None, since: datetime | None, until: datetime | None, limit: int
+        self,
+        *,
+        model: str | None,
+        alias: str | None,
+        kind: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int,
     ) -> list[Json]:
-        """What happened to all models, keys and users, newest first."""
+        """What happened to all models, keys, users and webhooks, newest first."""
 
     def deploy(self, bundle: Path, name: str | None, reason: str, order: Order | None) -> Deployed:
         """Register a bundle, and let an alias name it. `name` None: as the bundle says."""
@@ -79,6 +95,9 @@ class Lifecycle(Protocol):
     def promote(self, model: str, number: int, order: Order) -> Move: ...
 
     def roll_back(self, model: str, order: Order) -> Move: ...
+
+    def remove_alias(self, model: str, alias: str, reason: str, revision: int | None) -> Json:
+        """The alias as it was. `revision`: as of an Order."""
 
     def retire(self, model: str, number: int, reason: str) -> bool:
         """Whether the version has answered until now."""

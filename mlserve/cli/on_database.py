@@ -10,8 +10,10 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from mlserve import events
+from mlserve.api.times import time_text
 from mlserve.application import Application
-from mlserve.bundles import Manifest
+from mlserve.bundles import BundleStore, Manifest
 from mlserve.cli.actor import actor
 from mlserve.cli.lifecycle import Deployed, Json, Move, Order
 from mlserve.cli.names import require_name
@@ -22,25 +24,24 @@ from mlserve.errors import (
     BundleError,
     ConfigurationError,
     MlserveError,
-    ModelUnknown,
     NotSupported,
     PredictionUnknown,
     SignatureError,
 )
+from mlserve.events import Author
+from mlserve.events.described import describe_event
 from mlserve.inference import LoadedVersion
 from mlserve.predictions import lookup
 from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.reproducing import Reproducing
 from mlserve.predictions.reproduction import describe_reproduction
-from mlserve.predictions.schemas import time_text
-from mlserve.registry import aliases, events, service
+from mlserve.registry import aliases, service
 from mlserve.registry.aliases import Alias, Seen
-from mlserve.registry.bringing import bring
-from mlserve.registry.described import describe_alias, describe_event, describe_version
-from mlserve.registry.loading import load_bundle, require_trust, store_of, verify
+from mlserve.registry.bringing import bring, register_kept
+from mlserve.registry.described import describe_alias, describe_version
+from mlserve.registry.loading import load_bundle, prove, require_trust, store_of
 from mlserve.registry.past import Past, load_past
-from mlserve.registry.service import Author
 
 
 class OnDatabase:
@@ -58,7 +59,7 @@ class OnDatabase:
 
     def model(self, model: str) -> Json:
         with self._reading() as connection:
-            _require(connection, model)
+            service.require(connection, model)
             told = [_alias(connection, one) for one in aliases.of_model(connection, model)]
             return {"model": model, "aliases": told, "versions": _versions(connection, model)}
 
@@ -71,14 +72,14 @@ class OnDatabase:
         with self._reading() as connection:
             return _alias(connection, aliases.get(connection, model, alias))
 
-    def history(self, model: str, alias: str | None, limit: int) -> list[Json]:
+    def history(self, model: str, **asked: Any) -> list[Json]:
         with self._reading() as connection:
-            _require(connection, model)
-            return [describe_event(one) for one in events.page(connection, model=model, alias=alias, limit=limit)]
+            service.require(connection, model)
+            return [describe_event(one) for one in events.page(connection, model=model, **asked)]
 
     def live_at(self, model: str, at: datetime, alias: str | None) -> list[Json]:
         with self._reading() as connection:
-            _require(connection, model)
+            service.require(connection, model)
             found = aliases.at(connection, model, at, alias)
         return [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
 
@@ -88,21 +89,27 @@ class OnDatabase:
 
     def deploy(self, bundle: Path, name: str | None, reason: str, order: Order | None) -> Deployed:
         """The version and the alias, or neither; the bundle has answered its golden predictions before."""
-        model, manifest = self._proved(bundle, name)
+        model, manifest, store = self._proved(bundle, name)
         # One transaction: whoever is interrupted leaves nothing half done.
         with self._writing() as connection:
-            known = service.exists(connection, model) and service.number_of(connection, model, manifest.digest)
-            number = service.register(connection, model, manifest, Author(actor(), reason))
-            move = None if order is None else _moved(connection, model, order, number)
-        return Deployed(model, number, manifest.digest, not known, move)
+            known = service.number_of(connection, model, manifest.digest)
+            number = register_kept(connection, model, manifest, store, Author(actor(), reason))
+            move = None if order is None else self._moved(connection, model, order, number)
+        return Deployed(model, number, manifest.digest, known is None, move)
 
     def promote(self, model: str, number: int, order: Order) -> Move:
         with self._writing() as connection:
-            return _moved(connection, model, order, number)
+            return self._moved(connection, model, order, number)
 
     def roll_back(self, model: str, order: Order) -> Move:
         with self._writing() as connection:
-            return _moved(connection, model, order, None)
+            return self._moved(connection, model, order, None)
+
+    def remove_alias(self, model: str, alias: str, reason: str, revision: int | None) -> Json:
+        seen = None if revision is None else Seen(revision or None)
+        with self._writing() as connection:
+            was = aliases.remove(connection, model, alias, seen=seen, author=Author(actor(), reason))
+            return _alias(connection, was)
 
     def retire(self, model: str, number: int, reason: str) -> bool:
         with self._writing() as connection:
@@ -124,21 +131,43 @@ class OnDatabase:
         reproducing = Reproducing(using, stored=lambda _: explanation, explain=explaining.of_kept)
         return describe_reproduction(record, reproducing.of_kept(record))
 
-    def _proved(self, bundle: Path, name: str | None) -> tuple[str, Manifest]:
-        """The bundle in this host's store, once it has answered its golden predictions; and the model that it is of."""
+    def _moved(self, connection: Connection, model: str, order: Order, number: int | None) -> Move:
+        """Let the alias name the version, None: the one before. What was seen is what is there, unless order says."""
+        was = aliases.find(connection, model, order.alias)
+        seen = Seen(None if was is None else was.revision) if order.revision is None else Seen(order.revision or None)
+        author = Author(actor(), order.reason)
+        if number is None:
+            moved = aliases.roll_back(connection, model, order.alias, seen=seen, author=author)
+        else:
+            moved = aliases.move(
+                connection,
+                model,
+                order.alias,
+                number,
+                seen=seen,
+                author=author,
+                force=order.force,
+                families=self._application.families,
+            )
+        return Move(model, None if was is None else _alias(connection, was), _alias(connection, moved))
+
+    def _proved(self, bundle: Path, name: str | None) -> tuple[str, Manifest, BundleStore]:
+        """The model that the bundle is of, and the bundle in its store, once it has answered its golden predictions."""
         application = self._application
-        family, manifest = bring(application, bundle, str(bundle), store_of(application))
+        store = store_of(application)
+        family, manifest = bring(application, bundle, str(bundle), store)
         model = name or manifest.name
         if model is None:
             raise ConfigurationError(f"{bundle} does not say the model's name: say --name NAME.")
         require_name(model, "a model")
         require_trust(application, family, manifest.digest)
         try:
-            with closing(load_bundle(application, family, manifest.digest, {"model": model, "version": 0})) as loaded:
-                verify(loaded)
+            here, identity = store.open(manifest.digest), {"model": model, "version": 0}
+            with closing(load_bundle(application, family, here, identity)) as loaded:
+                prove(loaded)
         except (BundleError, SignatureError) as error:
             raise click.ClickException(f"{bundle} is not deployed: {error}") from None
-        return model, manifest
+        return model, manifest, store
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -164,23 +193,6 @@ def _upgraded(application: Application) -> Iterator[Database]:
             migrate.upgrade(url, application.migrations)
     with opened_by_operator(application) as database:
         yield database
-
-
-def _moved(connection: Connection, model: str, order: Order, number: int | None) -> Move:
-    """Let the alias name the version, None: the one before. What was seen is what is there, unless the order says."""
-    was = aliases.find(connection, model, order.alias)
-    seen = Seen(order.revision or None) if order.revision is not None else Seen(None if was is None else was.revision)
-    author = Author(actor(), order.reason)
-    if number is None:
-        moved = aliases.roll_back(connection, model, order.alias, seen=seen, author=author)
-    else:
-        moved = aliases.move(connection, model, order.alias, number, seen=seen, author=author, force=order.force)
-    return Move(model, None if was is None else _alias(connection, was), _alias(connection, moved))
-
-
-def _require(connection: Connection, model: str) -> None:
-    if not service.exists(connection, model):
-        raise ModelUnknown(f"There is no model {model!r} in the registry.")
 
 
 def _alias(connection: Connection, alias: Alias) -> Json:

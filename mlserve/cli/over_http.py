@@ -40,8 +40,8 @@ class OverHttp:
     def alias(self, model: str, alias: str) -> Json:
         return self._client.alias(model, alias)
 
-    def history(self, model: str, alias: str | None, limit: int) -> list[Json]:
-        return [*islice(self._client.history(model, alias=alias), limit)]
+    def history(self, model: str, *, limit: int, **asked: Any) -> list[Json]:
+        return [*islice(self._client.history(model, **asked), limit)]
 
     def live_at(self, model: str, at: datetime, alias: str | None) -> list[Json]:
         return self._client.live_at(model, at, alias=alias)
@@ -54,7 +54,7 @@ class OverHttp:
         with _archived(bundle) as path:
             model = name or _named(path, bundle)
             require_name(model, "a model")
-            registered = self._client.register(path, model=model)
+            registered = self._client.register(path, model=model, reason=reason)
         number, move = registered["number"], None
         if order is not None:
             try:
@@ -77,6 +77,9 @@ class OverHttp:
         revision = _revision(before) if order.revision is None else order.revision
         moved = self._client.rollback(model, alias=order.alias, reason=order.reason, revision=revision)
         return Move(model, before, moved)
+
+    def remove_alias(self, model: str, alias: str, reason: str, revision: int | None) -> Json:
+        return self._client.remove_alias(model, alias, reason=reason, revision=revision)
 
     def retire(self, model: str, number: int, reason: str) -> bool:
         if self._client.version(model, number)["retired_at"] is not None:

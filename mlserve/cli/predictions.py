@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
-from mlserve.cli.output import print_table
+from mlserve.cli.output import format_option, print_json_lines, print_table
 from mlserve.cli.times import moment
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ModelUnknown
@@ -33,7 +33,7 @@ COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "insta
 @click.option("--version", type=click.IntRange(1, 2**31 - 1))
 @click.option("--caller")
 @click.option("--reference")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@format_option("table", "json", "csv")
 def predictions(
     ini: Path, model: str, limit: int, since: datetime | None, until: datetime | None, form: str, **filters: Any
 ) -> None:
@@ -67,15 +67,10 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     print_table(COLUMNS, [tuple(_cells(row)) for row in rows])
 
 
-def _print_json(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
-
-
 def _print_csv(rows: list[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(_cells(row) for row in rows)
 
 
-PRINTERS = {"table": _print_table, "json": _print_json, "csv": _print_csv}
+PRINTERS = {"table": _print_table, "json": print_json_lines, "csv": _print_csv}

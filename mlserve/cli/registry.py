@@ -3,10 +3,11 @@
 import click
 
 from mlserve.cli.lifecycle import Move
+from mlserve.names import CHAMPION
 
 model_argument = click.argument("model")
 version_argument = click.argument("version", type=click.IntRange(1, 2**31 - 1))
-alias_option = click.option("--alias", default="champion", show_default=True, help="The alias to move.")
+alias_option = click.option("--alias", default=CHAMPION, show_default=True, help="The alias to move.")
 reason_option = click.option("--reason", default="", help="Why: kept in the history.")
 force_option = click.option("--force", is_flag=True, help="Also where the version's signature breaks callers.")
 revision_option = click.option(

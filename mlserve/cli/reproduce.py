@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from mlserve.cli.lifecycle import Json, Lifecycle
-from mlserve.cli.output import print_table
+from mlserve.cli.output import format_option, print_json_lines, print_table
 from mlserve.cli.target import on_lifecycle
 from mlserve.predictions.reproduction import read_reproduction, sentence
 
@@ -16,7 +16,7 @@ from mlserve.predictions.reproduction import read_reproduction, sentence
 @on_lifecycle
 @click.argument("prediction_id")
 @click.option("--model", help="The model that has answered; default: it is looked for.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 def reproduce(lifecycle: Lifecycle, prediction_id: str, model: str | None, form: str) -> None:
     """Ask a kept prediction again, of the very bundle that answered it.
 
@@ -24,7 +24,7 @@ def reproduce(lifecycle: Lifecycle, prediction_id: str, model: str | None, form:
     """
     told = lifecycle.reproduce(prediction_id.lower(), model)
     if form == "json":
-        click.echo(msgspec.json.encode(told))
+        print_json_lines([told])
     else:
         _tell(told)
     if not read_reproduction(told).same:

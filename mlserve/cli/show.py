@@ -1,9 +1,9 @@
 """`mlserve show`: one model with its aliases, or one version with what its bundle says."""
 
 import click
-import msgspec
 
 from mlserve.cli.lifecycle import Lifecycle
+from mlserve.cli.output import print_json
 from mlserve.cli.registry import model_argument
 from mlserve.cli.target import on_lifecycle
 
@@ -18,4 +18,4 @@ def show(lifecycle: Lifecycle, model: str, version: int | None) -> None:
     A server tells how each is doing too, in the process that answers.
     """
     told = lifecycle.model(model) if version is None else lifecycle.version(model, version)
-    click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
+    print_json(told)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +12,7 @@ import click
 
 from mlserve.cli.lifecycle import Lifecycle
 from mlserve.errors import MlserveError
+from mlserve.loopback import is_loopback
 from mlserve_client import Client, ClientError, NoAnswerError, ProblemError, UnauthenticatedError
 
 KEY: Final = "MLSERVE_KEY"
@@ -74,7 +74,7 @@ def _over_http(url: str, key: str | None, insecure: bool) -> Iterator[Lifecycle]
     from mlserve.cli.over_http import OverHttp
 
     parts = urlsplit(url)
-    if key is not None and parts.scheme == "http" and not insecure and not _is_here(parts.hostname or ""):
+    if key is not None and parts.scheme == "http" and not insecure and not is_loopback(parts.hostname or ""):
         raise click.UsageError(
             f"Over http the key could be read on its way to {parts.hostname}: write https://, or say --insecure-http."
         )
@@ -112,14 +112,6 @@ def _key(file: Path | None) -> str | None:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise click.UsageError(f"{file} cannot be read as a file that holds a key.") from None
-
-
-def _is_here(host: str) -> bool:
-    """Whether what is sent there stays on this host."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _sentence(error: ClientError) -> str:

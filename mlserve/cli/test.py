@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from mlserve.application import Application
 from mlserve.bundles.sample import read_sample
@@ -14,13 +13,9 @@ from mlserve.checking import Report, check_bundle, version_of
 from mlserve.checks import Asked, Bound, Tolerances, read_bound, read_tolerances
 from mlserve.checks.junit import junit
 from mlserve.cli.ini import surroundings
-from mlserve.cli.output import print_table
+from mlserve.cli.output import format_option, print_json, print_table
+from mlserve.cli.times import DURATION
 from mlserve.errors import MlserveError
-from mlserve.settings.setting import Setting
-from mlserve.settings.values import parse
-
-# No setting of an INI, but durations are written as there.
-_DURATION = Setting("mlserve.test.slowest", "duration", "", "", example="5ms")
 
 
 class NotTested(click.ClickException):
@@ -45,11 +40,6 @@ def _tolerances(context: click.Context, parameter: click.Parameter, texts: tuple
     return found
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
-    seconds: float | None = _read(lambda: None if text is None else parse(_DURATION, text, Path()))
-    return seconds
-
-
 @click.command()
 @click.argument("bundle", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -58,7 +48,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, text: str | Non
 @click.option("--target", help="The column with what really happened. Default: as when it was packaged.")
 @click.option("--min", "least", multiple=True, callback=_bounds, metavar="SCORE=NUMBER", help="Such as auc=0.70.")
 @click.option("--max", "most", multiple=True, callback=_bounds, metavar="SCORE=NUMBER", help="Such as log_loss=0.5.")
-@click.option("--max-p99", callback=_seconds, metavar="DURATION", help="The slowest p99 of single rows, such as 5ms.")
+@click.option("--max-p99", type=DURATION, help="The slowest p99 of single rows, such as 5ms.")
 @click.option(
     "--max-refused",
     type=click.FloatRange(0, 1),
@@ -66,7 +56,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, text: str | Non
     show_default=True,
     help="The largest share of rows that the signature may refuse.",
 )
-@click.option("--against", metavar="MODEL[@ALIAS]", help="A version to be no worse than; needs --ini.")
+@click.option("--against", metavar="MODEL[@ALIAS|NUMBER]", help="A version to be no worse than; needs --ini.")
 @click.option(
     "--tolerance", multiple=True, callback=_tolerances, metavar="[SCORE=]NUMBER", help="How much worse it may be."
 )
@@ -74,7 +64,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, text: str | Non
     "--ini", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whose registry, plugins and settings."
 )
 @click.option("--junit", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML there.")
-@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_option("table", "json")
 @click.option("--plugin", "plugins", multiple=True, help="As in mlserve.plugins. Default: all installed ones.")
 @click.option("--trust", is_flag=True, help="Load a format that runs code of the model file.")
 def test(
@@ -89,7 +79,7 @@ def test(
     tolerance: Tolerances,
     ini: Path | None,
     report: Path | None,
-    shape: str,
+    form: str,
     plugins: tuple[str, ...],
     trust: bool,
 ) -> None:
@@ -111,7 +101,7 @@ def test(
         raise NotTested(str(error)) from None
     if report is not None:
         _write(report, junit(_name(done, bundle), done.checks))
-    _tell(done, bundle, shape)
+    _tell(done, bundle, form)
     raise SystemExit(0 if done.passed else 1)
 
 
@@ -134,15 +124,15 @@ def _write(path: Path, text: bytes) -> None:
         raise NotTested(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _tell(done: Report, bundle: Path, shape: str) -> None:
-    if shape == "json":
+def _tell(done: Report, bundle: Path, form: str) -> None:
+    if form == "json":
         told = {
             "model": _name(done, bundle),
             "digest": done.manifest and done.manifest.digest,
             "passed": done.passed,
             "checks": [check.to_json() for check in done.checks],
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
+        print_json(told)
         return
     rows = [
         (check.name, check.state, "\n".join([check.sentence, *(f"- {detail}" for detail in check.details)]))

@@ -10,10 +10,13 @@ import click
 from mlserve.auth import users as store
 from mlserve.auth.passwords import Passwords, fault_of
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import check_name, comma, last_time, model_option, models_of, role_option
+from mlserve.cli.callers import check_name, model_option, models_of, role_option
 from mlserve.cli.ini import built, ini_argument
-from mlserve.cli.output import print_table
+from mlserve.cli.output import comma, print_table
+from mlserve.cli.registry import reason_option
+from mlserve.cli.times import last_time, time_cell
 from mlserve.db.wiring import opened_by_operator
+from mlserve.events import Author
 
 _stdin_option = click.option(
     "--password-stdin", "from_stdin", is_flag=True, help="Read the password from the standard input, one line."
@@ -31,12 +34,13 @@ def users() -> None:
 @role_option
 @model_option
 @_stdin_option
-def add(ini: Path, name: str, roles: tuple[str, ...], models: tuple[str, ...], from_stdin: bool) -> None:
+@reason_option
+def add(ini: Path, name: str, roles: tuple[str, ...], models: tuple[str, ...], from_stdin: bool, reason: str) -> None:
     """Add the user NAME, and ask for the password."""
     with built(ini) as application, opened_by_operator(application) as database:
         hashed = Passwords().hash(_password(from_stdin=from_stdin))
         with database.write() as connection:
-            store.add(connection, name, hashed, roles, models=models or None, actor=actor())
+            store.add(connection, name, hashed, roles, Author(actor(), reason), models=models or None)
     click.echo(f"Added {name}.")
 
 
@@ -53,7 +57,7 @@ def list_users(ini: Path) -> None:
                 row["name"],
                 comma(row["roles"]),
                 models_of(row["models"]),
-                f"{row['created_at']:%Y-%m-%d %H:%M:%SZ}",
+                time_cell(row["created_at"]),
                 row["created_by"],
                 last_time(row["last_login_at"]),
                 _state(row),
@@ -66,10 +70,11 @@ def list_users(ini: Path) -> None:
 @users.command()
 @ini_argument
 @click.argument("name")
-def remove(ini: Path, name: str) -> None:
+@reason_option
+def remove(ini: Path, name: str, reason: str) -> None:
     """Remove the user NAME, whose sessions end."""
     with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
-        store.remove(connection, name, actor=actor())
+        store.remove(connection, name, Author(actor(), reason))
     click.echo(f"Removed {name}.")
 
 
@@ -77,12 +82,13 @@ def remove(ini: Path, name: str) -> None:
 @ini_argument
 @click.argument("name")
 @_stdin_option
-def password(ini: Path, name: str, from_stdin: bool) -> None:
+@reason_option
+def password(ini: Path, name: str, from_stdin: bool, reason: str) -> None:
     """Give the user NAME another password, which ends their sessions and any lock."""
     with built(ini) as application, opened_by_operator(application) as database:
         hashed = Passwords().hash(_password(from_stdin=from_stdin))
         with database.write() as connection:
-            store.set_password(connection, name, hashed, actor=actor())
+            store.set_password(connection, name, hashed, Author(actor(), reason))
     click.echo(f"{name} has another password; sessions of the old one end now.")
 
 
@@ -99,6 +105,5 @@ def _password(*, from_stdin: bool) -> str:
 
 def _state(row: dict[str, Any]) -> str:
     until = row["locked_until"]
-    return (
-        f"locked until {until:%Y-%m-%d %H:%M:%SZ}" if until is not None and until > datetime.now(UTC) else "may log in"
-    )
+    locked = until is not None and until > datetime.now(UTC)
+    return f"locked until {time_cell(until)}" if locked else "may log in"

@@ -9,16 +9,18 @@ import click
 
 from mlserve.application import Application
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import comma, last_time
 from mlserve.cli.ini import built, ini_argument
-from mlserve.cli.output import print_table
+from mlserve.cli.output import comma, print_table
+from mlserve.cli.registry import reason_option
+from mlserve.cli.times import last_time, time_cell
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ConfigurationError
-from mlserve.predictions.ids import PredictionIds
+from mlserve.events import Author
+from mlserve.events.outbox import DISABLED
+from mlserve.ids import Ids
 from mlserve.webhooks import standing
 from mlserve.webhooks.declared import Webhook, declared, rules_of
 from mlserve.webhooks.message import ping
-from mlserve.webhooks.outbox import DISABLED
 from mlserve.webhooks.posting import Poster
 from mlserve.webhooks.signing import read_signer
 from mlserve.webhooks.standing import Failure
@@ -73,7 +75,7 @@ def test(ini: Path, name: str) -> None:
         poster = Poster(hook.url, rules_of(application.settings).timeout)
         body = ping(name, datetime.now(UTC))
         began = time.monotonic()
-        outcome = poster.post(body, signer.headers(PredictionIds()(), int(time.time()), body))
+        outcome = poster.post(body, signer.headers(Ids()(), int(time.time()), body))
         took = time.monotonic() - began
     if isinstance(outcome, Failure):
         raise click.ClickException(f"{name} has not taken it: {outcome.error}.")
@@ -83,24 +85,25 @@ def test(ini: Path, name: str) -> None:
 @webhooks.command()
 @ini_argument
 @name_argument
-def enable(ini: Path, name: str) -> None:
+@reason_option
+def enable(ini: Path, name: str, reason: str) -> None:
     """Let the webhook NAME be told again, at once; what happened while it was disabled is not sent."""
     with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
-        due = standing.enable(connection, name, datetime.now(UTC), actor=actor())
+        due = standing.enable(connection, name, datetime.now(UTC), Author(actor(), reason))
     click.echo(f"{name} is active; deliveries that are due: {due}.")
 
 
 @webhooks.command()
 @ini_argument
 @name_argument
-@click.option("--reason", default="", help="Why: kept in the history.")
+@reason_option
 def remove(ini: Path, name: str, reason: str) -> None:
     """Remove the webhook NAME, with what it is still to be told.
 
     Take it out of every INI first: a server that has it there declares it again.
     """
     with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
-        due = standing.forget(connection, name, actor=actor(), reason=reason)
+        due = standing.forget(connection, name, Author(actor(), reason))
     click.echo(f"{name} is removed, with {due} deliveries that were due.")
 
 
@@ -114,6 +117,6 @@ def _declared(application: Application, name: str) -> Webhook:
 
 def _state(row: dict[str, Any]) -> str:
     if row["state"] == DISABLED:
-        return f"disabled {row['disabled_at']:%Y-%m-%d %H:%M:%SZ}"
+        return f"disabled {time_cell(row['disabled_at'])}"
     since = row["failing_since"]
-    return str(row["state"]) if since is None else f"failing since {since:%Y-%m-%d %H:%M:%SZ}"
+    return str(row["state"]) if since is None else f"failing since {time_cell(since)}"

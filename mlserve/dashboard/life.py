@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mlserve import events
 from mlserve.errors import DatabaseUnavailable
+from mlserve.events import Event
+from mlserve.events.headlines import headline
 from mlserve.inference import LiveModel
-from mlserve.registry import aliases, events, service
+from mlserve.registry import aliases, service
 from mlserve.registry.described import describe_alias, describe_version
-from mlserve.registry.events import Event
-from mlserve.registry.headlines import headline
 
 # The page is a glance; all of them are in the API.
 VERSIONS = 10
@@ -35,10 +36,17 @@ def life_of(request: Any, model: LiveModel) -> Life | None:
             found = events.page(connection, model=model.name, limit=EVENTS + 1)
     except DatabaseUnavailable:
         return None
+    heard = request.mlserve.registry.registered
     moved = {alias.alias: alias.moved_at for alias in named}
     return Life(
         aliases=[{**describe_alias(alias, model, None), "moved_at": moved[alias.alias]} for alias in named],
-        versions=[{**describe_version(row, named, model), "created_at": row["created_at"]} for row in rows[:VERSIONS]],
+        versions=[
+            {
+                **describe_version(row, named, model, known=heard.version(model.name, row["number"])),
+                "created_at": row["created_at"],
+            }
+            for row in rows[:VERSIONS]
+        ],
         events=[(event, headline(event)) for event in found[:EVENTS]],
         more_versions=len(rows) > VERSIONS,
         more_events=len(found) > EVENTS,

@@ -90,7 +90,7 @@ def to_login(request: Any) -> Response:
 
 def _failed(request: Any, address: str) -> Refusal:
     """What is written down of it. The name is not: people type their password there."""
-    told = {"status": Forbidden.code, "needs": "login", "method": "POST", "route": "/login", "address": address}
+    told = {"code": Forbidden.code, "needs": "login", "method": "POST", "route": "/login", "address": address}
     return Refusal(f"address:{address}", WRONG, None, told, request.request_id, datetime.now(UTC))
 
 

@@ -29,7 +29,7 @@ from mlserve.errors import (
     UnsupportedMediaType,
 )
 from mlserve.inference import LiveModel, LoadedVersion
-from mlserve.inference.live import CHAMPION
+from mlserve.names import CHAMPION
 from mlserve.predictions import store
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.resources import swapped_in

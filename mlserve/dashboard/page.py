@@ -8,9 +8,9 @@ from jinja2 import StrictUndefined
 from pyramid.response import Response
 from pyramid_jinja2 import Environment, SmartAssetSpecLoader
 
+from mlserve.api.times import time_text
 from mlserve.auth.guard import own_policy
 from mlserve.dashboard import csrf, present
-from mlserve.predictions.schemas import time_text
 from mlserve.types import application_of
 
 TEMPLATES = "mlserve:dashboard/templates/"

@@ -22,6 +22,9 @@ class Families:
         """The family of that name; None where no enabled plugin brings it."""
         return self._families.get(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._families
+
     def plugin_of(self, name: str) -> str:
         """The label of the plugin that brought the family."""
         return self._plugins[name]

@@ -2,15 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Final, Literal
+from typing import Literal
 
 from mlserve.errors import AliasUnknown, ModelNotReady, ModelUnknown
 from mlserve.inference.loaded import PATIENCE, LoadedVersion
-
-CHAMPION: Final = "champion"
+from mlserve.names import CHAMPION
 
 ModelState = Literal["ready", "loading", "failed", "idle"]
 VersionState = Literal["loading", "ready", "failed", "draining"]
@@ -66,14 +65,19 @@ class LiveModel:
             raise ModelNotReady(f"Model {self.name} has no loaded version: {self.reason}", retry_after=5)
         return self.champion
 
-    def at(self, alias: str) -> LoadedVersion:
-        """The version that answers for an alias. Raises AliasUnknown, ModelNotReady."""
+    def at(self, alias: str, coming: Container[tuple[str, str]] = ()) -> LoadedVersion:
+        """The version that answers for an alias. Raises AliasUnknown, ModelNotReady.
+
+        `coming` are models with aliases that this process knows to be made, and has not followed yet.
+        """
         if alias == CHAMPION and (self.champion is not None or CHAMPION in self.named):
             return self.loaded()
         loaded = self.aliases.get(alias)
         if loaded is not None:
             return loaded
         if alias not in self.named:
+            if (self.name, alias) in coming:
+                raise ModelNotReady(f"The alias {alias} of model {self.name} was just made.", retry_after=1)
             raise AliasUnknown(f"Model {self.name} has no alias {alias!r}.")
         number = self.named[alias]
         status = self.statuses.get(number, VersionStatus("loading"))

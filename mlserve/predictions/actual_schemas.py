@@ -1,9 +1,9 @@
 """The JSON Schemas of what the resources of actuals take and answer, for one version."""
 
+from mlserve.api.schema_parts import ID, TIME, open_object
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.predictions.reports import actual_field
-from mlserve.predictions.schema_parts import ID, TIME, open_object
 from mlserve.signature.examples import example_value
 from mlserve.signature.json_schema import JsonObject, field_json_schema
 

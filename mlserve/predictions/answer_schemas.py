@@ -1,10 +1,12 @@
 """The JSON Schemas of what the resources of predictions take and answer, for one version."""
 
+from mlserve.api.schema_parts import ID, TEXT_OR_NULL, TIME, open_object
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
+from mlserve.names import DIGEST
 from mlserve.predictions.actual_schemas import REVISION
 from mlserve.predictions.explanation_schemas import explanation_schema
-from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, TIME, answered, of_this_version, open_object
+from mlserve.predictions.schema_parts import answered, of_this_version
 from mlserve.signature import body_json_schema, output_json_schema
 from mlserve.signature.examples import example_instance
 from mlserve.signature.json_schema import JsonObject, kept_json_schema
@@ -26,7 +28,7 @@ _LINEAGE: JsonObject = {
     "description": "What answered.",
     "required": ["digest", "family", "engine", "plugin", "library"],
     "properties": {
-        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
+        "digest": {"type": "string", "pattern": f"^{DIGEST.pattern}$", "description": "Of the version's bundle."},
         **{name: {"type": "string"} for name in ("family", "engine", "plugin", "library")},
     },
     "x-component": "lineage",

@@ -1,14 +1,12 @@
 """The envelope of a prediction: what stands around the instances, read before anything is known of the version."""
 
-import re
-from functools import partial
 from itertools import islice
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from mlserve.errors import Invalid, Problem, Unreadable
+from mlserve.api.bodies import read_any
+from mlserve.errors import Invalid, Problem
 from mlserve.signature.json_schema import REFERENCE_LENGTH
 
 
@@ -24,10 +22,6 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 FIELDS = Envelope.__struct_fields__
 _decode = msgspec.json.Decoder(Envelope).decode
-# A text that never ends is one too, and nothing is given back: the search stays linear whatever it is given.
-_without_texts = partial(re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL).sub, b"")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_CLOSES = 0b100  # the bit that ] and } have, and [ and { have not
 
 
 def read_envelope(body: bytes, max_depth: int, max_problems: int = 100) -> tuple[Envelope, list[Problem]]:
@@ -45,29 +39,6 @@ def read_envelope(body: bytes, max_depth: int, max_problems: int = 100) -> tuple
     if one and envelope.reference is None and envelope.parameters is None:  # Nearly every one: nothing can be wrong.
         return envelope, []
     return envelope, _problems_of(envelope, max_problems)
-
-
-def read_any(body: bytes, max_depth: int) -> Any:
-    """The body as untyped JSON values. Raises Unreadable."""
-    refuse_depth(body, max_depth)
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        if not body.strip():
-            raise Unreadable("The body is empty.") from error
-        raise Unreadable(f"The body is not JSON: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"The body is not UTF-8 at byte {error.start} of a text in it.") from error
-
-
-def refuse_depth(body: bytes, max_depth: int) -> None:
-    """Raise Unreadable where brackets nest deeper than `max_depth`; texts are passed over."""
-    brackets = _without_texts(body).translate(None, _NO_BRACKETS)
-    if len(brackets) <= max_depth:
-        return
-    closing = np.frombuffer(brackets, np.uint8) & _CLOSES != 0
-    if np.where(closing, -1, 1).cumsum(dtype=np.int32).max() > max_depth:
-        raise Unreadable(f"The body is nested more than {max_depth} levels deep (mlserve.limits.depth).")
 
 
 def _read_slowly(body: bytes, max_depth: int, max_problems: int) -> tuple[Envelope, list[Problem]]:

@@ -1,8 +1,9 @@
 """The JSON Schemas of what the resources of explanations take and answer, for one version."""
 
+from mlserve.api.schema_parts import ID, TEXT_OR_NULL, open_object
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, answered, of_this_version, open_object
+from mlserve.predictions.schema_parts import answered, of_this_version
 from mlserve.signature import body_json_schema
 from mlserve.signature.examples import example_instance
 from mlserve.signature.json_schema import JsonObject

@@ -6,9 +6,9 @@ import msgspec
 
 from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.resources import Resource
+from mlserve.names import CHAMPION
 from mlserve.predictions import operations
 from mlserve.predictions.resources import find
-from mlserve.predictions.service import CHAMPION
 
 
 class ExplanationsResource(Resource):

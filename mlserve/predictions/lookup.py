@@ -4,8 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mlserve.db.engine import Database
+from mlserve.ids import is_id
 from mlserve.predictions import store
-from mlserve.predictions.ids import is_id
 from mlserve.predictions.record import HEAD, PredictionRecord, decode, payload_head
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.positions import positions_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlserve.api.operations import Operation
+from mlserve.api.operations import NO_DATABASE, Operation
 from mlserve.auth.roles import OBSERVE, PREDICT
 from mlserve.predictions.actual_schemas import (
     BULK_ANSWER,
@@ -41,7 +41,6 @@ _KEY: JsonObject = {
 _NEXT: JsonObject = {"type": "string", "description": 'The next page, as `<…>; rel="next"`, where there is one.'}
 _LOCATION: JsonObject = {"type": "string", "format": "uri-reference", "description": "The prediction's address."}
 _REPLAYED: JsonObject = {"enum": ["true"], "description": "The answer is a stored one."}
-_NO_DATABASE = "database_unavailable"
 _NO_STORE = "store_unavailable"
 _BUSY = "busy"  # a large table
 _OF_ID: Mapping[str, JsonObject] = {"id": {"type": "string", "description": "The prediction's id."}}
@@ -53,7 +52,7 @@ PREDICTIONS = {
         description="Newest first, a page at a time.",
         answer=page_schema,
         query=PredictionsQuery,
-        problems=(_NO_DATABASE, _BUSY),
+        problems=(NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         answer_headers={"Link": _NEXT},
     ),
@@ -64,7 +63,7 @@ PREDICTIONS = {
         body=prediction_body,
         example=prediction_example,
         headers={"Idempotency-Key": _KEY},
-        problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", _NO_DATABASE),
+        problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", NO_DATABASE),
         needs=PREDICT,
         answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
     ),
@@ -100,7 +99,7 @@ PREDICTION = {
     "get": Operation(
         summary="Read a prediction",
         answer=read_schema,
-        problems=("prediction_unknown", _NO_DATABASE, _BUSY),
+        problems=("prediction_unknown", NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         path=_OF_ID,
     )
@@ -109,7 +108,7 @@ ACTUALS = {
     "get": Operation(
         summary="Every report of what really happened",
         answer=HISTORY,
-        problems=("prediction_unknown", _NO_DATABASE),
+        problems=("prediction_unknown", NO_DATABASE),
         path=_OF_ID,
     ),
     "put": Operation(
@@ -118,7 +117,7 @@ ACTUALS = {
         answer=REPORTED,
         body=report_schema,
         example=report_example,
-        problems=("prediction_unknown", "version_unknown", _NO_DATABASE),
+        problems=("prediction_unknown", "version_unknown", NO_DATABASE),
         path=_OF_ID,
         needs=PREDICT,
     ),
@@ -130,7 +129,7 @@ BULK_ACTUALS = {
         answer=BULK_ANSWER,
         body=bulk_schema,
         example=bulk_example,
-        problems=(_NO_DATABASE,),
+        problems=(NO_DATABASE,),
         needs=PREDICT,
     )
 }
@@ -149,7 +148,7 @@ EXPLANATION = {
         summary="Explain a kept prediction",
         description="The kept explanation, else one that is computed now by the version that answered.",
         answer=past_explanation_schema,
-        problems=(*_COMPUTES, "prediction_unknown", "too_large", _NO_DATABASE, _NO_STORE),
+        problems=(*_COMPUTES, "prediction_unknown", "too_large", NO_DATABASE, _NO_STORE),
         path=_OF_ID,
     )
 }
@@ -158,7 +157,7 @@ REPRODUCTION = {
         summary="Reproduce a kept prediction",
         description="The kept inputs are asked again of the version that answered; nothing is kept.",
         answer=REPRODUCED,
-        problems=(*_COMPUTES, "prediction_unknown", _NO_DATABASE, _NO_STORE),
+        problems=(*_COMPUTES, "prediction_unknown", NO_DATABASE, _NO_STORE),
         path=_OF_ID,
         needs=OBSERVE,
     )

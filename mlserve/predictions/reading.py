@@ -2,10 +2,11 @@
 
 import msgspec
 
+from mlserve.api.bodies import refuse_depth
 from mlserve.errors import Invalid, MlserveError, Problem, Unreadable
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-from mlserve.predictions.envelope import Envelope, read_envelope, refuse_depth
+from mlserve.predictions.envelope import Envelope, read_envelope
 from mlserve.signature import Batch
 
 

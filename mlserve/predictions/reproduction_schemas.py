@@ -2,8 +2,9 @@
 
 from typing import Final, get_args
 
+from mlserve.api.schema_parts import ID, TEXT_OR_NULL, open_object
+from mlserve.names import DIGEST
 from mlserve.predictions.reproduced_explanation import Part
-from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, open_object
 from mlserve.signature.json_schema import JsonObject
 
 _MAKING_NAMES: Final = ("engine", "plugin", "library")
@@ -53,7 +54,7 @@ REPRODUCTION: JsonObject = open_object(
         "id": ID,
         "model": {"type": "string"},
         "version": {"type": "integer", "minimum": 1},
-        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
+        "digest": {"type": "string", "pattern": f"^{DIGEST.pattern}$", "description": "Of the version's bundle."},
         "verdict": {
             "enum": _VERDICTS,
             "description": "`unknown` where fields of the inputs were not kept.",

@@ -6,14 +6,14 @@ from pyramid.response import Response
 from sqlalchemy import Connection
 
 from mlserve.api.addresses import next_page, path_of
+from mlserve.api.bodies import json_body
 from mlserve.api.negotiation import read_body, require_json_sent
 from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
-from mlserve.errors import DatabaseUnavailable, Invalid, ModelNotReady, PredictionUnknown, Problem, Unreadable
+from mlserve.errors import DatabaseUnavailable, ModelNotReady, PredictionUnknown, Unreadable
 from mlserve.inference import LoadedVersion
-from mlserve.inference.live import CHAMPION
+from mlserve.names import CHAMPION
 from mlserve.predictions import actuals, operations
-from mlserve.predictions.envelope import read_any
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reports import BulkItem
@@ -21,8 +21,8 @@ from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, de
 from mlserve.predictions.service import Answered, Asked, answer_json
 from mlserve.predictions.store import Known
 from mlserve.predictions.table import CSV
-from mlserve.registry.past import number_of, using_number
-from mlserve.signature.faults import got
+from mlserve.registry.past import using_number
+from mlserve.registry.requests import number_in_path
 from mlserve.types import application_of
 
 # How many reports one transaction stores: predictions wait for the same lock.
@@ -64,7 +64,7 @@ class AliasPredictionsResource(Resource):
     def post(self) -> Response:
         """Answer by the version that the alias leads to."""
         model, alias = self.context.model, self.request.matchdict["alias"]
-        loaded = model.at(alias)
+        loaded = model.at(alias, self.request.mlserve.registry.coming)
         body, asked = _asked(self.request, alias=alias, asked=f"alias:{alias}")
         return _response(_predictions_behind(self.request), _answer(self.request, loaded, alias, body, asked))
 
@@ -77,7 +77,7 @@ class VersionPredictionsResource(Resource):
 
     def post(self) -> Response:
         """Answer by that very version; it stays loaded for a while, whether or not an alias names it."""
-        model, number = self.context.model, number_of(self.request, self.context.model.name)
+        model, number = self.context.model, number_in_path(self.request, self.context.model.name)
         body, asked = _asked(self.request, alias=None, asked=f"version:{number}")
         with using_number(self.request.mlserve, model.name, number) as loaded:
             answered = self.request.serving.answer(loaded, body, asked)
@@ -176,16 +176,6 @@ def known(request: Any, model: str) -> Known:
 
 def _unknown(model: str, identity: str) -> PredictionUnknown:
     return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
-
-
-def json_body(request: Any) -> dict[str, Any]:
-    """The JSON object of the body. Raises Unreadable, Invalid, TooLarge, UnsupportedMediaType."""
-    require_json_sent(request.environ)
-    limits = request.serving.limits
-    value = read_any(read_body(request.environ, limits.body), limits.depth)
-    if not isinstance(value, dict):
-        raise Invalid("The body is not an object.", problems=[Problem("type", "an object", got(value))])
-    return value
 
 
 def _asked(request: Any, **how: Any) -> tuple[bytes, Asked]:

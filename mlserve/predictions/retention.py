@@ -2,22 +2,20 @@
 prediction, records set aside."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Connection, delete, func, select
 
 from mlserve.db.chunks import in_chunks
 from mlserve.db.engine import Database
+from mlserve.ids import first_id
 from mlserve.predictions.family_tables import FamilyTables
-from mlserve.predictions.ids import first_id
 from mlserve.predictions.spool.set_aside import made_before
 from mlserve.predictions.tables import actuals, predictions
 
 # Before the smallest id.
 _NIL = "00000000-0000-0000-0000-000000000000"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def purge(database: Database, spool: Path, older_than: datetime, batch: int = 10
     alone = _purge_alone(database, actuals.c.prediction_id, _reported_alone(older_than), batch)
     for table in tables:
         column = table.c.prediction_id
-        _purge_alone(database, column, _alone(column, column < first_id((older_than - _EPOCH) // _MICROSECOND)), batch)
+        _purge_alone(database, column, _alone(column, column < first_id(older_than)), batch)
     aside = made_before(spool, older_than)
     for path in aside:
         path.unlink(missing_ok=True)

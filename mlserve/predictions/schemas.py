@@ -2,29 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import colander
 
-from mlserve.api.query import page_nodes
+from mlserve.api.query import id_page_nodes
+from mlserve.api.times import Moment, time_text
 from mlserve.predictions.actuals import Revision
-from mlserve.predictions.ids import CANONICAL
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.signature.json_schema import NO_NUL
 
 IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
-
-
-class Moment(colander.DateTime):
-    """A time in UTC, where no offset is written too."""
-
-    def deserialize(self, node: colander.SchemaNode, cstruct: Any) -> Any:
-        moment = super().deserialize(node, cstruct)
-        try:
-            return moment if moment is colander.null else moment.astimezone(UTC)
-        except OverflowError:  # An offset led out of the years 1 to 9999.
-            raise colander.Invalid(node, "a time between the years 1 and 9999") from None
 
 
 def _without_nul(node: colander.SchemaNode, text: str) -> None:
@@ -41,13 +29,6 @@ def _text(name: str, description: str) -> colander.SchemaNode:
         validator=_without_nul,
         description=description,
         json_schema={"type": "string", "pattern": NO_NUL},
-    )
-
-
-def id_page_nodes(limit: str) -> tuple[colander.SchemaNode, colander.SchemaNode]:
-    """`page_nodes` of a list whose entries have ids of ours."""
-    return page_nodes(
-        limit, colander.String(), colander.Regex(rf"^{CANONICAL.pattern}\Z", "the `next` of an earlier page")
     )
 
 
@@ -109,8 +90,3 @@ def describe_revision(revision: Revision) -> dict[str, Any]:
         "reported_at": time_text(revision.created_at),
         "actuals": revision.actuals,
     }
-
-
-def time_text(moment: datetime) -> str:
-    """RFC 3339 in UTC, ending in Z."""
-    return moment.isoformat().replace("+00:00", "Z")

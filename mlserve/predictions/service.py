@@ -10,18 +10,17 @@ import msgspec
 from msgspec.structs import replace
 
 from mlserve.errors import Busy, NotSupported, TooLarge
+from mlserve.ids import Ids
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
+from mlserve.names import CHAMPION
 from mlserve.observability.metrics.measures import Measures, outcome_of
 from mlserve.predictions import reading
 from mlserve.predictions.envelope import Envelope, read_envelope
 from mlserve.predictions.explaining import Explaining
-from mlserve.predictions.ids import PredictionIds
 from mlserve.predictions.log import PredictionLog
 from mlserve.predictions.record import PredictionRecord
 from mlserve.signature import Batch
-
-CHAMPION = "champion"
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +59,7 @@ class PredictionService:
         self.limits = limits
         self._metrics = metrics
         self._worker = worker
-        self._new_id = PredictionIds()
+        self._new_id = Ids()
 
     def answer(self, loaded: LoadedVersion, body: bytes, asked: Asked) -> Answered:
         """Answer a JSON body; the prediction is durable when this returns.

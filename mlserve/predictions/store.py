@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from mlserve.db.chunks import in_chunks
-from mlserve.predictions.ids import is_id, timestamp_of
+from mlserve.ids import is_id, timestamp_of
 from mlserve.predictions.record import PredictionRecord, from_row
 from mlserve.predictions.tables import predictions
 

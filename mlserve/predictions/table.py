@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from mlserve.api.times import time_text
 from mlserve.errors import VersionUnknown
 from mlserve.predictions.record import PredictionRecord, created_at
-from mlserve.predictions.schemas import time_text
 from mlserve.signature import Signature
 
 CSV = "text/csv"

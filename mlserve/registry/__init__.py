@@ -1,1 +1,1 @@
-"""Models and versions: what is registered, under which number, with which digest."""
+"""Models, versions, the aliases that name them, and how a process follows: loads, swaps and drains them."""

@@ -2,26 +2,18 @@
 
 import colander
 
-from mlserve.api.operations import Operation
-from mlserve.names import MODEL_NAME
-from mlserve.predictions.schema_parts import ID, TEXT_OR_NULL, TIME, open_object
-from mlserve.predictions.schemas import Moment, id_page_nodes
-from mlserve.registry.version_operations import NO_DATABASE, NUMBER, REASON
+from mlserve.api.operations import NO_DATABASE, Operation
+from mlserve.api.reason import REASON, ReasonQuery
+from mlserve.api.schema_parts import TIME, open_object
+from mlserve.api.times import Moment
+from mlserve.events.operations import EVENTS_PAGE, FILTERS
+from mlserve.registry.version_operations import NUMBER
 from mlserve.signature.json_schema import JsonObject
 
-# Which page of events.
-PAGE = id_page_nodes("Events a page.")
 HistoryQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(Moment(), name="at", missing=None, description="What the aliases named at this time."),
-    colander.SchemaNode(
-        colander.String(),
-        name="alias",
-        missing=None,
-        validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of an alias"),
-        description="Of this alias only.",
-    ),
-    *(node.clone() for node in PAGE),
+    *(node.clone() for node in FILTERS),
 )
 
 _NUMBER_OR_NULL: JsonObject = {"type": ["integer", "null"]}
@@ -37,27 +29,6 @@ _ALIAS = open_object(
         "moved_by": {"type": "string"},
         "before": {**_NUMBER_OR_NULL, "description": "Where a rollback leads."},
     },
-)
-_STATE: JsonObject = {"type": ["object", "null"]}
-EVENT = open_object(
-    "event",
-    "Something that happened.",
-    {
-        "id": ID,
-        "at": TIME,
-        "kind": {"type": "string"},
-        "model": TEXT_OR_NULL,
-        "version": _NUMBER_OR_NULL,
-        "alias": TEXT_OR_NULL,
-        "actor": {"type": "string", "description": "Who did it."},
-        "reason": {"type": "string"},
-        "before": _STATE,
-        "after": _STATE,
-        "request_id": TEXT_OR_NULL,
-    },
-)
-EVENTS = open_object(
-    "history", "A page of events.", {"events": {"type": "array", "items": EVENT}, "next": {**TEXT_OR_NULL}}
 )
 _AT_A_TIME = open_object(
     "alias_at_a_time",
@@ -97,7 +68,7 @@ ALIAS = {
     "put": Operation(
         summary="Move an alias",
         description="To `version`, or with `back` to what it named before. Every process loads it and then answers by "
-        "it. `force` moves it to a version that breaks callers.",
+        "it. `force` moves it to a version that breaks callers, or that the server asked cannot load.",
         answer=_ALIAS,
         body={
             "type": "object",
@@ -110,11 +81,25 @@ ALIAS = {
             },
         },
         headers=_SEEN,
-        problems=(*_CHANGES, "version_unknown", "version_retired", "signature_breaks", "nothing_before"),
+        problems=(
+            *_CHANGES,
+            "version_unknown",
+            "version_retired",
+            "not_supported",
+            "signature_breaks",
+            "nothing_before",
+        ),
         path=_OF_ALIAS,
         answer_headers={"ETag": _ETAG},
     ),
-    "delete": Operation(summary="Remove an alias", answer=_ALIAS, headers=_SEEN, problems=_CHANGES, path=_OF_ALIAS),
+    "delete": Operation(
+        summary="Remove an alias",
+        answer=_ALIAS,
+        query=ReasonQuery,
+        headers=_SEEN,
+        problems=_CHANGES,
+        path=_OF_ALIAS,
+    ),
 }
 HISTORY = {
     "get": Operation(
@@ -122,7 +107,7 @@ HISTORY = {
         description="The events, newest first, a page at a time; with `at`, what each alias named at that time.",
         answer={
             "oneOf": [
-                EVENTS,
+                EVENTS_PAGE,
                 open_object(
                     "at_a_time",
                     "What the aliases named.",

@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from mlserve.api.bodies import json_body
+from mlserve.api.members import members
 from mlserve.api.query import read_query
+from mlserve.api.reason import ReasonQuery
 from mlserve.api.resources import Resource
-from mlserve.errors import AliasUnknown, Invalid, Problem
-from mlserve.names import MODEL_NAME
-from mlserve.predictions.resources import json_body
-from mlserve.predictions.schemas import time_text
+from mlserve.api.times import time_text
+from mlserve.errors import Invalid, Problem
+from mlserve.events import author_of
+from mlserve.events.resources import answer_page, page_of
 from mlserve.registry import alias_operations as operations
-from mlserve.registry import aliases, events
+from mlserve.registry import aliases, service
 from mlserve.registry.aliases import Alias
 from mlserve.registry.described import describe_alias
-from mlserve.registry.event_resources import answer_page, first_events, require_registered
-from mlserve.registry.requests import author_of, members_of, seen_by
+from mlserve.registry.requests import MOVE, seen_by
 
 
 class AliasesResource(Resource):
@@ -25,9 +27,11 @@ class AliasesResource(Resource):
         """The aliases by name."""
         model = self.context.name
         with self.request.mlserve.database.read() as connection:
-            require_registered(connection, model)
-            told = [_described(self.request, connection, alias) for alias in aliases.of_model(connection, model)]
-        return {"aliases": told}
+            service.require(connection, model)
+            named = aliases.of_model(connection, model)
+            before = aliases.versions_before(connection, model)
+        live = self.request.mlserve.live.find(model)
+        return {"aliases": [describe_alias(alias, live, before.get(alias.alias)) for alias in named]}
 
 
 class AliasResource(Resource):
@@ -39,39 +43,46 @@ class AliasResource(Resource):
         """What it names, and under which ETag it can be moved."""
         model, name = self.context.name, self.request.matchdict["alias"]
         with self.request.mlserve.database.read() as connection:
-            require_registered(connection, model)
+            service.require(connection, model)
             return self._answer(connection, aliases.get(connection, model, name))
 
     def put(self) -> dict[str, Any]:
         """Let it name a version, or with `back` what it named before; what it names from then on is loaded at once."""
         model, name = self.context.name, self.request.matchdict["alias"]
-        if not MODEL_NAME.fullmatch(name):
-            raise AliasUnknown(
-                f"{name!r} is no name of an alias: at most 63 characters a-z, 0-9 and -, a letter first."
-            )
         seen = seen_by(self.request.environ)
-        body = members_of(json_body(self.request), ("version", "reason", "force", "back"))
+        body = members(json_body(self.request), MOVE)
         author = author_of(self.request, body.get("reason", ""))
         back = body.get("back", False)
         if back == ("version" in body):
             problem = Problem("required", "the version, or back: true", "both" if back else "neither", "/version")
             raise Invalid("The body is not right.", problems=[problem])
-        with self.request.mlserve.database.write() as connection:
+        application = self.request.mlserve
+        with application.database.write() as connection:
             if back:
                 moved = aliases.roll_back(connection, model, name, seen=seen, author=author)
             else:
                 version, force = body["version"], body.get("force", False)
-                moved = aliases.move(connection, model, name, version, seen=seen, author=author, force=force)
+                moved = aliases.move(
+                    connection,
+                    model,
+                    name,
+                    version,
+                    seen=seen,
+                    author=author,
+                    force=force,
+                    families=application.families,
+                )
             answer = self._answer(connection, moved)
-        self.request.mlserve.registry.wake()
+        application.registry.expect(model, name)
         return answer
 
     def delete(self) -> dict[str, Any]:
         """Forget it; its history stays."""
         model, name = self.context.name, self.request.matchdict["alias"]
         seen = seen_by(self.request.environ)
+        author = author_of(self.request, read_query(self.request.environ, ReasonQuery)["reason"])
         with self.request.mlserve.database.write() as connection:
-            removed = aliases.remove(connection, model, name, seen=seen, author=author_of(self.request))
+            removed = aliases.remove(connection, model, name, seen=seen, author=author)
             told = _described(self.request, connection, removed)
         self.request.mlserve.registry.wake()
         return told
@@ -90,17 +101,15 @@ class HistoryResource(Resource):
         """The events, newest first, a page at a time; with `at`, what each alias named at that time."""
         model = self.context.name
         query = read_query(self.request.environ, operations.HistoryQuery)
-        moment, limit = query["at"], query["limit"]
+        moment = query.pop("at")
         with self.request.mlserve.database.read() as connection:
-            require_registered(connection, model)
+            service.require(connection, model)
             if moment is not None:
                 found = aliases.at(connection, model, moment, query["alias"])
                 told = [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
                 return {"at": time_text(moment), "aliases": told}
-            page = events.page(
-                connection, model=model, alias=query["alias"], before_id=query["cursor"], limit=limit + 1
-            )
-        return answer_page(self.request, first_events(page, limit))
+            page = page_of(connection, query, model=model)
+        return answer_page(self.request, page)
 
 
 def _described(request: Any, connection: Any, alias: Alias) -> dict[str, Any]:

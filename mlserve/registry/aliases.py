@@ -3,19 +3,22 @@
 What changes something needs a write transaction, and leaves an event in it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from mlserve import events
 from mlserve.db.insert import insert_into
-from mlserve.errors import AliasUnknown, NothingBefore, SignatureBreaks, Stale, VersionRetired
-from mlserve.registry import events, service
-from mlserve.registry.service import NOBODY, Author
+from mlserve.errors import AliasUnknown, NothingBefore, NotSupported, SignatureBreaks, Stale, VersionRetired
+from mlserve.events import NOBODY, Author, Kind, kinds
+from mlserve.events.tables import events as events_table
+from mlserve.names import MODEL_NAME
+from mlserve.registry import service
 from mlserve.registry.tables import aliases as aliases_table
-from mlserve.registry.tables import events as events_table
 from mlserve.registry.tables import versions as versions_table
 from mlserve.signature import Signature
 from mlserve.signature.compatible import breaks
@@ -55,6 +58,7 @@ def find(connection: Connection, model: str, alias: str) -> Alias | None:
 
 def get(connection: Connection, model: str, alias: str) -> Alias:
     """Raises AliasUnknown."""
+    _require_name(alias)
     found = find(connection, model, alias)
     if found is None:
         raise AliasUnknown(f"Model {model} has no alias {alias!r}.")
@@ -71,32 +75,41 @@ def move(
     author: Author = NOBODY,
     force: bool = False,
     back: bool = False,
+    families: Container[str] | None = None,
 ) -> Alias:
     """Let the alias name that version. Of two who have `seen` the same and move it at once, one wins.
 
-    Without `force`, callers of the alias must be able to go on as before. `back` says that it is a rollback, which the
-    next one walks over. Nothing happens where the alias names the version already. Raises Stale, with the state that
-    there is; ModelUnknown, VersionUnknown, VersionRetired, SignatureBreaks.
+    Without `force`, callers of the alias must be able to go on as before, and the version be of one of `families`, those
+    of the process that is asked. `back` says that it is a rollback, which the next one walks over. Nothing happens where
+    the alias names the version already. Raises Stale, with the state that there is; ModelUnknown, AliasUnknown for what
+    is no name of one, VersionUnknown, VersionRetired, NotSupported, SignatureBreaks.
     """
+    _require_name(alias)
     service.lock(connection, model)
     current = find(connection, model, alias)
     if seen is not None and seen.revision != (None if current is None else current.revision):
         raise _stale(model, alias, current)
     row = service.version(connection, model, version)
     if row["retired_at"] is not None:
-        raise VersionRetired(f"Version {version} of model {model} is retired: no alias can name it any more.")
+        raise VersionRetired(
+            f"Version {version} of model {model} is retired: no alias can name it any more. Package it anew, for "
+            "instance with another --meta, to get a new version."
+        )
     if current is not None and current.version == version:
         return current
+    if families is not None and not force and row["family"] not in families:
+        raise NotSupported(
+            f"Version {version} of model {model} is of family {row['family']}, which no plugin that is enabled here brings."
+        )
     if current is not None and not force:
         _refuse_breaks(connection, current, Signature.from_json(row["signature"]), version)
-    moved = Alias(
-        model, alias, version, _next_revision(connection, model, alias, current), _now_after(current), author.actor
-    )
+    revision, moved_at = _next(connection, model, alias, current)
+    moved = Alias(model, alias, version, revision, moved_at, author.actor)
     insert = insert_into(aliases_table, connection.dialect.name).values(**moved.__dict__)
     changes = {name: insert.excluded[name] for name in ("version", "revision", "moved_at", "moved_by")}
     connection.execute(insert.on_conflict_do_update(index_elements=["model", "alias"], set_=changes))
     after = {"version": version, "revision": moved.revision, **({"back": True} if back else {})}
-    _tell(connection, author, events.ALIAS_MOVED, moved, _state(current), after)
+    _tell(connection, kinds.ALIAS_MOVED, author, moved, _state(current), after)
     return moved
 
 
@@ -110,8 +123,8 @@ def remove(
         raise _stale(model, alias, current)
     a = aliases_table.c
     connection.execute(delete(aliases_table).where(a.model == model, a.alias == alias))
-    gone = Alias(model, alias, current.version, current.revision, _now_after(current), author.actor)
-    _tell(connection, author, events.ALIAS_REMOVED, gone, _state(current), None)
+    gone = Alias(model, alias, current.version, current.revision, _now_after(current.moved_at), author.actor)
+    _tell(connection, kinds.ALIAS_REMOVED, author, gone, _state(current), None)
     return current
 
 
@@ -128,19 +141,28 @@ def roll_back(
     before = version_before(connection, model, alias)
     if before is None:
         raise NothingBefore(
-            f"The alias {alias} of model {model} names version {current.version}, and never named another one that "
-            "could answer again."
+            f"There is nothing further back than version {current.version} for the alias {alias} of model {model}: "
+            "move it to a version by its number."
         )
     return move(connection, model, alias, before, seen=seen, author=author, force=True, back=True)
 
 
 def version_before(connection: Connection, model: str, alias: str) -> int | None:
     """Where a rollback leads: the version before the current one, past the rollbacks and what is retired since."""
+    return versions_before(connection, model, alias).get(alias)
+
+
+def versions_before(connection: Connection, model: str, alias: str | None = None) -> Mapping[str, int]:
+    """`version_before` of every alias that has one, asked of the database once for all; or of a single alias."""
     v = versions_table.c
     retired = set(connection.scalars(select(v.number).where(v.model == model, v.retired_at.is_not(None))))
-    path = _path(_moves(connection, model, alias))
-    current = path[-1] if path else None
-    return next((number for number in reversed(path) if number != current and number not in retired), None)
+    found = {}
+    for name, moves in groupby(_moves(connection, model, alias), lambda move: str(move.alias)):
+        path = _path(moves)
+        before = (number for number in reversed(path) if number != path[-1] and number not in retired)
+        if (number := next(before, None)) is not None:
+            found[name] = number
+    return found
 
 
 def at(connection: Connection, model: str, moment: datetime, alias: str | None = None) -> list[dict[str, Any]]:
@@ -181,7 +203,7 @@ def _path(moves: Iterable[events.Event]) -> list[int]:
 def _moves(connection: Connection, model: str, alias: str | None, until: datetime | None = None) -> list[events.Event]:
     """The events that tell where aliases were, each alias's in their order."""
     e = events_table.c
-    query = select(events_table).where(e.model == model, e.kind.in_([events.ALIAS_MOVED, events.ALIAS_REMOVED]))
+    query = select(events_table).where(e.model == model, e.kind.in_([kinds.ALIAS_MOVED, kinds.ALIAS_REMOVED]))
     if alias is not None:
         query = query.where(e.alias == alias)
     if until is not None:
@@ -190,20 +212,25 @@ def _moves(connection: Connection, model: str, alias: str | None, until: datetim
     return [events.Event(**row) for row in connection.execute(query.order_by(e.alias, e.at)).mappings()]
 
 
-def _next_revision(connection: Connection, model: str, alias: str, current: Alias | None) -> int:
-    """One more than the last, also where the alias was removed meanwhile."""
+def _next(connection: Connection, model: str, alias: str, current: Alias | None) -> tuple[int, datetime]:
+    """The revision and the time of a move: after the last one's, also where the alias was removed meanwhile."""
     if current is not None:
-        return current.revision + 1
-    last = _moves(connection, model, alias)[-1:]
-    return 1 + max((int((move.after or move.before)["revision"]) for move in last), default=0)
+        return current.revision + 1, _now_after(current.moved_at)
+    removed = _moves(connection, model, alias)[-1:]
+    if not removed:
+        return 1, datetime.now(UTC)
+    return 1 + int(removed[0].before["revision"]), _now_after(removed[0].at)
 
 
-def _now_after(current: Alias | None) -> datetime:
+def _now_after(last: datetime) -> datetime:
     """Now; but later than the last move, whatever the clock of the host that made it said."""
-    now = datetime.now(UTC)
-    if current is None or now > current.moved_at:
-        return now
-    return current.moved_at + datetime.resolution
+    return max(datetime.now(UTC), last + datetime.resolution)
+
+
+def _require_name(alias: str) -> None:
+    """Raises AliasUnknown for what is no name of an alias, which no database is asked for."""
+    if not MODEL_NAME.fullmatch(alias):
+        raise AliasUnknown(f"{alias!r} is no name of an alias: at most 63 characters a-z, 0-9 and -, a letter first.")
 
 
 def _refuse_breaks(connection: Connection, current: Alias, new: Signature, version: int) -> None:
@@ -236,17 +263,15 @@ def _state(current: Alias | None) -> dict[str, Any] | None:
 
 
 def _tell(
-    connection: Connection, author: Author, kind: str, moved: Alias, before: Any, after: dict[str, Any] | None
+    connection: Connection, kind: Kind, author: Author, moved: Alias, before: Any, after: dict[str, Any] | None
 ) -> None:
     events.record(
         connection,
-        kind=kind,
+        kind,
+        author,
         model=moved.model,
         version=moved.version,
         alias=moved.alias,
-        actor=author.actor,
-        reason=author.reason,
-        request_id=author.request_id,
         before=before,
         after=after,
         at=moved.moved_at,

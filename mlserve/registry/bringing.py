@@ -8,9 +8,9 @@ from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest, archive, pack, read_metrics, read_sidecar
 from mlserve.bundles.store import MANIFEST, open_folder
 from mlserve.errors import ConfigurationError, StoreUnavailable
+from mlserve.events import NOBODY, Author
 from mlserve.inference import ModelFamily
 from mlserve.registry import service
-from mlserve.registry.service import NOBODY, Author
 from mlserve.signature import Signature, complete
 
 
@@ -21,7 +21,7 @@ def bring(application: Application, path: Path, key: str, store: BundleStore) ->
     """
     if not is_bundle(path):
         family = application.families.reading(path.suffix, key)
-        return family, package(family, path, store)
+        return family, pack_artefact(family, path, store)
     if path.is_dir():
         found = open_folder(path)
         files = {file.path: found.path(file.path) for file in found.manifest.files}
@@ -31,7 +31,7 @@ def bring(application: Application, path: Path, key: str, store: BundleStore) ->
     return _family(application, manifest.family, key), manifest
 
 
-def register(
+def register_kept(
     connection: Connection, model: str, manifest: Manifest, store: BundleStore, author: Author = NOBODY
 ) -> int:
     """As `service.register`, of a bundle in the store. Raises StoreUnavailable where a new one is not there any more.
@@ -53,7 +53,7 @@ def is_bundle(path: Path) -> bool:
     return path.suffix.lower() == archive.SUFFIX or (path / MANIFEST).is_file()
 
 
-def package(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
+def pack_artefact(family: ModelFamily, artefact: Path, store: BundleStore) -> Manifest:
     """Pack a model file and its sidecars into the store. Raises BundleError, SignatureError."""
     signature = inspect(family, artefact)
     return pack(artefact, family.name, signature, store, read_metrics(artefact), {"source": str(artefact)})

@@ -19,13 +19,13 @@ from mlserve.errors import (
     SignatureError,
     StoreUnavailable,
 )
+from mlserve.events import Author
 from mlserve.inference import ModelFamily
-from mlserve.inference.live import CHAMPION
+from mlserve.names import CHAMPION
 from mlserve.registry import aliases, service
-from mlserve.registry.bringing import bring, is_bundle, register
-from mlserve.registry.loading import host_store, load_bundle, store_of, verify
+from mlserve.registry.bringing import bring, is_bundle, register_kept
+from mlserve.registry.loading import host_store, is_trusted, load_bundle, prove, store_of
 from mlserve.registry.registered import Registered, Wanted, read_registered
-from mlserve.registry.service import Author
 from mlserve.registry.snapshot import Snapshot, now_text
 from mlserve.registry.swapping import Swapper
 from mlserve.registry.watcher import Watcher
@@ -113,7 +113,7 @@ def _declare(application: Application, swapper: Swapper, snapshot: Snapshot, one
     digest = one.manifest.digest
     author = Author(actor=ACTOR, reason=f"mlserve.models.{one.name}")
     with _named(one.name, one.path), application.database.write() as connection:
-        number = register(connection, one.name, one.manifest, store_of(application), author)
+        number = register_kept(connection, one.name, one.manifest, store_of(application), author)
         last = service.declared(connection, one.name)
     if last is None or digest not in (last, snapshot.declared.get(one.name)):
         # Whatever a bundle that cannot be loaded is declared for, no host is led to it.
@@ -171,9 +171,9 @@ def examine(application: Application, name: str, path: Path) -> None:
         store = BundleStore(Path(folder))
         family, manifest = bring(application, path, f"mlserve.models.{name}", store)
         _require_trust(application, family, name, path, manifest)
-        loaded = load_bundle(application, family, manifest.digest, {"model": name, "version": 0}, store)
+        loaded = load_bundle(application, family, store.open(manifest.digest), {"model": name, "version": 0})
         try:
-            verify(loaded)
+            prove(loaded)
         finally:
             loaded.close()
 
@@ -189,7 +189,7 @@ def family_of(application: Application, name: str, path: Path) -> ModelFamily:
 
 def _require_trust(application: Application, family: ModelFamily, name: str, path: Path, manifest: Manifest) -> None:
     """Code of an artefact runs only where the operator has listed its digest. Raises ConfigurationError."""
-    if family.runs_code and manifest.digest not in application.settings["mlserve.trust.digests"]:
+    if not is_trusted(application, family, manifest.digest):
         raise ConfigurationError(
             f"mlserve.models.{name} = {path} is not loaded: loading a {path.suffix} file runs code that it brings; if "
             f"you trust where it comes from, add its digest {manifest.digest} to mlserve.trust.digests."

@@ -1,14 +1,13 @@
-"""Versions, aliases and events as their resources and the command line tell of them, in JSON values."""
+"""Versions and aliases as their resources and the command line tell of them, in JSON values."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from mlserve.api.times import time_text
 from mlserve.inference import LiveModel
-from mlserve.inference.live import CHAMPION
-from mlserve.predictions.schemas import time_text
+from mlserve.names import CHAMPION
 from mlserve.registry.aliases import Alias
-from mlserve.registry.events import Event
 from mlserve.registry.registered import Known
 
 
@@ -81,10 +80,6 @@ def answering(live: LiveModel | None, alias: str) -> int | None:
         return None
     loaded = live.champion if alias == CHAMPION else live.aliases.get(alias)
     return None if loaded is None else loaded.lineage.version
-
-
-def describe_event(event: Event) -> dict[str, Any]:
-    return {**event.__dict__, "at": time_text(event.at)}
 
 
 def _optional(moment: datetime | None) -> str | None:

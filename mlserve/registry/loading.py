@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mlserve.application import Application
-from mlserve.bundles import BundleStore, SharedStore
+from mlserve.bundles import Bundle, BundleStore, SharedStore
 from mlserve.errors import BundleError, MlserveError, NotSupported
 from mlserve.inference import LoadedVersion, ModelFamily
 from mlserve.inference.golden import replay
@@ -61,23 +61,16 @@ def _giving_way() -> Iterator[None]:
 
 @_giving_way()
 def load_bundle(
-    application: Application,
-    family: ModelFamily,
-    digest: str,
-    identity: Mapping[str, Any],
-    store: BundleStore | None = None,
+    application: Application, family: ModelFamily, bundle: Bundle, identity: Mapping[str, Any]
 ) -> LoadedVersion:
-    """Load the bundle of that digest; `identity` is the model and the version, `store` this host's unless given.
-
-    Raises BundleError, SignatureError.
-    """
-    bundle = (store or store_of(application)).open(digest)
+    """Load a bundle; `identity` is the model and the version. Raises BundleError, SignatureError."""
+    manifest = bundle.manifest
     return load_version(
         family,
         bundle.artefact,
-        identity={**identity, "digest": digest, "plugin": application.families.plugin_of(family.name)},
-        signature=bundle.manifest.signature,
-        manifest=bundle.manifest.to_json(),
+        identity={**identity, "digest": manifest.digest, "plugin": application.families.plugin_of(family.name)},
+        signature=manifest.signature,
+        manifest=manifest.to_json(),
         settings=application.settings.section(f"mlserve.{family.name}"),
         changed=changed_settings(application.settings, f"mlserve.{family.name}"),
         limits=application.limits,
@@ -95,31 +88,35 @@ def load_verified(application: Application, wanted: Wanted) -> LoadedVersion:
         store = store_of(application)
         if not store.has(wanted.digest):
             raise BundleMissing(f"The bundle {wanted.digest} is not on this host.")
-        name = store.open(wanted.digest).manifest.family
+        bundle = store.open(wanted.digest)
     except BundleError as error:  # A store that is away comes back, and a damaged bundle may be put again.
         raise BundleMissing(error.detail) from error
-    family = application.families.get(name)
+    family = application.families.get(bundle.manifest.family)
     if family is None:
-        raise NotSupported(f"It is of family {name}, which no enabled plugin brings.")
+        raise NotSupported(f"It is of family {bundle.manifest.family}, which no enabled plugin brings.")
     require_trust(application, family, wanted.digest)
-    identity = {"model": wanted.model, "version": wanted.version}
-    loaded = load_bundle(application, family, wanted.digest, identity)
+    loaded = load_bundle(application, family, bundle, {"model": wanted.model, "version": wanted.version})
     try:
-        verify(loaded)
+        prove(loaded)
     except BaseException:
         loaded.close()
         raise
     return loaded
 
 
+def is_trusted(application: Application, family: ModelFamily, digest: str) -> bool:
+    """Whether it may be loaded: code of an artefact runs only where the operator has listed its digest."""
+    return not family.runs_code or digest in application.settings["mlserve.trust.digests"]
+
+
 def require_trust(application: Application, family: ModelFamily, digest: str) -> None:
-    """Code of an artefact runs only where the operator has listed its digest. Raises NotSupported."""
-    if family.runs_code and digest not in application.settings["mlserve.trust.digests"]:
+    """Raises NotSupported for what is not trusted."""
+    if not is_trusted(application, family, digest):
         raise NotSupported(f"Loading it runs code that it brings, and mlserve.trust.digests does not list {digest}.")
 
 
 @_giving_way()
-def verify(loaded: LoadedVersion) -> None:
+def prove(loaded: LoadedVersion) -> None:
     """Ask the golden predictions again; a version without any answers its example once, to be warm.
 
     Raises VerificationFailed.

@@ -3,7 +3,7 @@
 from mlserve.api.operations import Operation
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-from mlserve.names import MODEL_NAME
+from mlserve.names import DIGEST, MODEL_NAME
 from mlserve.signature.json_schema import JsonObject
 
 _SUMMARY: JsonObject = {
@@ -14,7 +14,7 @@ _SUMMARY: JsonObject = {
         "description": "In the process that answers this; idle: no version is its champion.",
     },
     "version": {"type": ["integer", "null"], "minimum": 1, "description": "The version that answers."},
-    "digest": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$", "description": "Of the version's bundle."},
+    "digest": {"type": ["string", "null"], "pattern": f"^{DIGEST.pattern}$", "description": "Of the version's bundle."},
 }
 _LISTED: JsonObject = {
     **_SUMMARY,

@@ -1,13 +1,11 @@
 """Versions that are not live any more, loaded again off the live models: to ask a past prediction's own bundle."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
 
 from mlserve.application import Application
 from mlserve.errors import (
@@ -17,11 +15,10 @@ from mlserve.errors import (
     SignatureError,
     StoreUnavailable,
     VersionRetired,
-    VersionUnknown,
 )
 from mlserve.inference import LoadedVersion
 from mlserve.registry import service
-from mlserve.registry.loading import VerificationFailed, load_bundle, store_of, verify
+from mlserve.registry.loading import VerificationFailed, is_trusted, load_bundle, prove, store_of
 from mlserve.registry.registered import Known
 
 log = logging.getLogger("mlserve.registry")
@@ -29,9 +26,6 @@ log = logging.getLogger("mlserve.registry")
 # How many are in memory at once, and for how many seconds a request waits for room.
 ROOM = 2
 PATIENCE = 10.0
-
-LARGEST_NUMBER: Final = 2**31 - 1
-_DIGITS = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class PastVersions:
         proof = self._proofs.get(loaded.lineage.digest)
         if proof is None:
             try:
-                verify(loaded)
+                prove(loaded)
                 proof = ""
             except VerificationFailed as error:
                 proof = error.detail
@@ -167,12 +161,14 @@ def load_past(application: Application, past: Past) -> LoadedVersion:
     family = application.families.get(past.family)
     if family is None:
         raise NotSupported(f"{named} is of family {past.family}, which no enabled plugin brings.")
-    if family.runs_code and past.digest not in application.settings["mlserve.trust.digests"]:
+    if not is_trusted(application, family, past.digest):
         raise NotSupported(f"{named} runs code when it is loaded, and mlserve.trust.digests does not list its bundle.")
     try:
-        if not store_of(application).has(past.digest):
+        store = store_of(application)
+        if not store.has(past.digest):
             raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
-        return load_bundle(application, family, past.digest, {"model": past.model, "version": past.version})
+        identity = {"model": past.model, "version": past.version}
+        return load_bundle(application, family, store.open(past.digest), identity)
     except StoreUnavailable as error:
         log.error("store_unavailable", extra={"fields": {"reason": error.detail}})
         # Where the store is and how it fails is its operator's business.
@@ -212,14 +208,6 @@ def using_number(application: Application, model: str, number: int) -> Iterator[
             live = stack.enter_context(application.past.using(Past(model, number, known.digest, known.family)))
             application.past.require_proof(live)
         yield live
-
-
-def number_of(request: Any, model: str) -> int:
-    """The version number of the path. Raises VersionUnknown for what is none."""
-    text = request.matchdict["number"]
-    if not _DIGITS.fullmatch(text) or int(text) > LARGEST_NUMBER:
-        raise VersionUnknown(f"Model {model} has no version {text!r}.")
-    return int(text)
 
 
 def _live(application: Application, model: str, number: int, stack: ExitStack) -> LoadedVersion | None:

@@ -4,15 +4,15 @@ What changes something needs a write transaction, and leaves an event in it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
+from mlserve import events
 from mlserve.db.insert import insert_into
 from mlserve.errors import ModelUnknown, VersionInUse, VersionUnknown
-from mlserve.registry import events
+from mlserve.events import NOBODY, Author, Kind, kinds
 from mlserve.registry.tables import aliases as aliases_table
 from mlserve.registry.tables import models as models_table
 from mlserve.registry.tables import registry_revision
@@ -30,18 +30,6 @@ class Packaged(Protocol):
     def family(self) -> str: ...
 
     def to_json(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who changes something, why, and in which request: what its event tells."""
-
-    actor: str = ""
-    reason: str = ""
-    request_id: str | None = None
-
-
-NOBODY = Author()
 
 
 def register(connection: Connection, model: str, manifest: Packaged, author: Author = NOBODY) -> int:
@@ -73,7 +61,7 @@ def register(connection: Connection, model: str, manifest: Packaged, author: Aut
         )
     )
     after = {"digest": manifest.digest, "family": manifest.family}
-    _tell(connection, author, kind=events.VERSION_REGISTERED, model=model, version=number, after=after)
+    _tell(connection, kinds.VERSION_REGISTERED, author, model=model, version=number, after=after)
     return number
 
 
@@ -102,8 +90,7 @@ def describe(
         return
     v = versions_table.c
     connection.execute(update(versions_table).where(v.model == model, v.number == number).values(**after))
-    kind = events.VERSION_DESCRIBED
-    _tell(connection, author, kind=kind, model=model, version=number, before=before, after=after)
+    _tell(connection, kinds.VERSION_DESCRIBED, author, model=model, version=number, before=before, after=after)
 
 
 def retire(connection: Connection, model: str, number: int, author: Author = NOBODY) -> bool:
@@ -123,7 +110,7 @@ def retire(connection: Connection, model: str, number: int, author: Author = NOB
         )
     v, now = versions_table.c, datetime.now(UTC)
     connection.execute(update(versions_table).where(v.model == model, v.number == number).values(retired_at=now))
-    _tell(connection, author, kind=events.VERSION_RETIRED, model=model, version=number, at=now)
+    _tell(connection, kinds.VERSION_RETIRED, author, model=model, version=number, at=now)
     return True
 
 
@@ -142,9 +129,7 @@ def declare(connection: Connection, model: str, digest: str) -> None:
 
 def lock(connection: Connection, model: str) -> None:
     """Let all others who want to change this model wait until the transaction is over. Raises ModelUnknown."""
-    m = models_table.c
-    if connection.scalar(select(m.name).where(m.name == model).with_for_update()) is None:
-        raise ModelUnknown(f"There is no model {model!r} in the registry.")
+    _require(connection, model, select(models_table.c.name).with_for_update())
 
 
 def hold_registrations(connection: Connection) -> None:
@@ -153,10 +138,9 @@ def hold_registrations(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE versions IN SHARE MODE"))
 
 
-def exists(connection: Connection, model: str) -> bool:
-    """Whether a model of that name was ever registered."""
-    m = models_table.c
-    return connection.scalar(select(m.name).where(m.name == model)) is not None
+def require(connection: Connection, model: str) -> None:
+    """Raises ModelUnknown for a model that was never registered."""
+    _require(connection, model, select(models_table.c.name))
 
 
 def changed(connection: Connection) -> None:
@@ -226,6 +210,11 @@ def version(connection: Connection, model: str, number: int) -> dict[str, Any]:
     return dict(found)
 
 
-def _tell(connection: Connection, author: Author, **event: Any) -> None:
-    events.record(connection, actor=author.actor, reason=author.reason, request_id=author.request_id, **event)
+def _require(connection: Connection, model: str, names: Select[tuple[str]]) -> None:
+    if connection.scalar(names.where(models_table.c.name == model)) is None:
+        raise ModelUnknown(f"There is no model {model!r} in the registry.")
+
+
+def _tell(connection: Connection, kind: Kind, author: Author, **event: Any) -> None:
+    events.record(connection, kind, author, **event)
     changed(connection)

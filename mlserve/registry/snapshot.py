@@ -1,11 +1,11 @@
 """This host's copy of the registry: with it a server can start and answer while the database is down."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from mlserve import private_file
 from mlserve.errors import ConfigurationError
 from mlserve.registry.registered import Known, Registered
 
@@ -83,7 +83,7 @@ class Snapshot:
         self._content.written_at = now_text()
         text = msgspec.json.encode(self._content)
         try:
-            _replace(self.path, msgspec.json.format(text))
+            private_file.replace(self.path, msgspec.json.format(text))
         except OSError as error:
             raise ConfigurationError(
                 f"{self.path} cannot be written ({error.strerror}): let mlserve.var be a folder that mlserve may write "
@@ -94,20 +94,6 @@ class Snapshot:
 
 def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _replace(path: Path, text: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> Content:

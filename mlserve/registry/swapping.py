@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from mlserve.application import Application
 from mlserve.errors import MlserveError
 from mlserve.inference import LiveModel, LoadedVersion
-from mlserve.inference.live import CHAMPION, ModelState, VersionStatus
+from mlserve.inference.live import ModelState, VersionStatus
+from mlserve.names import CHAMPION
 from mlserve.registry.loading import BundleMissing, load_verified
 from mlserve.registry.registered import Known, Registered, Wanted
 
@@ -69,7 +70,7 @@ class Swapper:
 
         A version that cannot be loaded leaves the alias where it was, and is tried again where that may help.
         """
-        registered = self._of_enabled_families(registered)
+        registered = self._of_this_host(registered)
         wanted = [*_wanted(registered)]
         self._failures = {one: failure for one, failure in self._failures.items() if one in wanted}
         self._take_back(wanted)
@@ -81,16 +82,27 @@ class Swapper:
                 self._bring(one, registered)
         self._drop_unused(wanted)
 
-    def _of_enabled_families(self, registered: Registered) -> Registered:
-        """Without the aliases of versions whose family is known and not enabled: other servers answer by those."""
-        enabled = {"", *(family.name for family in self._application.families)}
+    def _of_this_host(self, registered: Registered) -> Registered:
+        """Without the aliases of versions whose family is not enabled: other servers answer by those.
+
+        Where this one answers for the alias, or its INI declares the model, it stays: such a version fails here, which
+        takes nothing away from callers.
+        """
+        foreign = aliases_not_enabled(self._application, registered)
         aliases = {
             model: {
-                alias: number for alias, number in named.items() if registered.versions[model][number].family in enabled
+                alias: number
+                for alias, number in named.items()
+                if alias not in foreign.get(model, ()) or self._answers_for(model, alias)
             }
             for model, named in registered.aliases.items()
         }
         return replace(registered, aliases=aliases)
+
+    def _answers_for(self, model: str, alias: str) -> bool:
+        live = self._application.live.find(model)
+        answered = live is not None and (live.champion if alias == CHAMPION else live.aliases.get(alias)) is not None
+        return answered or model in self._application.settings.model_names
 
     def tend(self) -> None:
         """Close what nobody uses any more; to be called now and then."""
@@ -221,6 +233,20 @@ class Swapper:
         model = self._application.live.find(name)
         if model is not None:
             self._application.live.put(replace(model, statuses=self._statuses(name)))
+
+
+def aliases_not_enabled(application: Application, registered: Registered) -> dict[str, dict[str, str]]:
+    """By model and alias, the families of named versions that no enabled plugin brings."""
+    enabled = {"", *(family.name for family in application.families)}  # "": a snapshot may not know it.
+    found = {
+        model: {
+            alias: family
+            for alias, number in named.items()
+            if (family := registered.versions[model][number].family) not in enabled
+        }
+        for model, named in registered.aliases.items()
+    }
+    return {model: families for model, families in found.items() if families}
 
 
 def _wanted(registered: Registered) -> Iterator[Wanted]:

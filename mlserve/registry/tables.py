@@ -1,11 +1,10 @@
-"""Tables of the registry: models, their immutable numbered versions, the aliases that name them, and what happened."""
+"""Tables of the registry: models, their immutable numbered versions, and the aliases that name them."""
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     Integer,
     Table,
     Text,
@@ -14,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import PrimaryKeyConstraint
 
 from mlserve.db.metadata import metadata
-from mlserve.db.types import JsonText, UtcTime, UuidText
+from mlserve.db.types import JsonText, UtcTime
 
 models = Table(
     "models",
@@ -53,24 +52,6 @@ aliases = Table(
     Column("moved_by", Text, nullable=False),
     PrimaryKeyConstraint("model", "alias"),
     ForeignKeyConstraint(["model", "version"], [versions.c.model, versions.c.number]),
-)
-
-# Append-only: triggers refuse to change or remove a row.
-events = Table(
-    "events",
-    metadata,
-    Column("id", UuidText, primary_key=True),
-    Column("at", UtcTime, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("model", Text),
-    Column("version", Integer),
-    Column("alias", Text),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("before", JsonText),
-    Column("after", JsonText),
-    Column("request_id", Text),
-    Index("ix_events_model_id", "model", "id"),
 )
 
 # One row, whose number every change of versions or aliases counts up.

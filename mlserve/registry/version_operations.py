@@ -4,11 +4,12 @@ from typing import Final
 
 import colander
 
-from mlserve.api.operations import Operation
+from mlserve.api.operations import NO_DATABASE, Operation
 from mlserve.api.query import page_nodes
-from mlserve.predictions.schema_parts import TEXT_OR_NULL, TIME, open_object
-from mlserve.registry.past import LARGEST_NUMBER
-from mlserve.registry.requests import LONGEST_TEXT
+from mlserve.api.reason import REASON, ReasonQuery
+from mlserve.api.schema_parts import TEXT, TEXT_OR_NULL, TIME, open_object
+from mlserve.names import DIGEST, LARGEST_NUMBER
+from mlserve.registry.requests import LONGEST_TAG
 from mlserve.signature.json_schema import NO_NUL, JsonObject
 
 BUNDLES: Final = ("application/vnd.mlserve.bundle", "application/zip")
@@ -20,14 +21,11 @@ VersionsQuery = colander.SchemaNode(
 
 NUMBER: JsonObject = {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER}
 OF_NUMBER: JsonObject = {"number": {"type": "integer", "minimum": 1, "description": "The version's number."}}
-TEXT: JsonObject = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": NO_NUL}
-REASON: JsonObject = {**TEXT, "description": "Why: kept in the event."}
-NO_DATABASE: Final = "database_unavailable"
 
 _TAGS: JsonObject = {"type": "object", "additionalProperties": {"type": "string"}}
 _LISTED: JsonObject = {
     "number": {"type": "integer", "minimum": 1},
-    "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of its bundle."},
+    "digest": {"type": "string", "pattern": f"^{DIGEST.pattern}$", "description": "Of its bundle."},
     "family": {"type": "string"},
     "aliases": {"type": "array", "items": {"type": "string"}, "description": "Those that name it."},
     "state": {
@@ -79,6 +77,7 @@ VERSIONS = {
         answers={201: _WHOLE},
         body={"type": "string", "format": "binary"},
         takes=BUNDLES,
+        query=ReasonQuery,
         problems=(NO_DATABASE, "store_unavailable"),
         answer_headers={"Location": _LOCATION},
     ),
@@ -98,7 +97,7 @@ VERSION = {
                 "description": TEXT,
                 "tags": {
                     "type": "object",
-                    "propertyNames": {"minLength": 1, "maxLength": 100, "pattern": NO_NUL},
+                    "propertyNames": {"minLength": 1, "maxLength": LONGEST_TAG, "pattern": NO_NUL},
                     "additionalProperties": {**TEXT, **TEXT_OR_NULL},
                 },
                 "reason": REASON,

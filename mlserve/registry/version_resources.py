@@ -7,28 +7,29 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from mlserve.api.addresses import next_page, path_of
+from mlserve.api.bodies import json_body
+from mlserve.api.members import members
 from mlserve.api.query import read_query
+from mlserve.api.reason import ReasonQuery
 from mlserve.api.resources import Resource
 from mlserve.bundles import BundleStore, Manifest, archive
 from mlserve.bundles.archive import ArchiveLimits
 from mlserve.errors import (
     BundleError,
     Invalid,
-    ModelUnknown,
     SignatureError,
     StoreUnavailable,
     TooLarge,
     Unreadable,
     UnsupportedMediaType,
 )
-from mlserve.predictions.resources import json_body
+from mlserve.events import author_of
 from mlserve.registry import aliases, service
 from mlserve.registry import version_operations as operations
-from mlserve.registry.bringing import register
+from mlserve.registry.bringing import register_kept
 from mlserve.registry.described import describe_version
 from mlserve.registry.loading import store_of
-from mlserve.registry.past import number_of
-from mlserve.registry.requests import author_of, members_of
+from mlserve.registry.requests import DESCRIPTION, RETIREMENT, number_in_path
 
 log = logging.getLogger("mlserve.registry")
 
@@ -47,16 +48,17 @@ class VersionsResource(Resource):
         query = read_query(self.request.environ, operations.VersionsQuery)
         limit = query["limit"]
         with application.database.read() as connection:
+            service.require(connection, model)
             rows = service.newest_versions(connection, model, below=query["cursor"], limit=limit + 1)
-            if not rows and query["cursor"] is None:
-                raise ModelUnknown(f"There is no model {model!r} in the registry.")
             named = aliases.of_model(connection, model)
         live = application.live.find(model)
         following = rows[limit - 1]["number"] if len(rows) > limit else None
         if following is not None:
             self.request.response.headers["Link"] = next_page(self.request.environ, str(following))
-        known = application.registry.registered.versions.get(model, {})
-        told = [describe_version(row, named, live, known=known.get(row["number"])) for row in rows[:limit]]
+        heard = application.registry.registered
+        told = [
+            describe_version(row, named, live, known=heard.version(model, row["number"])) for row in rows[:limit]
+        ]
         return {"versions": told, "next": following}
 
     def post(self) -> dict[str, Any]:
@@ -65,18 +67,18 @@ class VersionsResource(Resource):
         sent = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
         if sent not in operations.BUNDLES:
             raise UnsupportedMediaType(f"The body must be a bundle, {' or '.join(operations.BUNDLES)}, not {sent!r}.")
+        author = author_of(self.request, read_query(self.request.environ, ReasonQuery)["reason"])
         with _store_told():
             store = store_of(application)
             manifest = self._unpacked(store)
             with application.database.write() as connection:
                 new = service.number_of(connection, model, manifest.digest) is None
-                number = register(connection, model, manifest, store, author_of(self.request))
-                row = service.version(connection, model, number)
-                named = aliases.of_model(connection, model)
+                number = register_kept(connection, model, manifest, store, author)
+                told = _whole(self.request, connection, model, number)
         application.registry.wake()
         self.request.response.status_int = 201 if new else 200
         self.request.response.headers["Location"] = f"{path_of(self.request.environ)}/{number}"
-        return describe_version(row, named, application.live.find(model), whole=True)
+        return told
 
     def _unpacked(self, store: BundleStore) -> Manifest:
         limit = self.request.mlserve.settings["mlserve.limits.bundle"]
@@ -100,15 +102,15 @@ class VersionResource(Resource):
     def get(self) -> dict[str, Any]:
         """What is known of it: its bundle, what people wrote about it, and how it is doing in this process."""
         model = self.context.name
-        number = number_of(self.request, model)
+        number = number_in_path(self.request, model)
         with self.request.mlserve.database.read() as connection:
             return _whole(self.request, connection, model, number)
 
     def patch(self) -> dict[str, Any]:
         """Change its description, or some of its tags; a tag of null is removed."""
         model = self.context.name
-        number = number_of(self.request, model)
-        body = members_of(json_body(self.request), ("description", "tags", "reason"))
+        number = number_in_path(self.request, model)
+        body = members(json_body(self.request), DESCRIPTION)
         author = author_of(self.request, body.pop("reason", ""))
         with self.request.mlserve.database.write() as connection:
             service.describe(connection, model, number, **body, author=author)
@@ -123,8 +125,8 @@ class RetirementResource(Resource):
     def post(self) -> dict[str, Any]:
         """Retire the version. What it has predicted stays kept, and is explained by its bundle."""
         model = self.context.name
-        number = number_of(self.request, model)
-        body = members_of(json_body(self.request), ("reason",))
+        number = number_in_path(self.request, model)
+        body = members(json_body(self.request), RETIREMENT)
         with self.request.mlserve.database.write() as connection:
             service.retire(connection, model, number, author_of(self.request, body.get("reason", "")))
             told = _whole(self.request, connection, model, number)

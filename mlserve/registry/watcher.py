@@ -39,6 +39,8 @@ class Watcher:
         self._on_return = on_return
         self._woken = threading.Event()
         self._stopping = False
+        self._expecting = threading.Lock()
+        self._coming: frozenset[tuple[str, str]] = frozenset()
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self.registered = Registered()
 
@@ -50,9 +52,20 @@ class Watcher:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def coming(self) -> frozenset[tuple[str, str]]:
+        """Models with aliases that this process has moved, and not followed yet."""
+        return self._coming
+
     def wake(self) -> None:
         """Look now: this process has changed something."""
         self._woken.set()
+
+    def expect(self, model: str, alias: str) -> None:
+        """Look now: this process has moved an alias, which is no unknown one until the live models know it."""
+        with self._expecting:
+            self._coming |= {(model, alias)}
+        self.wake()
 
     def stop(self) -> None:
         self._stopping = True
@@ -73,10 +86,13 @@ class Watcher:
 
     def look(self) -> None:
         """One look: follow what has changed, try again what had failed, close what has drained."""
+        coming = self._coming
         registered = self._read()
         if registered is not None:
             self.registered = registered
             self._swapper.settle(registered)
+            with self._expecting:
+                self._coming -= coming
             self._on_change(registered)
         elif self._swapper.pending:
             self._swapper.settle(self.registered)

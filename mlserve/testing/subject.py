@@ -47,7 +47,7 @@ class Subject:
         keys = settings_of(folder, plugins=self.plugin, models={MODEL: path})
         if self.family.runs_code:
             with suppress(BundleError, SignatureError):  # A damaged artefact has no digest that could be trusted.
-                manifest = bringing.package(self.family, path, BundleStore(folder / "trusted"))
+                manifest = bringing.pack_artefact(self.family, path, BundleStore(folder / "trusted"))
                 keys["mlserve.trust.digests"] = manifest.digest
         return {**keys, **self.more}
 

@@ -1,14 +1,14 @@
 """The webhooks of the INI: `mlserve.webhooks.NAME`, and what stands beside each."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from mlserve.errors import ConfigurationError
+from mlserve.events import KINDS
+from mlserve.loopback import is_loopback
 from mlserve.names import MODEL_NAME
-from mlserve.registry.events import KINDS
 from mlserve.settings import Settings
 from mlserve.settings.setting import WEBHOOK_PATTERN, WEBHOOKS
 
@@ -73,6 +73,8 @@ def _check_url(where: str, url: str, *, plain: bool) -> None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        # As a connection will write it: no part of a name is empty, or longer than 63 characters.
+        (host or "").encode("idna")
     except ValueError:
         host, port, parts = None, None, SplitResult("", "", "", "", "")
     if not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -81,18 +83,11 @@ def _check_url(where: str, url: str, *, plain: bool) -> None:
         raise ConfigurationError(f"{where} holds a user or a password: the signature says who sends; write it without.")
     if parts.fragment:
         raise ConfigurationError(f"{where} has a part behind #, which nobody is sent: write it without.")
-    if parts.scheme == "http" and not plain and not _is_loopback(host):
+    if parts.scheme == "http" and not plain and not is_loopback(host):
         raise ConfigurationError(
             f"{where} begins http://, which everybody on the way can read: write https://, or set "
             "mlserve.delivery.plain_http = true."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_choices(settings: Settings, key: str, hook: Webhook) -> None:

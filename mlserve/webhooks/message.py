@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from mlserve.predictions.schemas import time_text
-from mlserve.registry.described import describe_event
-from mlserve.registry.events import Event
+from mlserve.api.times import time_text
+from mlserve.events import Event
+from mlserve.events.described import describe_event
 
 PING = "webhook_ping"
 

@@ -10,26 +10,24 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mlserve import events
 from mlserve.application import Application
 from mlserve.db.engine import Database
 from mlserve.errors import DatabaseUnavailable
-from mlserve.registry import events
-from mlserve.webhooks import outbox, standing
+from mlserve.events import Event, outbox
+from mlserve.events.outbox import Claim
+from mlserve.webhooks import standing
 from mlserve.webhooks.backoff import wait_after
 from mlserve.webhooks.declared import Rules, Webhook
 from mlserve.webhooks.message import body_of
-from mlserve.webhooks.outbox import Claim
 from mlserve.webhooks.posting import Poster
 from mlserve.webhooks.signing import Signer
 from mlserve.webhooks.standing import Failure
 
 log = logging.getLogger("mlserve.webhooks")
 
-# In seconds. How much longer a claim lasts than an attempt, for the database to take the outcome.
+# In seconds. How much longer a claim lasts than an attempt at least, for the database to take the outcome.
 _SLACK: Final = 5.0
-# How often it is written down that a server declares a webhook, and what is old is swept out: more often than the
-# shortest mlserve.delivery.give_up.
-_TENDED_EVERY: Final = timedelta(minutes=10)
 # How long the end of the process waits for attempts.
 PATIENCE: Final = 2.0
 
@@ -43,9 +41,7 @@ class Sender:
         self._signer = signer
         self._rules = rules
         self._poster = Poster(hook.url, rules.timeout)
-        self._lease = timedelta(seconds=rules.timeout + _SLACK)
         self._patience = timedelta(seconds=rules.give_up)
-        self._tended_at: datetime | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"webhook-{hook.name}", daemon=True)
 
@@ -61,13 +57,6 @@ class Sender:
         self._stopping.set()
         self._thread.join(patience)
 
-    def declare(self) -> None:
-        """Say that this server's INI has the webhook. Raises DatabaseUnavailable."""
-        now, hook = datetime.now(UTC), self._hook
-        with self._database.write() as connection:
-            standing.declare(connection, hook.name, hook.kinds, hook.models, now)
-        self._tended_at = now
-
     def run_once(self) -> bool:
         """Send what has waited longest; whether there was something. Raises DatabaseUnavailable."""
         claimed = self._claim()
@@ -80,9 +69,8 @@ class Sender:
             with self._database.write() as connection:
                 outbox.end(connection, claimed, outbox.GIVEN_UP, datetime.now(UTC), "the event is gone")
             return True
-        body = body_of(event)
         began = time.perf_counter_ns()
-        outcome = self._poster.post(body, self._signer.headers(event.id, int(time.time()), body))
+        outcome = self._tell(event)
         failed = isinstance(outcome, Failure)
         took = time.perf_counter_ns() - began
         self._application.metrics.webhook(self._hook.name, "failed" if failed else "delivered", took)
@@ -92,6 +80,15 @@ class Sender:
             self._delivered(claimed)
         return True
 
+    def _tell(self, event: Event) -> int | Failure:
+        """An attempt. Whatever breaks it is a failure like others: it is counted, shown, and given up in the end."""
+        try:
+            body = body_of(event)
+            return self._poster.post(body, self._signer.headers(event.id, int(time.time()), body))
+        except Exception:
+            self._log_broken()
+            return Failure("the server itself has failed")
+
     @property
     def _database(self) -> Database:
         return self._application.database
@@ -100,14 +97,16 @@ class Sender:
         while not self._stopping.is_set():
             busy = False
             try:
-                self._tend()
                 busy = self.run_once()
             except DatabaseUnavailable:
                 pass  # The database's own check and log tell of it.
             except Exception:
-                log.exception("webhook_broken", extra={"fields": {"webhook": self._hook.name}})
+                self._log_broken()
             if not busy:
                 self._stopping.wait(self._rules.interval)
+
+    def _log_broken(self) -> None:
+        log.exception("webhook_broken", extra={"fields": {"webhook": self._hook.name}})
 
     def _claim(self) -> Claim | None:
         now = datetime.now(UTC)
@@ -117,6 +116,11 @@ class Sender:
         with self._database.write() as connection:
             return outbox.claim(connection, self._hook.name, now, self._lease)
 
+    def _lease(self, attempt: int) -> timedelta:
+        """Until the attempt after this one: where this one's outcome is never written down, the waits grow all the same."""
+        wait = wait_after(attempt, self._rules.give_up) or 0.0
+        return timedelta(seconds=max(wait, self._rules.timeout + _SLACK))
+
     def _delivered(self, claimed: Claim) -> None:
         with self._database.write() as connection:
             back = standing.delivered(connection, claimed, datetime.now(UTC))
@@ -124,7 +128,7 @@ class Sender:
             log.info("webhook_back", extra={"fields": {"webhook": claimed.webhook}})
 
     def _failed(self, claimed: Claim, failure: Failure) -> None:
-        now, wait = datetime.now(UTC), wait_after(claimed.attempts + 1, self._rules.give_up)
+        now, wait = datetime.now(UTC), wait_after(claimed.attempts, self._rules.give_up)
         if wait is not None and failure.retry_after is not None:
             wait = max(failure.retry_after, 1.0)
         again = None if wait is None else now + timedelta(seconds=wait)
@@ -137,14 +141,3 @@ class Sender:
             log.error("webhook_delivery_given_up", extra={"fields": fields})
         elif outcome.first:
             log.warning("webhook_failed", extra={"fields": fields})
-
-    def _tend(self) -> None:
-        """Keep the webhook declared, and the outbox bounded."""
-        now = datetime.now(UTC)
-        if self._tended_at is not None and now - self._tended_at < _TENDED_EVERY:
-            return
-        self.declare()
-        with self._database.write() as connection:
-            for name in standing.forget_undeclared(connection, now - self._patience):
-                log.warning("webhook_removed", extra={"fields": {"webhook": name}})
-            outbox.sweep(connection, now - timedelta(seconds=self._rules.keep))

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
+from mlserve import events
+from mlserve.api.times import time_text
 from mlserve.db.insert import insert_into
 from mlserve.errors import ConfigurationError
-from mlserve.registry import events
-from mlserve.webhooks import outbox
-from mlserve.webhooks.outbox import ACTIVE, DISABLED, DUE, Claim
-from mlserve.webhooks.tables import deliveries, webhooks
+from mlserve.events import Author, kinds, outbox
+from mlserve.events.outbox import ACTIVE, DISABLED, DUE, Claim
+from mlserve.events.tables import deliveries, webhooks
 
 # What made a change that no caller asked for.
 ACTOR: Final = "webhooks"
@@ -86,7 +87,7 @@ def failed(
     return Consequence(row["failing_since"] is None, given_up, disabled)
 
 
-def enable(connection: Connection, name: str, now: datetime, *, actor: str) -> int:
+def enable(connection: Connection, name: str, now: datetime, author: Author) -> int:
     """Let a webhook be told again, at once; how many deliveries have waited for that.
 
     Raises ConfigurationError for an unknown one.
@@ -99,28 +100,29 @@ def enable(connection: Connection, name: str, now: datetime, *, actor: str) -> i
     connection.execute(update(deliveries).where(d.webhook == name, d.state == DUE).values(next_at=now, attempts=0))
     due = outbox.count_due(connection).get(name, 0)
     if row["state"] == DISABLED:
-        events.record(connection, kind="webhook_enabled", actor=actor, after={"name": name})
+        events.record(connection, kinds.WEBHOOK_ENABLED, author, after={"name": name})
     return due
 
 
-def forget(connection: Connection, name: str, *, actor: str, reason: str = "") -> int:
+def forget(connection: Connection, name: str, author: Author) -> int:
     """Remove a webhook; how many deliveries go with it. Raises ConfigurationError for an unknown one."""
     if _locked(connection, name) is None:
         raise _unknown(name)
     due = outbox.count_due(connection).get(name, 0)
     connection.execute(delete(deliveries).where(deliveries.c.webhook == name))
     connection.execute(delete(webhooks).where(webhooks.c.name == name))
-    before = {"name": name, "due": due}
-    events.record(connection, kind="webhook_removed", actor=actor, reason=reason, before=before)
+    events.record(connection, kinds.WEBHOOK_REMOVED, author, before={"name": name, "due": due})
     return due
 
 
 def forget_undeclared(connection: Connection, before: datetime) -> list[str]:
     """Remove the webhooks that no server has declared since then; their names."""
     w = webhooks.c
-    names = list(connection.scalars(select(w.name).where(w.declared_at < before).order_by(w.name)))
+    # Locked, so that none goes which a server declares at the same instant.
+    found = select(w.name).where(w.declared_at < before).order_by(w.name).with_for_update()
+    names = list(connection.scalars(found))
     for name in names:
-        forget(connection, name, actor=ACTOR, reason="No server declares it any more.")
+        forget(connection, name, Author(ACTOR, "No server declares it any more."))
     return names
 
 
@@ -139,8 +141,8 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
 def _disable(connection: Connection, name: str, error: str, since: datetime, now: datetime) -> None:
     """Its event is told to the other webhooks: in this transaction, it is active no more."""
     _set(connection, name, state=DISABLED, disabled_at=now)
-    after = {"name": name, "error": error, "failing_since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
-    events.record(connection, kind="webhook_disabled", actor=ACTOR, after=after)
+    after = {"name": name, "error": error, "failing_since": time_text(since)}
+    events.record(connection, kinds.WEBHOOK_DISABLED, Author(ACTOR), after=after)
 
 
 def _locked(connection: Connection, name: str) -> dict[str, Any] | None:

@@ -8,12 +8,13 @@ from pyramid.config import Configurator
 
 from mlserve.application import Application
 from mlserve.errors import DatabaseUnavailable
+from mlserve.events.outbox import DISABLED
 from mlserve.observability.health import Degraded
 from mlserve.webhooks import standing
 from mlserve.webhooks.declared import Webhook, declared, rules_of
-from mlserve.webhooks.outbox import DISABLED
 from mlserve.webhooks.sender import PATIENCE, Sender
 from mlserve.webhooks.signing import read_signer
+from mlserve.webhooks.tending import Tender
 
 
 def includeme(config: Configurator) -> None:
@@ -28,23 +29,19 @@ def _start(application: Application, hooks: tuple[Webhook, ...]) -> None:
     """All are declared before the registry's start, so that they are told of what it brings."""
     rules = rules_of(application.settings)
     senders = [Sender(application, hook, read_signer(hook.secret, hook.secret_key), rules) for hook in hooks]
-    for sender in senders:
-        try:
-            sender.declare()
-        except DatabaseUnavailable:
-            break  # Each does so itself when the database is back.
-    for sender in senders:
-        sender.start()
-    application.at_stop(partial(_stop, senders))
+    threads = [Tender(application, hooks, rules), *senders]
+    for thread in threads:
+        thread.start()
+    application.at_stop(partial(_stop, threads))
 
 
-def _stop(senders: list[Sender]) -> None:
+def _stop(threads: list[Tender | Sender]) -> None:
     """All end at once: the patience is that of the process."""
-    for sender in senders:
-        sender.ask_to_stop()
+    for thread in threads:
+        thread.ask_to_stop()
     end = time.monotonic() + PATIENCE
-    for sender in senders:
-        sender.stop(max(0.0, end - time.monotonic()))
+    for thread in threads:
+        thread.stop(max(0.0, end - time.monotonic()))
 
 
 def _check(application: Application, names: list[str]) -> dict[str, Any]:

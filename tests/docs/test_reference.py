@@ -15,16 +15,16 @@ from mlserve.auth.tables import api_keys, users
 from mlserve.bundles import canonical
 from mlserve.cli import main
 from mlserve.directives import DIRECTIVES
+from mlserve.events import KINDS
+from mlserve.events.tables import deliveries, events, webhooks
 from mlserve.predictions.schemas import PredictionsQuery
 from mlserve.predictions.tables import actuals, predictions, spool_positions
-from mlserve.registry.events import KINDS
-from mlserve.registry.tables import aliases, events, models, registry_revision, versions
+from mlserve.registry.tables import aliases, models, registry_revision, versions
 from mlserve.settings import CORE
 from mlserve.settings.reference import settings_markdown
 from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
 from mlserve.signature.faults import CODES
 from mlserve.startup import build
-from mlserve.webhooks.tables import deliveries, webhooks
 from mlserve_xgboost.contributions import xgboost_contributions
 from tests.docs.pages import ROOT, blocks, prose, text_of
 

@@ -9,6 +9,7 @@ from typing import Any
 from mlserve.application import Application
 from mlserve.auth import keys, users
 from mlserve.auth.passwords import Passwords
+from mlserve.events import Author
 from tests.factories import Served, linear_model, serving, settings_of
 
 PASSWORD = "correct horse battery"
@@ -31,7 +32,7 @@ def make_key(
 ) -> str:
     """The text of a key that works at once."""
     with application.database.write() as connection:
-        text = keys.create(connection, name, roles, models=models, expires_at=expires_at, actor="cli:test").text
+        text = keys.create(connection, name, roles, Author("cli:test"), models=models, expires_at=expires_at).text
     renew(application)
     return text
 
@@ -40,7 +41,7 @@ def make_user(
     application: Application, name: str, *roles: str, models: Collection[str] | None = None, password: str = PASSWORD
 ) -> None:
     with application.database.write() as connection:
-        users.add(connection, name, Passwords().hash(password), roles, models=models, actor="cli:test")
+        users.add(connection, name, Passwords().hash(password), roles, Author("cli:test"), models=models)
     renew(application)
 
 
@@ -63,7 +64,7 @@ def log_in(app: Served, name: str, password: str = PASSWORD, *, to: str = "", **
 
 def events(application: Application, kind: str) -> list[Any]:
     """The events of a kind, the oldest first."""
-    from mlserve.registry import events as store
+    from mlserve import events as store
 
     with application.database.read() as connection:
         return [event for event in reversed(store.page(connection, limit=1000)) if event.kind == kind]

@@ -6,7 +6,7 @@ from typing import Any
 from mlserve_linear.family import LinearFamily
 
 from mlserve.bundles import BundleStore, archive
-from mlserve.registry.bringing import package
+from mlserve.registry.bringing import pack_artefact
 from mlserve.testing import Served
 from tests.factories import linear_model, until
 
@@ -17,7 +17,7 @@ BUNDLE = "application/vnd.mlserve.bundle"
 def bundle(folder: Path, **model: Any) -> Path:
     """The archive of a linear model, packed as an INI's artefact would be."""
     store = BundleStore(folder / "packed")
-    manifest = package(LinearFamily(), linear_model(folder, "candidate", **model), store)
+    manifest = pack_artefact(LinearFamily(), linear_model(folder, "candidate", **model), store)
     path = folder / f"{manifest.digest}.mlbundle"
     archive.write(store.open(manifest.digest), path)
     return path

@@ -20,6 +20,7 @@ HOWTO = "docs/howto/monitor-with-prometheus.md"
 COUNT = "mlserve_prediction_duration_seconds_count"
 BUCKET = "mlserve_prediction_duration_seconds_bucket"
 REQUESTS = "mlserve_http_requests_total"
+ATTEMPTS = "mlserve_webhook_attempt_duration_seconds_count"
 
 
 def predictions(**statuses: int | str) -> Series:
@@ -48,6 +49,16 @@ def times(below_half: int, above: int) -> Series:
 
 def loaded(model: str, version: int, champion: str) -> str:
     return f'mlserve_loaded_versions{{model="{model}",version="{version}",champion="{champion}"}}'
+
+
+def webhook(due: str, *, delivered: str = "0x120", failed: str = "0x120", host: str = "a") -> Series:
+    """One webhook: what is due, and attempts by outcome; without them it is disabled, and tried no more."""
+    labels = f'webhook="w",host="{host}"'
+    return {
+        f"mlserve_webhook_due_deliveries{{{labels}}}": due,
+        f'{ATTEMPTS}{{{labels},outcome="delivered"}}': delivered,
+        f'{ATTEMPTS}{{{labels},outcome="failed"}}': failed,
+    }
 
 
 def check(state: str) -> Series:
@@ -89,9 +100,13 @@ CASES: dict[str, tuple[Series, Series]] = {
     ),
     "MlserveSpoolDamaged": ({"mlserve_spool_damaged_total": "0x100 1x20"}, {"mlserve_spool_damaged_total": "7x120"}),
     "MlserveLogDrops": ({"mlserve_log_drops_total": "0x115 3x5"}, {"mlserve_log_drops_total": "3x120"}),
+    "MlserveWebhookFails": (webhook(due="3x120", failed="0+1x120"), webhook(due="3x120", delivered="0+1x120")),
     "MlserveNoPredictions": (predictions(ok=0), predictions(ok=1)),
     "MlserveAbsent": ({"up": "1x120"}, {"mlserve_workers": "1x120"}),
 }
+
+# They know no instance, and so are tested alone.
+OF_ALL_INSTANCES = ("MlserveWebhookFails", "MlserveAbsent")
 
 
 def of_instance(series: str, number: int) -> str:
@@ -135,11 +150,12 @@ def test_every_alert_fires_and_is_quiet(tmp_path: Path) -> None:
         (alert, series, fires)
         for alert, both in CASES.items()
         for series, fires in zip(both, (True, False), strict=True)
-        if alert != "MlserveAbsent"  # It is about all instances, and so tested alone.
+        if alert not in OF_ALL_INSTANCES
     ]
     hold(tmp_path, cases)
-    for series, fires in zip(CASES["MlserveAbsent"], (True, False), strict=True):
-        hold(tmp_path, [("MlserveAbsent", series, fires)])
+    for alert in OF_ALL_INSTANCES:
+        for series, fires in zip(CASES[alert], (True, False), strict=True):
+            hold(tmp_path, [(alert, series, fires)])
 
 
 def test_the_first_failures_of_a_model_that_is_seldom_asked_raise_the_alert(tmp_path: Path) -> None:
@@ -158,6 +174,19 @@ def test_the_first_failure_of_a_route_counts(tmp_path: Path) -> None:
         (requests(_200="_x110 1000+100x10", _503="_x110 1x10"), False),  # Of a server that was not scraped before.
     ]
     hold(tmp_path, [("MlserveErrors", series, fires) for series, fires in cases])
+
+
+def test_a_webhook_that_no_server_reaches_or_that_is_disabled_raises_the_alert(tmp_path: Path) -> None:
+    cases = [
+        (webhook(due="2x120"), True),
+        (webhook(due="2x100 0 2x18", failed="0+1x120"), False),  # In between, all had gone through.
+        (webhook(due="0x100 1x20", failed="0x100 1x20"), False),  # For twenty minutes.
+        # One server delivers; the other one sees the same events due.
+        (webhook(due="2x120") | webhook(due="2x120", delivered="0+1x120", host="b"), False),
+        (webhook(due="2x120") | webhook(due="2x120", failed="0+1x120", host="b"), True),
+    ]
+    for series, fires in cases:
+        hold(tmp_path, [("MlserveWebhookFails", series, fires)])
 
 
 def hold(folder: Path, cases: list[tuple[str, Series, bool]]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from mlserve.auth import keys
 from mlserve.auth.tables import api_keys
+from mlserve.events import Author
 from mlserve.predictions import actuals
 from tests.factories import Served, serving, until
 from tests.functional.callers import bearer, events, guarded, make_key
@@ -197,10 +198,10 @@ def test_a_key_ends_with_its_time(app: Served) -> None:
 
 def test_what_another_process_makes_and_revokes_is_seen_by_itself(app: Served) -> None:
     with app.application.database.write() as connection:
-        text = keys.create(connection, "late", ["observe"], actor="cli:test").text
+        text = keys.create(connection, "late", ["observe"], Author("cli:test")).text
     until(lambda: app.get("/api/v1/models", headers=bearer(text), status="*").status_int == 200)
     with app.application.database.write() as connection:
-        keys.revoke(connection, "late", actor="cli:test")
+        keys.revoke(connection, "late", Author("cli:test"))
     until(lambda: app.get("/api/v1/models", headers=bearer(text), status="*").status_int == 401)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from mlserve import events
 from mlserve.cli import main
 from mlserve.cli.actor import actor
 from mlserve.db.engine import open_database
-from mlserve.registry import events
 
 PASSWORD = "correct horse battery"
 
@@ -38,7 +38,8 @@ def history(ini: Path) -> list[tuple[str, str, str]]:
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(ini: Path) -> None:
-    made = run("keys create", ini, "billing", "--role", "predict", "--model", "line", "--expires", "90d")
+    given = ("--role", "predict", "--model", "line", "--expires", "90d", "--reason", "shop")
+    made = run("keys create", ini, "billing", *given)
     text = made.stdout.strip()
     assert re.fullmatch(r"mls_[a-z0-9]{12}_[\w-]{43}", text)
     assert "cannot be shown again" in made.stderr
@@ -49,7 +50,7 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(ini: Path) ->
     assert run("keys revoke", ini, shown, "--reason", "left").stdout == f"Revoked: {shown}.\n"
     assert f"by {actor()}" in run("keys list", ini).stdout.splitlines()[1]
     assert "There is no key" in run("keys revoke", ini, shown, status=1).output
-    assert history(ini) == [("key_created", actor(), ""), ("key_revoked", actor(), "left")]
+    assert history(ini) == [("key_created", actor(), "shop"), ("key_revoked", actor(), "left")]
 
 
 def test_a_name_revokes_all_its_keys(ini: Path) -> None:
@@ -68,6 +69,7 @@ def test_a_name_revokes_all_its_keys(ini: Path) -> None:
         (["app", "--role", "root"], "'root' is not one of"),
         (["app", "--role", "predict", "--model", "Ä"], "is not a model's name"),
         (["app", "--role", "predict", "--expires", "soon"], "a duration with its unit"),
+        (["app", "--role", "predict", "--expires", "0s"], "of at least 1s"),
     ],
 )
 def test_what_makes_no_key(ini: Path, arguments: list[str], says: str) -> None:
@@ -76,15 +78,17 @@ def test_what_makes_no_key(ini: Path, arguments: list[str], says: str) -> None:
 
 
 def test_a_user_is_added_listed_given_another_password_and_removed(ini: Path) -> None:
-    run("users add", ini, "ada", "--role", "observe", "--role", "predict", "--password-stdin", stdin=f"{PASSWORD}\n")
+    given = ("--role", "observe", "--role", "predict", "--password-stdin", "--reason", "new")
+    run("users add", ini, "ada", *given, stdin=f"{PASSWORD}\n")
     assert re.search(r"ada +observe, predict +all +\d.* never +may log in", run("users list", ini).stdout)
     again = run("users add", ini, "ada", "--role", "observe", "--password-stdin", stdin=PASSWORD, status=1)
     assert "There is a user 'ada' already." in again.output
-    run("users password", ini, "ada", stdin=f"{PASSWORD}2\n{PASSWORD}2\n")
-    run("users remove", ini, "ada")
+    run("users password", ini, "ada", "--reason", "lost", stdin=f"{PASSWORD}2\n{PASSWORD}2\n")
+    run("users remove", ini, "ada", "--reason", "left")
     for verb in ("users remove", "users password"):
         assert "There is no user 'ada'" in run(verb, ini, "ada", stdin=f"{PASSWORD}\n{PASSWORD}\n", status=1).output
-    assert [kind for kind, _, _ in history(ini)] == ["user_added", "user_password_changed", "user_removed"]
+    told = [(kind, reason) for kind, _, reason in history(ini)]
+    assert told == [("user_added", "new"), ("user_password_changed", "lost"), ("user_removed", "left")]
 
 
 def test_a_short_password_is_refused_and_none_is_echoed(ini: Path) -> None:

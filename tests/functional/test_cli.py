@@ -172,7 +172,7 @@ def test_a_file_that_is_no_ini_is_told_in_one_sentence(tmp_path: Path, verb: str
         (
             "[server:main]\nuse = egg:pyramid-mlserve#of-tomorrow\n",
             "[server:main] of {ini} says use = egg:pyramid-mlserve#of-tomorrow, which is not installed here: "
-            "after an update of a clone run make demo, or pip install -e .",
+            "after an update of a clone run make demo, or pip install -e plugins/client -e .",
         ),
         (
             "[server:main]\nuse = egg:pyramid-mlserve#waitres\n",

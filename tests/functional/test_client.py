@@ -133,7 +133,7 @@ def test_kept_predictions_are_read_listed_explained_and_answered_with_actuals(cl
 
 def test_a_version_is_deployed_promoted_rolled_back_and_retired(client: Client, tmp_path: Path) -> None:
     archive = bundle(tmp_path, intercept=5.0)
-    version = client.register(archive, model="line")
+    version = client.register(archive, model="line", reason="the summer is over")
     assert (version["model"], version["number"], version["new"]) == ("line", 2, True)
     again = client.register(str(archive), model="line")
     assert (again["number"], again["new"]) == (2, False)
@@ -142,6 +142,8 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(client: Client, 
     assert client.describe("line", 2, tags={"old": None}, reason="tidy")["tags"] == {"team": "ops"}
     assert client.version("line", 2)["description"] == "knows the summer"
     assert next(client.history("line"))["reason"] == "tidy"
+    (registered,) = client.history("line", kind="version_registered", since=version["created_at"])
+    assert registered["reason"] == "the summer is over"
     with pytest.raises(StaleError):
         client.deploy(archive, model="line", alias="champion", revision=0)  # There is one.
     shadow = client.deploy(archive, model="line", alias="shadow", reason="a look", revision=0)
@@ -167,7 +169,8 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(client: Client, 
     assert [one["alias"] for one in client.aliases("line")] == ["champion", "shadow"]
     with pytest.raises(VersionInUseError):
         client.retire("line", 2)
-    client.remove_alias("line", "shadow")
+    assert client.remove_alias("line", "shadow", reason="seen enough")["version"] == 2
+    assert [one["reason"] for one in client.events(alias="shadow")] == ["seen enough", "a look"]
     assert client.retire("line", 2, reason="done")["retired_at"]
     with pytest.raises(VersionRetiredError):
         client.promote("line", 2)
@@ -192,6 +195,13 @@ def test_what_the_registry_refuses_is_told(client: Client, tmp_path: Path) -> No
             call()
     with pytest.raises(ModelUnknownError):
         list(client.history("nobody"))
+    for call in (
+        lambda: client.register(bundle(tmp_path), model="line", reason="x" * 2001),
+        lambda: client.remove_alias("line", "champion", reason="\0"),
+    ):
+        with pytest.raises(UnreadableError) as unreadable:
+            call()
+        assert [error["field"] for error in unreadable.value.errors] == ["reason"]
 
 
 def test_what_is_no_bundle_is_not_sent(client: Client, tmp_path: Path) -> None:

@@ -72,8 +72,10 @@ def test_pages_lead_through_all_events_once(app: Served) -> None:
     assert len(whole) == 6
 
 
-def test_filters_select_by_model_kind_and_time(app: Served) -> None:
+def test_filters_select_by_model_kind_alias_and_time(app: Served) -> None:
     assert kinds(app.get(f"{URL}?model=other&kind=alias_moved")) == [("alias_moved", "other")]
+    assert kinds(app.get(f"{URL}?model=other&alias=champion")) == [("alias_moved", "other")]
+    assert app.get(f"{URL}?alias=shadow").json["events"] == []
     whole = app.get(URL).json["events"]
     middle = whole[1]["at"]
     assert [event["id"] for event in app.get(f"{URL}?since={middle}").json["events"]] == [
@@ -85,7 +87,7 @@ def test_filters_select_by_model_kind_and_time(app: Served) -> None:
     assert app.get(f"{URL}?model=nothing").json == {"events": [], "next": None}
     assert app.get(f"{URL}?since=2999-01-01&until=0001-01-01").json["events"] == []
     assert len(app.get(f"{URL}?since=0001-01-01T00:00:00Z").json["events"]) == len(whole)
-    for query in ("kind=moved", "model=No", "limit=0", "cursor=1", "since=now", "alias=champion"):
+    for query in ("kind=moved", "model=No", "limit=0", "cursor=1", "since=now", "alias=No", "at=1"):
         (problem,) = app.get(f"{URL}?{query}", status=400).json["errors"]
         assert problem["field"] == query.partition("=")[0]
 

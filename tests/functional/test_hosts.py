@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -17,10 +17,11 @@ import pytest
 from mlserve_waiting import WaitingFamily
 from sqlalchemy import make_url, text
 
+from mlserve import events
 from mlserve.bundles import BundleStore, SharedStore, archive
 from mlserve.db.engine import Database, open_database
-from mlserve.registry import aliases, events, service
-from mlserve.registry.bringing import package
+from mlserve.registry import aliases, service
+from mlserve.registry.bringing import pack_artefact
 from mlserve.testing import settings_of
 from tests.conftest import new_postgres_database
 from tests.factories import until
@@ -52,7 +53,7 @@ class Hosts:
         file.write_text(json.dumps({"value": value, "folder": str(self.folder)}))
         packed = BundleStore(self.folder / "packed")
         path = self.folder / f"{value:g}.mlbundle"
-        archive.write(packed.open(package(WaitingFamily(), file, packed).digest), path)
+        archive.write(packed.open(pack_artefact(WaitingFamily(), file, packed).digest), path)
         return path.read_bytes(), value
 
     def register(self, host: Server) -> int:
@@ -106,12 +107,10 @@ def answering(host: Server) -> int:
 
 
 def send(host: Server, body: bytes) -> Answer:
-    connection = HTTPConnection(*host.address, timeout=PATIENCE)
-    connection.request("POST", f"{MODEL}/versions", body, {"Content-Type": BUNDLE})
-    response = connection.getresponse()
-    answer = Answer(response.status, dict(response.getheaders()), response.read())
-    connection.close()
-    return answer
+    with closing(HTTPConnection(*host.address, timeout=PATIENCE)) as connection:
+        connection.request("POST", f"{MODEL}/versions", body, {"Content-Type": BUNDLE})
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
 
 
 @pytest.fixture(scope="module")
@@ -324,9 +323,9 @@ def test_a_host_that_is_killed_again_and_again_leaves_the_registry_whole(hosts: 
 
 def deploy(host: Server, body: bytes) -> None:
     number = send(host, body).json["number"]
-    client = Client(host.address)
-    etag = client.call("GET", f"{MODEL}/aliases/champion").headers["Etag"]
-    client.call("PUT", f"{MODEL}/aliases/champion", {"version": number}, {"If-Match": etag})
+    with closing(Client(host.address)) as client:
+        etag = client.call("GET", f"{MODEL}/aliases/champion").headers["Etag"]
+        client.call("PUT", f"{MODEL}/aliases/champion", {"version": number}, {"If-Match": etag})
 
 
 def converges(hosts: Hosts, body: bytes, value: float) -> None:

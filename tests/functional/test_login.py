@@ -8,6 +8,7 @@ from webtest import TestApp
 
 from mlserve.auth import users
 from mlserve.auth.passwords import Passwords
+from mlserve.events import Author
 from tests.factories import Served, until
 from tests.functional.callers import PASSWORD, bearer, events, guarded, log_in, make_key, make_user
 
@@ -171,7 +172,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(app: Served) -> None:
     log_in(app, "ada", status=303)
     app.get("/", headers=HTML, status=200)
     with app.application.database.write() as connection:
-        users.set_password(connection, "ada", Passwords().hash("another long one"), actor="cli:test")
+        users.set_password(connection, "ada", Passwords().hash("another long one"), Author("cli:test"))
     until(lambda: app.get("/", headers=HTML, status="*").status_int == 303)
     log_in(app, "ada", status=403)
     log_in(app, "ada", "another long one", status=303)
@@ -180,7 +181,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(app: Served) -> None:
 def test_a_removed_user_is_out(app: Served) -> None:
     log_in(app, "ada", status=303)
     with app.application.database.write() as connection:
-        users.remove(connection, "ada", actor="cli:test")
+        users.remove(connection, "ada", Author("cli:test"))
     until(lambda: app.get("/", headers=HTML, status="*").status_int == 303)
     assert [event.kind for event in events(app.application, "user_removed")] == ["user_removed"]
 

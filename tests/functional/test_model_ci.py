@@ -135,7 +135,7 @@ def test_a_model_that_kills_the_process_fails_and_the_test_lives_on(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--min", "auk=1"), "write one of auc, log_loss, accuracy, rmse, mae, r2 (did you mean auc?)."),
+        (("--min", "auk=1"), "f1, rmse, mae, r2 (did you mean auc?)."),
         (("--max-p99", "5"), "write a duration with its unit (ms, s, m, h, d), such as 5ms."),
         (("--max-refused", "2"), "2.0 is not in the range 0<=x<=1"),
         (("--tolerance", "-1"), "write a number that is not negative."),

@@ -13,7 +13,7 @@ from webtest import TestApp
 from mlserve.dashboard import model_views
 from mlserve.dashboard.model_views import read_form
 from mlserve.errors import DatabaseUnavailable, NotSupported
-from mlserve.registry.loading import load_bundle
+from mlserve.registry.loading import load_bundle, store_of
 from tests.factories import Served, linear_model, serving, settings_of
 from tests.functional.hostile import LABELS, flights_model
 from tests.functional.pages import HTML, answer_of, assert_sound, paged
@@ -290,7 +290,8 @@ def test_a_version_that_is_swapped_out_on_the_way_is_followed_by_its_successor(
         gone = live.loaded()
         family = application.families.get("linear")
         assert family is not None
-        successor = load_bundle(application, family, gone.lineage.digest, {"model": "line", "version": 2})
+        bundle = store_of(application).open(gone.lineage.digest)
+        successor = load_bundle(application, family, bundle, {"model": "line", "version": 2})
         form = app.get("/models/line", headers={"Accept": HTML}).forms["try"]
 
         def swapped_meanwhile(*given: Any) -> Any:

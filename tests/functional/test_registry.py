@@ -63,6 +63,9 @@ def test_versions_are_listed_a_page_at_a_time(app: Served, tmp_path: Path) -> No
     assert first.headers["Link"] == f'<{MODEL}/versions?limit=2&cursor=2>; rel="next"'
     rest = app.get(f"{MODEL}/versions?limit=2&cursor={first.json['next']}").json
     assert ([one["number"] for one in rest["versions"]], rest["next"]) == ([1], None)
+    assert app.get(f"{MODEL}/versions?cursor=1").json == {"versions": [], "next": None}
+    unknown = app.get("/api/v1/models/nope/versions?cursor=5", status=404)
+    assert unknown.json["code"] == "model_unknown"
 
 
 def test_an_alias_and_a_version_are_asked_by_their_address(app: Served, tmp_path: Path) -> None:
@@ -95,12 +98,37 @@ def test_a_version_without_an_alias_answers_by_number_until_it_is_retired(app: S
     body = {"instances": [[1, 1]]}
     assert app.post_json(f"{MODEL}/versions/2/predictions", body).json["outputs"] == [{"value": 102.0}]
     retired = app.post_json(f"{MODEL}/versions/2/retirement", {"reason": "it is worse"}).json
-    assert (retired["state"], retired["retired_at"][-1]) == ("retired", "Z")
+    # This process lets it answer until it has heard of the retirement, where it had heard of the version at all.
+    assert retired["state"] in ("draining", "retired")
+    assert retired["retired_at"][-1] == "Z"
+    until(lambda: app.get(f"{MODEL}/versions/2").json["state"] == "retired")
     until(lambda: app.post_json(f"{MODEL}/versions/2/predictions", body, status="*").status_int == 409)
     assert app.post_json(f"{MODEL}/versions/2/predictions", body, status=409).json["code"] == "version_retired"
     assert move(app, 2, status=409).json["code"] == "version_retired"
     refused = app.post_json(f"{MODEL}/versions/1/retirement", {}, status=409).json
     assert (refused["code"], "champion" in refused["detail"]) == ("version_in_use", True)
+
+
+def test_a_retired_version_drains_until_the_process_has_heard_of_it(
+    app: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(app, bundle(tmp_path, intercept=100.0, x=1.0, y=1.0))
+    watcher, url, body = app.application.registry, f"{MODEL}/versions/2", {"instances": [[1, 1]]}
+    until(lambda: watcher.registered.version("line", 2) is not None)
+
+    def told() -> set[str]:
+        page = app.get("/models/line").text
+        on_page = "draining" if "<td>draining" in page else "retired" if "<td>retired" in page else "neither"
+        return {app.get(url).json["state"], app.get(f"{MODEL}/versions").json["versions"][0]["state"], on_page}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watcher, "_read", lambda: None)  # It hears of nothing.
+        assert app.post_json(f"{url}/retirement", {}).json["state"] == "draining"
+        assert told() == {"draining"}
+        assert app.post_json(f"{url}/predictions", body).json["version"] == 2
+    watcher.wake()
+    until(lambda: told() == {"retired"})
+    assert app.post_json(f"{url}/predictions", body, status=409).json["code"] == "version_retired"
 
 
 def test_who_moves_an_alias_says_what_they_have_seen(app: Served, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """A model's life by the command line, on the database itself; a running server follows."""
 
 import json
+import os
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from mlserve.cli import main
+from mlserve.application import Application
+from mlserve.cli import main, on_database
+from mlserve.db.engine import Database
 from tests.factories import linear_model, serving, settings_of, until
 from tests.functional.registering import MODEL, bundle, until_answers
 
@@ -55,9 +59,9 @@ def test_a_second_version_is_deployed_promoted_rolled_back_and_retired_while_a_s
         until_answers(app, 1)
         assert "never named another one" in run("rollback", ini, "line", status=1).output
         told = run("history", ini, "line").stdout
-        assert re.search(r"champion: moved back +1 +cli:\w+ +too warm *\n", told)
-        assert re.search(r"champion: moved +2 +cli:\w+ +it is better *\n", told)
-        assert re.search(r"version registered +2 +cli:\w+ +summer", told)
+        assert re.search(r"champion moved back from version 2 to version 1 +cli:\w+ +too warm *\n", told)
+        assert re.search(r"champion moved from version 1 to version 2 +cli:\w+ +it is better *\n", told)
+        assert re.search(r"version 2 registered +cli:\w+ +summer", told)
         assert re.search(r"champion +1 ", run("history", ini, "line", "--at", "2100-01-01").stdout)
         assert len(run("history", ini, "line", "--at", "2001-01-01").stdout.splitlines()) == 1
         assert app.get(f"{MODEL}/history").json["events"][0]["actor"].startswith("cli:")
@@ -68,6 +72,8 @@ def test_what_is_registered_is_shown(ini: Path, tmp_path: Path) -> None:
     run("deploy", ini, bundle(tmp_path, intercept=3.0), "--name", "line", "--register-only")
     run("retire", ini, "line", 2, "--reason", "worse")
     assert "was retired before" in run("retire", ini, "line", 2).stdout
+    (told,) = run("models", ini, "--format", "json").stdout.splitlines()
+    assert [(one["number"], one["aliases"]) for one in json.loads(told)["versions"]] == [(1, ["champion"]), (2, [])]
     lines = run("models", ini).stdout.splitlines()
     assert re.match(r"line +1 +linear .* champion *$", lines[1])
     assert re.match(r"line +2 +linear .* \(retired\) *$", lines[2])
@@ -84,6 +90,60 @@ def test_a_model_file_and_a_folder_are_deployed_as_an_archive_is(ini: Path, tmp_
     run("deploy", ini, linear_model(tmp_path, "other", intercept=2.0), "--name", "line")
     (folder,) = (tmp_path / "var" / "bundles").iterdir()
     assert "line version 1 was registered before" in run("deploy", ini, folder, "--name", "line").stdout
+
+
+def test_what_became_of_a_model_is_narrowed_down(ini: Path, tmp_path: Path) -> None:
+    run("deploy", ini, bundle(tmp_path, intercept=2.0), "--name", "line", "--alias", "shadow", "--reason", "a look")
+    run("promote", ini, "line", 1)
+
+    def kinds(*arguments: object) -> list[str]:
+        lines = run("history", ini, "line", *arguments, "--format", "json").stdout.splitlines()
+        return [json.loads(line)["kind"] for line in lines]
+
+    assert kinds() == ["alias_moved", "alias_moved", "version_registered"]
+    assert kinds("--alias", "shadow") == kinds("--kind", "alias_moved", "--limit", 1) == ["alias_moved"]
+    assert kinds("--since", "2100-01-01") == kinds("--until", "2001-01-01") == []
+    assert "No events." in run("history", ini, "line", "--since", "2100-01-01").stderr
+    shadows = run("events", ini, "--alias", "shadow", "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["reason"] for line in shadows] == ["a look"]
+    live = run("history", ini, "line", "--at", "2100-01-01", "--format", "json").stdout.splitlines()
+    assert [(one["alias"], one["version"]) for one in map(json.loads, live)] == [("champion", 1), ("shadow", 1)]
+    refused = run("history", ini, "line", "--at", "2100-01-01", "--kind", "alias_moved", status=2).stderr
+    assert "with --at none are listed" in " ".join(refused.split())
+
+
+def test_an_alias_is_removed_so_that_its_version_can_be_retired(ini: Path, tmp_path: Path) -> None:
+    run("deploy", ini, bundle(tmp_path, intercept=2.0), "--name", "line", "--alias", "shadow")
+    assert "move or remove the alias first" in run("retire", ini, "line", 1, status=1).output
+    seen = run("unalias", ini, "line", "shadow", "--revision", 7, status=1).output
+    assert "The alias shadow of model line is at revision 1" in seen
+    said = run("unalias", ini, "line", "shadow", "--revision", 1, "--reason", "the trial is over").stdout
+    assert said == "shadow of line is removed, was version 1 (revision 1).\n"
+    assert json.loads(run("show", ini, "line").stdout)["aliases"] == []
+    assert "is retired" in run("retire", ini, "line", 1).stdout
+    assert re.search(r"shadow removed +cli:\w+ +the trial is over", run("history", ini, "line").stdout)
+    assert "has no alias 'shadow'" in run("unalias", ini, "line", "shadow", status=1).output
+    assert "'no!' cannot name an alias" in run("unalias", ini, "line", "no!", status=1).output
+
+
+def test_a_bundle_that_is_collected_while_it_is_deployed_becomes_no_version(
+    ini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("deploy", ini, bundle(tmp_path, intercept=2.0), "--name", "line")
+    second, opened = bundle(tmp_path, intercept=3.0), on_database._upgraded
+
+    def collected_before(application: Application) -> AbstractContextManager[Database]:
+        for put in (tmp_path / "var" / "bundles").iterdir():
+            os.utime(put, (0, 0))
+        assert "1 bundle that no version uses" in run("bundles", "gc", ini).stdout
+        return opened(application)
+
+    with monkeypatch.context() as late:
+        late.setattr(on_database, "_upgraded", collected_before)
+        refused = run("deploy", ini, second, "--name", "line", status=1).output
+    assert "was removed from the store while it was registered: try again." in refused
+    assert [one["number"] for one in json.loads(run("show", ini, "line").stdout)["versions"]] == [1]
+    assert "line version 2 is registered" in run("deploy", ini, second, "--name", "line").stdout
 
 
 def test_a_bundle_that_breaks_callers_leaves_nothing_registered(ini: Path, tmp_path: Path) -> None:

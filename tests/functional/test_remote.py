@@ -14,7 +14,7 @@ from mlserve_linear.family import LinearFamily
 
 from mlserve.bundles import BundleStore, archive
 from mlserve.cli import main
-from mlserve.registry.bringing import package
+from mlserve.registry.bringing import pack_artefact
 from mlserve.signature import Signature
 from tests.factories import Served, linear_model, settings_of
 from tests.functional.callers import guarded, make_key
@@ -83,7 +83,8 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(server: Remote, 
     assert "names version 1" in server("rollback", "line", "--reason", "too warm").stdout
     assert "never named another one" in server("rollback", "line", status=1).output
     told = server("history", "line").stdout
-    assert re.search(r"champion: moved back +1 +key:deployer +too warm *\n", told)
+    assert re.search(r"champion moved back from version 2 to version 1 +key:deployer +too warm *\n", told)
+    assert re.search(r"version 2 registered +key:deployer +summer *\n", told)
     assert len(server("history", "line", "--limit", 1).stdout.splitlines()) == 2
     assert re.search(r"champion +1 .*deployer +too warm", server("history", "line", "--at", "2100-01-01").stdout)
     assert "was registered before" in server("deploy", second, "--name", "line", "--register-only").stdout
@@ -91,6 +92,12 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(server: Remote, 
     server("deploy", third, "--name", "line", "--register-only")
     assert server("retire", "line", 3).stdout == "line version 3 is retired.\n"
     assert server("retire", "line", 3).stdout == "line version 3 was retired before.\n"
+    seen = server("unalias", "line", "challenger", "--revision", 7, status=1).stderr
+    assert "The alias challenger of model line is at revision 1" in seen
+    said = server("unalias", "line", "challenger", "--reason", "the trial is over").stdout
+    assert said == "challenger of line is removed, was version 2 (revision 1).\n"
+    told = server("history", "line", "--alias", "challenger", "--kind", "alias_removed").stdout
+    assert re.search(r"\n.*challenger removed +key:deployer +the trial is over *\n\Z", told)
 
 
 @pytest.mark.slow
@@ -101,14 +108,18 @@ def test_a_server_and_its_database_tell_the_same(server: Remote, tmp_path: Path)
     for arguments in (
         ("models",),
         ("history", "line"),
+        ("history", "line", "--format", "json", "--alias", "champion", "--since", "2001-01-01"),
         ("history", "line", "--at", "2100-01-01"),
         ("events",),
         ("events", "--format", "json", "--model", "line", "--kind", "alias_moved", "--until", "2100-01-01"),
     ):
         verb, *others = arguments
         assert run(verb, server.url, *others, env=admin).stdout == run(verb, ini, *others).stdout, arguments
-    for others in (["line"], ["line", "2"]):
-        told, here = json.loads(server("show", *others).stdout), json.loads(run("show", ini, *others).stdout)
+    for verb, *others in (["show", "line"], ["show", "line", "2"], ["models", "--format", "json"]):
+        told, here = (
+            [json.loads(one) for one in (done.stdout.splitlines() if verb == "models" else [done.stdout])]
+            for done in (server(verb, *others), run(verb, ini, *others))
+        )
         assert without(told, "state", "reason", "answers") == here
     for arguments in (("promote", "none", 1), ("retire", "line", 9)):
         verb, *others = arguments
@@ -161,7 +172,7 @@ def test_a_version_that_does_not_come_is_not_waited_for_for_ever(server: Remote,
 def packed(folder: Path, family: LinearFamily, model: Path) -> Path:
     """The archive of a model as that family sees it."""
     store = BundleStore(folder / "store")
-    manifest = package(family, model, store)
+    manifest = pack_artefact(family, model, store)
     archive.write(store.open(manifest.digest), path := folder / f"{model.stem}.mlbundle")
     return path
 

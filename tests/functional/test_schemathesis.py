@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from mlserve.auth import keys
 from mlserve.db.engine import open_database
+from mlserve.events import Author
 from tests.factories import linear_model, settings_of, until
 from tests.functional.servers import Server, served
 
@@ -216,7 +217,7 @@ def test_keys_and_users_are_described_where_keys_are_asked_for(tmp_path: Path) -
     with served(tmp_path / "server.ini", ini) as server:
         database = open_database(f"sqlite:///{tmp_path}/var/mlserve.db")
         with database.write() as connection:
-            key = keys.create(connection, "root", ["admin"], actor="cli:test")
+            key = keys.create(connection, "root", ["admin"], Author("cli:test"))
         database.close()
         headers = {"Authorization": f"Bearer {key.text}"}
         until(lambda: server.call("GET", "/api/v1/openapi.json", headers=headers).status == 200)

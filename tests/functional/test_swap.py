@@ -1,24 +1,22 @@
 """Versions come and go: whoever is killed meanwhile leaves the registry whole, and what is unloaded leaves nothing."""
 
 import gc
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from mlserve import testing
+from mlserve import events, testing
 from mlserve.bundles import BundleStore
 from mlserve.db.engine import open_database
-from mlserve.registry import aliases, events, service
+from mlserve.registry import aliases, service
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.boosters import ROWS, Maker
+from tests.functional.commands import begun
 from tests.functional.registering import MODEL, bundle, move, register
-from tests.functional.servers import PACKAGES, Server
+from tests.functional.servers import PATIENCE, Server
 
 pytestmark = pytest.mark.slow
 
@@ -28,19 +26,17 @@ def test_a_deploy_that_is_killed_leaves_a_consistent_registry(tmp_path: Path) ->
     ini = tmp_path / "a.ini"
     with Server(ini, settings) as server:
         server.start()
-    environ = {**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONWARNINGS": "ignore:pkg_resources is deprecated"}
-    command = [str(Path(sys.executable).with_name("mlserve")), "deploy", str(ini)]
-    archives = [bundle(tmp_path, intercept=float(number), x=1.0, y=1.0) for number in range(2, 6)]
+    archives = [bundle(tmp_path, intercept=float(number), x=1.0, y=1.0) for number in range(2, 7)]
     started = time.monotonic()
-    subprocess.run([*command, str(archives[0]), "--name", "line"], env=environ, check=True, stdout=subprocess.DEVNULL)
+    deploying = begun("deploy", ini, archives[0], "--name", "line")
+    deploying.join(PATIENCE)
+    assert deploying.exitcode == 0
     usual = time.monotonic() - started
     for archive in archives[1:]:
-        deploying = subprocess.Popen([*command, str(archive), "--name", "line"], env=environ, stdout=subprocess.DEVNULL)
-        try:
-            deploying.wait(usual * random.uniform(0.5, 1.0))
-        except subprocess.TimeoutExpired:
-            deploying.kill()
-            deploying.wait()
+        deploying = begun("deploy", ini, archive, "--name", "line")
+        deploying.join(usual * random.uniform(0.4, 1.0))
+        deploying.kill()
+        deploying.join(PATIENCE)
         consistent(tmp_path)
     with Server(ini, settings) as server:
         server.start()

@@ -15,7 +15,8 @@ from sqlalchemy import update
 from mlserve.cli import main
 from mlserve.db.engine import Database, open_database
 from mlserve.errors import ConfigurationError
-from mlserve.webhooks.tables import deliveries, webhooks
+from mlserve.events import Author
+from mlserve.events.tables import deliveries, webhooks
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.registering import bundle, move, register
 from tests.functional.servers import Server
@@ -168,7 +169,7 @@ def make_key(app: Served, name: str) -> None:
     from mlserve.auth import keys
 
     with app.application.database.write() as connection:
-        keys.create(connection, name, ["observe"], actor="cli:test")
+        keys.create(connection, name, ["observe"], Author("cli:test"))
 
 
 @pytest.mark.slow
@@ -220,10 +221,11 @@ def test_after_long_failure_it_is_disabled_shown_and_enabled_again(
         count = len(receiver.messages)
         make_key(app, "unheard")
         receiver.answer = lambda message: (200, {})
-        assert verb("enable", ini, "ops") == "ops is active; deliveries that are due: 2.\n"
+        assert verb("enable", ini, "ops", "--reason", "mended") == "ops is active; deliveries that are due: 2.\n"
         until(lambda: len(receiver.messages) == count + 3)
         until(lambda: health(app) == ("ok", "active", 0))
         assert receiver.events[-1] == ("webhook_enabled", None)
+        assert app.get("/api/v1/events?kind=webhook_enabled").json["events"][0]["reason"] == "mended"
         assert ("key_created", None) not in receiver.events
     names = [record.message for record in caplog.records if record.name == "mlserve.webhooks"]
     assert names == ["webhook_failed", "webhook_disabled"]

@@ -11,6 +11,18 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "mlserve"
 PURE = ("signature", "bundles", "inference", "checks")
 WEB_AND_SQL = {"pyramid", "cornice", "sqlalchemy", "alembic", "webob", "waitress"}
+# Which parts of the core stand above one, so that it does without them; the pages stand above all.
+FLOORS = {
+    "db": {"api", "auth", "events", "predictions", "registry", "webhooks"},
+    "api": {"events", "predictions", "registry", "webhooks"},
+    "auth": {"predictions", "registry", "webhooks"},
+    "events": {"predictions", "webhooks"},
+    "webhooks": {"auth", "predictions", "registry"},
+    "registry": {"predictions", "webhooks"},
+    "predictions": {"webhooks"},
+}
+# What makes events needs these modules of theirs, and so they need nothing of it; resources are made of all.
+KEEPS_EVENTS = ("__init__", "atom", "author", "described", "headlines", "kinds", "outbox", "service", "tables")
 MODEL_LIBRARIES = {"xgboost", "sklearn", "lightgbm", "catboost", "onnxruntime", "onnx", "torch", "tensorflow", "pandas"}
 # What a plugin may name, beside Pyramid's and Cornice's own configuration.
 PUBLIC = {
@@ -39,6 +51,15 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+def parts_of(path: Path) -> set[str]:
+    """The packages and modules of the core that a module imports from: `mlserve.db.types` is `db`."""
+    found = {name.split(".")[1] for name in imports_of(path) if name.startswith("mlserve.")}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "mlserve":
+            found |= {alias.name for alias in node.names}
+    return found
+
+
 def modules(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*.py")) if "migrations" not in path.parts]
 
@@ -51,7 +72,7 @@ def tops(names: set[str]) -> set[str]:
 def test_pure_packages_import_no_web_framework_and_no_database(package: str) -> None:
     files = modules(CORE / package)
     assert len(files) > 2
-    allowed = {f"mlserve.{name}" for name in (*PURE, "errors", "names")}
+    allowed = {f"mlserve.{name}" for name in (*PURE, "errors", "names", "xml_text")}
     for path in files:
         names = imports_of(path)
         assert not tops(names) & WEB_AND_SQL, path
@@ -77,6 +98,24 @@ def test_what_observes_imports_nothing_of_what_is_observed() -> None:
         if path != CORE / "observability" / "metrics" / "wiring.py":
             ours = {name.removeprefix("mlserve.") for name in imports_of(path) if name.startswith("mlserve.")}
             assert not tops(ours) & observed, path
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_no_part_needs_what_stands_above_it(part: str) -> None:
+    files = modules(CORE / part)
+    assert files
+    for path in files:
+        assert not parts_of(path) & {*FLOORS[part], "dashboard"}, path
+
+
+def test_events_need_nothing_of_those_who_make_them() -> None:
+    for name in KEEPS_EVENTS:
+        path = CORE / "events" / f"{name}.py"
+        assert parts_of(path) <= {"api", "db", "events", "ids", "types", "xml_text"}, path
+
+
+def test_what_makes_ids_needs_no_part() -> None:
+    assert parts_of(CORE / "ids.py") == {"chance"}
 
 
 @pytest.mark.parametrize("plugin", sorted((ROOT / "plugins").glob("*/mlserve_*")), ids=lambda path: path.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlserve.db.engine import Database
 from mlserve.errors import DatabaseUnavailable
-from mlserve.predictions.ids import timestamp_of
+from mlserve.ids import timestamp_of
 from mlserve.predictions.record import glimpse
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.positions import Place, places

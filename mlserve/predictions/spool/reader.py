@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from mlserve.predictions.ids import is_id
+from mlserve.ids import is_id
 from mlserve.predictions.spool.frame import HEADER_SIZE, length_at, payload_at
 
 _CHUNK = 1 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlserve.predictions.ids import is_id, timestamp_of
+from mlserve.ids import is_id, timestamp_of
 from mlserve.predictions.record import glimpse
 
 FOLDER = "set-aside"

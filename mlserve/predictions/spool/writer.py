@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from mlserve.errors import LogUnavailable
-from mlserve.predictions.ids import PredictionIds
+from mlserve.ids import Ids
 from mlserve.predictions.spool.frame import frame
 
 log = logging.getLogger("mlserve.log")
@@ -27,7 +27,7 @@ class SpoolWriter:
         self._folder = folder
         self._segment_size = segment_size
         self._lock = threading.Lock()
-        self._names = PredictionIds()
+        self._names = Ids()
         self._descriptor: int | None = None
         self._owner = 0
         self._size = 0

@@ -40,7 +40,7 @@ class RegistryVerbs:
         found: dict[str, Any] = self._connection.get("models", model, "versions", number)
         return found
 
-    def register(self, bundle: str | Path, *, model: str | None = None) -> dict[str, Any]:
+    def register(self, bundle: str | Path, *, model: str | None = None, reason: str = "") -> dict[str, Any]:
         """Send a bundle (`.mlbundle`) and get its version, with `model`; `new` is false where it was there already.
 
         No alias is moved. `model`: its name; else as the bundle says. Raises ValueError for what is no bundle.
@@ -50,7 +50,9 @@ class RegistryVerbs:
         name = model or named
         if name is None:
             raise ValueError(f"{path} does not say the model's name: give `model`.")
-        status, version = self._connection.exchange("POST", ("models", name, "versions"), path)
+        status, version = self._connection.exchange(
+            "POST", ("models", name, "versions"), path, query={"reason": reason or None}
+        )
         return {"model": name, "new": status == 201, **version}
 
     def describe(
@@ -82,7 +84,7 @@ class RegistryVerbs:
 
         Where the alias may not be moved, the version stays registered.
         """
-        registered = self.register(bundle, model=model)
+        registered = self.register(bundle, model=model, reason=reason)
         name, number = registered["model"], registered["number"]
         return {"model": name, **self.promote(name, number, alias=alias, reason=reason, force=force, revision=revision)}
 
@@ -117,9 +119,9 @@ class RegistryVerbs:
         headers = self._seen(model, alias, revision)
         return self._move("PUT", model, alias, headers, {"back": True, "reason": reason})
 
-    def remove_alias(self, model: str, alias: str, *, revision: int | None = None) -> dict[str, Any]:
-        """Forget an alias; its history stays."""
-        return self._move("DELETE", model, alias, self._seen(model, alias, revision))
+    def remove_alias(self, model: str, alias: str, *, reason: str = "", revision: int | None = None) -> dict[str, Any]:
+        """Forget an alias; its history stays. The alias as it was. Raises StaleError."""
+        return self._move("DELETE", model, alias, self._seen(model, alias, revision), query={"reason": reason or None})
 
     def retire(self, model: str, number: int, *, reason: str = "") -> dict[str, Any]:
         """A version answers no more, for good. Raises VersionInUseError while an alias names it."""
@@ -127,38 +129,47 @@ class RegistryVerbs:
         retired: dict[str, Any] = self._connection.call("POST", path, {"reason": reason})
         return retired
 
-    def history(self, model: str, *, alias: str | None = None) -> Iterator[dict[str, Any]]:
+    def history(
+        self,
+        model: str,
+        *,
+        alias: str | None = None,
+        kind: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> Iterator[dict[str, Any]]:
         """What became of the model, newest first."""
-        return self._connection.pages("models", model, "history", member="events", alias=alias, limit=100)
+        asked = _events_query(alias, kind, since, until)
+        return self._connection.pages("models", model, "history", member="events", **asked)
 
     def events(
         self,
         *,
         model: str | None = None,
+        alias: str | None = None,
         kind: str | None = None,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """What happened to all models that the key is for, newest first."""
-        return self._connection.pages(
-            "events",
-            member="events",
-            model=model,
-            kind=kind,
-            since=None if since is None else time_text(since),
-            until=None if until is None else time_text(until),
-            limit=100,
-        )
+        asked = _events_query(alias, kind, since, until)
+        return self._connection.pages("events", member="events", model=model, **asked)
 
     def live_at(self, model: str, at: datetime | str, *, alias: str | None = None) -> list[dict[str, Any]]:
         """What the aliases named at a time, and who put it there, and why."""
         return self._connection.listed("models", model, "history", member="aliases", at=time_text(at), alias=alias)
 
     def _move(
-        self, method: str, model: str, alias: str, headers: dict[str, str], body: dict[str, Any] | None = None
+        self,
+        method: str,
+        model: str,
+        alias: str,
+        headers: dict[str, str],
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         path = ("models", model, "aliases", alias)
-        moved: dict[str, Any] = self._connection.call(method, path, body, headers=headers)
+        moved: dict[str, Any] = self._connection.call(method, path, body, query=query, headers=headers)
         return moved
 
     def _seen(self, model: str, alias: str, revision: int | None, *, new: bool = False) -> dict[str, str]:
@@ -171,6 +182,15 @@ class RegistryVerbs:
                     raise
                 revision = 0
         return {"If-Match": f'"{revision}"'} if revision else {"If-None-Match": "*"}
+
+
+def _events_query(
+    alias: str | None, kind: str | None, since: datetime | str | None, until: datetime | str | None
+) -> dict[str, Any]:
+    """Which events; a hundred a page."""
+    times = {"since": since, "until": until}
+    told = {name: None if time is None else time_text(time) for name, time in times.items()}
+    return {"alias": alias, "kind": kind, **told, "limit": 100}
 
 
 def model_named_in(path: Path) -> str | None:

@@ -107,7 +107,8 @@ def test_classes_of_many(zoo, family, tmp_path):
     assert set(found.golden["outputs"][0]["probability"]) == {"low", "middle", "high"}
     assert set(found.baseline["outputs"]["probability"]["elements"]) == {"low", "middle", "high"}
     assert found.baseline["outputs"]["label"]["others"] == 0
-    assert set(found.metrics["measured"]) == {"target", "rows", "auc", "log_loss", "accuracy"}
+    of_labels, of_probabilities = {"accuracy", "recall", "precision", "f1"}, {"auc", "log_loss", "brier"}
+    assert set(found.metrics["measured"]) == {"target", "rows"} | of_labels | of_probabilities
     with pytest.raises(SignatureError, match="needs 3 categories and has 2"):
         package(
             animal.path, frame(), family=family, name="kinds", classes=["a", "b"], settings=SETTINGS,

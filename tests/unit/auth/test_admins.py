@@ -9,18 +9,19 @@ from mlserve.auth import keys, users
 from mlserve.auth.admins import one_left
 from mlserve.db.engine import Database
 from mlserve.errors import LastAdmin
+from mlserve.events import Author
 
-TEST = {"actor": "cli:test"}
+TEST = Author("cli:test")
 
 
 def admin(database: Database, **options) -> str:
     with database.write() as connection:
-        return keys.create(connection, "root", ["admin"], **options, **TEST).id
+        return keys.create(connection, "root", ["admin"], TEST, **options).id
 
 
 def revoke(database: Database, identity: str) -> None:
     with database.write() as connection, one_left(connection):
-        keys.revoke_one(connection, identity, **TEST)
+        keys.revoke_one(connection, identity, TEST)
 
 
 def works(database: Database) -> int:
@@ -43,10 +44,10 @@ def test_who_is_of_some_models_or_expired_is_no_other(database: Database) -> Non
     with pytest.raises(LastAdmin):
         revoke(database, only)
     with database.write() as connection:
-        users.add(connection, "ada", "hash", ["admin"], **TEST)
+        users.add(connection, "ada", "hash", ["admin"], TEST)
     revoke(database, only)
     with pytest.raises(LastAdmin), database.write() as connection, one_left(connection):
-        users.set_rights(connection, "ada", ["admin"], ["line"], **TEST)
+        users.set_rights(connection, "ada", ["admin"], ["line"], TEST)
 
 
 def test_where_there_is_none_nothing_is_held(database: Database) -> None:
@@ -74,4 +75,4 @@ def test_of_two_that_revoke_each_other_at_once_one_stays(database: Database) -> 
         assert len(refused) == 1
         assert works(database) == 1
         with database.write() as connection:
-            keys.revoke(connection, "root", **TEST)
+            keys.revoke(connection, "root", TEST)

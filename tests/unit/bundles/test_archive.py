@@ -1,3 +1,5 @@
+import copy
+import hashlib
 import io
 import json
 import os
@@ -7,11 +9,12 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +22,7 @@ from mlserve.bundles import BundleStore, Manifest, archive, canonical_json, pack
 from mlserve.bundles.archive import ArchiveLimits
 from mlserve.errors import BundleError
 from tests.unit.bundles.conftest import SIGNATURE
+from tests.unit.bundles.test_parts import CONTENT as PACKAGED
 
 Entries = list[tuple[zipfile.ZipInfo, bytes]]
 
@@ -345,6 +349,80 @@ def test_whatever_becomes_of_its_bytes_it_is_refused_or_means_the_same(
         return
     assert found.manifest == manifest
     assert found.artefact.read_bytes() == b"a model"
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([2**53, 2**64 - 1, -0.0]) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each object or list in a value, with each of its keys or numbers."""
+    if isinstance(value, dict | list):
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            yield from places(inner)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_whatever_a_manifest_says_it_is_refused_or_read_as_it_is(
+    data: st.DataObject, sound: tuple[bytes, Manifest, Path]
+) -> None:
+    """Of either format, with a value changed, one removed, or its text damaged."""
+    content, _, folder = sound
+    value = copy.deepcopy({"content": data.draw(st.sampled_from([plain(sound), PACKAGED])), "provenance": {"who": "me"}})
+    value["content"]["files"] = plain(sound)["files"]
+    within, key = data.draw(st.sampled_from(list(places(value))))
+    if data.draw(st.booleans()):
+        within[key] = data.draw(JSON)
+    else:
+        del within[key]
+    try:
+        text = canonical_json(value)
+    except BundleError:
+        text = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    if data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(text)))
+        text = text[:place] + data.draw(st.binary(max_size=3) | st.just(b"9" * 20)) + text[place:]
+    try:
+        found = read(zipped([(info("manifest.json"), text), *entries_of(content)[1:]]), BundleStore(folder / "told"))
+    except BundleError:
+        return
+    assert found.digest == hashlib.sha256(canonical_json(found.manifest.content)).hexdigest()
+
+
+def plain(sound: tuple[bytes, Manifest, Path]) -> dict[str, Any]:
+    return dict(sound[1].content)
+
+
+def test_a_manifest_is_proved_canonical_once(
+    whole: bytes, elsewhere: BundleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the slowest part of a large one, and anybody may send one."""
+    large = with_manifest(whole, lambda value: value["content"]["metrics"].update(x=[[]] * 100_000))
+    written: list[int] = []
+    dumps = rfc8785.dumps
+
+    def counted(value: Any) -> bytes:
+        text = dumps(value)
+        written.append(len(text))
+        return text
+
+    monkeypatch.setattr(rfc8785, "dumps", counted)
+    found = read(large, elsewhere)
+    archive.write(found, elsewhere.root / "again.mlbundle")
+    assert len(found.manifest.text) > 300_000
+    assert sum(written) < 1.1 * len(found.manifest.text)
+
+
+def test_a_manifest_of_too_many_values_is_refused_unread(whole: bytes, elsewhere: BundleStore) -> None:
+    manifest, model = entries_of(whole)
+    many = manifest[1].replace(b'"auc":0.75', b'"auc":[' + b",".join([b"[]"] * 600_000) + b"]")
+    bomb = zipped([(info("manifest.json"), many), (info(model[0].filename), model[1])], zipfile.ZIP_DEFLATED)
+    assert "and may have 1,000,000" in refusal(bomb, elsewhere, ratio=1000)
 
 
 def test_an_archive_has_less_than_four_gigabytes(store: BundleStore, manifest: Manifest, tmp_path: Path) -> None:

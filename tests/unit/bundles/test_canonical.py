@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def test_large_numbers_are_doubles(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [math.nan, math.inf, 2**53 + 1, 2**63 - 1, 10**400, "\ud800", {1: 2}, {"x": object()}, b"x"]
+    "value", [math.nan, math.inf, 2**53 + 1, 2**63 - 1, 10**400, 10**5000, "\ud800", {1: 2}, {"x": object()}, b"x"]
 )
 def test_what_has_no_canonical_text_is_refused(value: Any) -> None:
     with pytest.raises(BundleError, match=r"^This cannot be written as canonical JSON \(RFC 8785\): "):
@@ -73,10 +74,26 @@ def test_a_nesting_without_end_is_refused() -> None:
         from_canonical(b"[" * 100_000 + b"]" * 100_000)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"a":1,"a":1}', b'{"b":1,"a":1}', b"[1.0]", b'"\xff"', b"[1] ", b"NaN"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{", b'{"a":1,"a":1}', b'{"b":1,"a":1}', b"[1.0]", b'"\xff"', b"[1] ", b"NaN", b"1e999", b'"\\ud800"',
+        b"9007199254740993", b"18446744073709551615", b'{"a":-9007199254740993}', b"9" * 400, b"9" * 5000,
+    ],
+)  # fmt: skip
 def test_text_that_is_not_canonical_is_refused(text: bytes) -> None:
     with pytest.raises(BundleError):
         from_canonical(text)
+
+
+@pytest.mark.parametrize("part", [b"[]", b"{}", b"0", b'"\\n\\n\\n\\n"'])
+def test_what_would_take_long_to_read_is_refused_unread(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (b"[" + b",".join([part] * count) + b"]" for count in (1000, 1_000_001))
+    assert len(from_canonical(few)) == 1000
+
+    monkeypatch.setattr(msgspec.json, "decode", lambda text: pytest.fail("It was read."))
+    with pytest.raises(BundleError, match=r"commas, brackets and backslashes, and may have 1,000,000\.$"):
+        from_canonical(many)
 
 
 def test_the_digest_of_a_file(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ CONTENT = {
 
 
 def manifest(**changes: Any) -> Manifest:
-    return Manifest.from_json({"content": {**CONTENT, **changes}, "provenance": {"who": "me"}})
+    return Manifest({**CONTENT, **changes}, {"who": "me"})
 
 
 def with_files(*paths: str) -> list[dict[str, Any]]:
@@ -38,7 +38,8 @@ def test_a_manifest_says_what_it_holds() -> None:
     assert whole.files == (BundleFile("model.ubj", "0" * 64, 3), BundleFile("samples/a.json", "0" * 64, 3))
     assert whole.artefact == "model.ubj"
     assert whole.signature.names == ("x",)
-    assert Manifest.from_json(whole.to_json()) == whole
+    assert whole.text == canonical_json(whole.to_json())
+    assert Manifest.from_text(whole.text) == whole
 
 
 def test_the_digest_is_over_the_content_alone() -> None:
@@ -115,7 +116,7 @@ def test_a_manifest_that_is_none(changes: dict[str, Any], what: str) -> None:
 @pytest.mark.parametrize("value", [None, [], {}, {"content": CONTENT}, {"content": [], "provenance": {}}])
 def test_a_manifest_of_another_shape(value: Any) -> None:
     with pytest.raises(BundleError, match="This is not the manifest of a bundle"):
-        Manifest.from_json(value)
+        Manifest.from_text(canonical_json(value))
 
 
 @pytest.mark.parametrize("version", [3, "1", True, None])
@@ -127,6 +128,18 @@ def test_another_format(version: Any) -> None:
 def test_a_signature_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(SignatureError):
         manifest(signature={"inputs": [], "outputs": []})
+
+
+def test_a_text_from_anybody_is_refused_as_no_manifest_whatever_is_wrong_with_it() -> None:
+    text = manifest().text
+    for sound, damaged in (
+        (b'"inputs":', b'"inpuXs":'),
+        (b'"auc":1', b'"auc":9007199254740993'),
+        (b'"auc":1', b'"auc":NaN'),
+        (b'"auc":1', b'"auc": 1'),
+    ):
+        with pytest.raises(BundleError):
+            Manifest.from_text(text.replace(sound, damaged))
 
 
 def test_numbers_that_json_does_not_have() -> None:

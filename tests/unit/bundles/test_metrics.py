@@ -21,7 +21,8 @@ def test_auc_is_the_chance_of_the_right_order() -> None:
 
 def test_what_the_rows_do_not_define_is_left_out() -> None:
     sure = np.array([[0.1, 0.9], [0.2, 0.8]])
-    assert metrics.classification(np.array([1, 1]), sure, None) == {"accuracy": 1, "log_loss": 0.164252033}
+    found = metrics.classification(np.array([1, 1]), sure, None)
+    assert found == {"log_loss": 0.164252033, "brier": 0.025, "accuracy": 1, "recall": 1, "precision": 1, "f1": 1}
     assert metrics.regression(np.array([2.0, 2.0]), np.array([2.0, 3.0])) == {"mae": 0.5, "rmse": 0.707106781}
 
 
@@ -34,7 +35,13 @@ def test_labels_count_where_they_are_answered() -> None:
     assert metrics.classification(np.array([1, 1]), probabilities, np.array([1, 1]))["accuracy"] == 1
     assert metrics.classification(np.array([1, 1]), probabilities, None)["accuracy"] == 0.5
     assert metrics.classification(np.array([0, 1]), None, None, np.array([-3.0, 5.0])) == {"auc": 1}
-    assert metrics.classification(np.array([0, 1]), None, np.array([0, 0])) == {"accuracy": 0.5}
+    # The second class is never answered: no row says how precise it would be.
+    found = metrics.classification(np.array([0, 1]), None, np.array([0, 0]))
+    assert found == {"accuracy": 0.5, "recall": 0, "f1": 0}
+    assert metrics.classification(np.array([0, 0]), None, np.array([0, 0])) == {"accuracy": 1}
+    # Nor does one say it of the third.
+    found = metrics.classification(np.array([0, 1]), None, np.array([0, 1]), count=3)
+    assert found == {"accuracy": 1}
 
 
 def test_regression_by_hand() -> None:
@@ -52,13 +59,15 @@ def test_the_same_scores_as_scikit_learn(seed: int) -> None:
     found = metrics.classification(binary, np.column_stack([1 - scores, scores]), None)
     assert found["auc"] == pytest.approx(sklearn_metrics.roc_auc_score(binary, scores), abs=1e-8)
     assert found["log_loss"] == pytest.approx(sklearn_metrics.log_loss(binary, scores), abs=1e-8)
+    assert found["brier"] == pytest.approx(sklearn_metrics.brier_score_loss(binary, scores), abs=1e-8)
 
     many = random.dirichlet([1, 2, 3], n)
     classes = np.concatenate([[0, 1, 2], random.integers(0, 3, n - 3)])
-    found = metrics.classification(classes, many, None)
+    found = metrics.classification(classes, many, None, count=3)
     expected = sklearn_metrics.roc_auc_score(classes, many, multi_class="ovr", average="macro")
     assert found["auc"] == pytest.approx(expected, abs=1e-8)
     assert found["log_loss"] == pytest.approx(sklearn_metrics.log_loss(classes, many), abs=1e-8)
+    assert found["brier"] == pytest.approx(sklearn_metrics.brier_score_loss(classes, many), abs=1e-8)
     assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(classes, many.argmax(axis=1)), abs=1e-8)
 
     happened = random.normal(size=n)
@@ -67,3 +76,17 @@ def test_the_same_scores_as_scikit_learn(seed: int) -> None:
     assert found["rmse"] == pytest.approx(sklearn_metrics.root_mean_squared_error(happened, answered), abs=1e-7)
     assert found["mae"] == pytest.approx(sklearn_metrics.mean_absolute_error(happened, answered), abs=1e-7)
     assert found["r2"] == pytest.approx(sklearn_metrics.r2_score(happened, answered), abs=1e-7)
+
+
+@pytest.mark.parametrize("average", ["binary", "macro"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_recall_precision_and_f1_as_scikit_learn(average: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, count = int(random.integers(10, 2000)), 2 if average == "binary" else 5
+    every = np.arange(count)  # Each class happens and is answered at least once, so that all is defined.
+    classes = np.concatenate([every, random.integers(0, count, n)])
+    labels = np.concatenate([every[::-1], np.where(random.random(n) < 0.6, classes[count:], random.integers(0, count))])
+    found = metrics.classification(classes, None, labels, count=count)
+    for name in ("recall", "precision", "f1"):
+        score = getattr(sklearn_metrics, f"{name}_score")
+        assert found[name] == pytest.approx(score(classes, labels, average=average), abs=1e-8)

@@ -31,7 +31,7 @@ def test_the_commit_of_a_repository(tmp_path: Path) -> None:
 def test_the_environment_is_a_lock() -> None:
     found = environment()
     assert f"numpy=={np.__version__}" in found
-    assert found == sorted(found, key=str.lower)
+    assert list(found) == sorted(found, key=str.lower)
     assert len(found) == len({entry.partition("==")[0].lower() for entry in found})
 
 

@@ -23,7 +23,10 @@ def scores(outputs: tuple[OutputField, ...], answers: dict[str, Any], happened: 
 )
 def test_a_classifier_of_two(happened: list[Any]) -> None:
     found = scores((PROBABILITY, LABEL), ANSWERS, happened)
-    assert found == {"rows": 4, "auc": 1, "accuracy": 0.75, "log_loss": pytest.approx(0.2361726, abs=1e-6)}
+    # The label begins at 0.3: three rows are answered "yes", of which two are.
+    by_label = {"accuracy": 0.75, "recall": 1, "precision": 0.666666667, "f1": 0.8}
+    by_probability = {"auc": 1, "log_loss": pytest.approx(0.2361726, abs=1e-6), "brier": pytest.approx(0.055, abs=1e-7)}
+    assert found == {"rows": 4, **by_probability, **by_label}
 
 
 def test_truth_values_of_a_csv() -> None:
@@ -40,14 +43,20 @@ def test_rows_without_an_outcome_do_not_count() -> None:
 def test_a_classifier_of_many() -> None:
     probability = OutputField("probability", "float32", (3,), ("a", "b", "c"))
     array = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.2, 0.6]])
-    assert scores((probability,), {"probability": array}, ["a", "b", "c"])["accuracy"] == 1
+    found = scores((probability,), {"probability": array}, ["a", "b", "c"])
+    assert {found[score] for score in ("auc", "accuracy", "recall", "precision", "f1")} == {1}
+    assert found["brier"] == pytest.approx((0.14 + 0.42 + 0.24) / 3, abs=1e-8)
+    # What "c" is answered for is "b", and no row is "c": nobody knows how many of those would be found.
+    found = scores((probability,), {"probability": array}, ["a", "b", "b"])
+    assert (found["precision"], found["f1"]) == (0.666666667, 0.555555556)
+    assert "recall" not in found
     found = scores((OutputField("label", "int32"),), {"label": np.array([0, 4, 2])}, [0, 4, 1])
     assert found == {"rows": 3, "accuracy": float(f"{2 / 3:.9g}")}
 
 
 def test_labels_as_texts() -> None:
     found = scores((LABEL,), {"label": np.array(["no", "yes"], object)}, ["no", "no"])
-    assert found == {"rows": 2, "accuracy": 0.5}
+    assert found == {"rows": 2, "accuracy": 0.5, "precision": 0, "f1": 0}
 
 
 def test_a_margin_ranks() -> None:

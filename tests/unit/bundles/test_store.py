@@ -148,6 +148,27 @@ def test_a_damaged_bundle_is_replaced_when_it_is_put_again(
     assert [path.name for path in store.root.iterdir()] == [manifest.digest]
 
 
+@pytest.mark.parametrize(
+    ("sound", "damaged"), [(b'"inputs":', b'"inpuXs":'), (b'"auc":0.75', b'"auc":9007199254740993')]
+)
+def test_a_damaged_manifest_is_refused_and_put_right(
+    sound: bytes, damaged: bytes, store: BundleStore, artefact: Path, manifest: Manifest, folder: Path
+) -> None:
+    """A signature that is none, and a number that no double holds."""
+    text = (folder / "manifest.json").read_bytes()
+    assert sound in text
+    for again in (
+        lambda: store.put(manifest, {"model.ubj": artefact}),
+        lambda: store.take(manifest, {"model.ubj": lambda: iter([artefact.read_bytes()])}),
+    ):
+        (folder / "manifest.json").write_bytes(text.replace(sound, damaged))
+        assert refusal(store, manifest)
+        with pytest.raises(BundleError, match="is not what its manifest says: "):
+            open_folder(folder)
+        assert again().manifest == manifest
+        assert (folder / "manifest.json").read_bytes() == text
+
+
 def test_a_source_that_changes_leaves_nothing_behind(store: BundleStore, artefact: Path, manifest: Manifest) -> None:
     other = BundleStore(store.root.parent / "other")
     artefact.write_bytes(b"b model" * 1000)

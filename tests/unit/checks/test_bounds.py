@@ -35,3 +35,13 @@ def test_tolerances_of_all_scores_and_of_one() -> None:
     for text in ("-1", "auc=-1", "nan", "x=1"):
         with pytest.raises(ValueError):
             read_tolerances([text])
+
+
+def test_a_score_that_a_threshold_trades_is_compared_only_with_a_tolerance_of_its_own() -> None:
+    found = read_tolerances(["0.01", "recall=0.02"])
+    assert [found.asks(score) for score in ("auc", "brier", "recall", "precision", "f1")] == [True] * 3 + [False] * 2
+
+
+def test_other_names_of_scores() -> None:
+    said = ["roc_auc=0", "LogLoss=0", "brier_score=0", "f1_score=0"]
+    assert [read_bound(text, least=True).score for text in said] == ["auc", "log_loss", "brier", "f1"]

@@ -13,9 +13,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import mlserve.auth.tables
+import mlserve.events.tables
 import mlserve.predictions.tables
 import mlserve.registry.tables
-import mlserve.webhooks.tables
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from mlserve.db.metadata import metadata
@@ -30,7 +30,7 @@ HEAD = ScriptDirectory.from_config(migrate._config(())).get_current_head()
 assert mlserve.auth.tables
 assert mlserve.predictions.tables
 assert mlserve.registry.tables
-assert mlserve.webhooks.tables
+assert mlserve.events.tables
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:

@@ -11,10 +11,10 @@ from mlserve_linear.family import LinearFamily
 from sqlalchemy import select
 
 from mlserve.db.engine import Database
+from mlserve.ids import Ids, timestamp_of
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.observability.counters import Counters
 from mlserve.predictions.family_tables import FamilyTables
-from mlserve.predictions.ids import PredictionIds, timestamp_of
 from mlserve.predictions.record import ROW_COLUMNS, PredictionRecord, encode, values
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.set_aside import FOLDER, SetAside
@@ -22,7 +22,7 @@ from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.signature import Signature
 from tests.factories import linear_model
 
-new_id = PredictionIds()
+new_id = Ids()
 
 INPUTS = b'[{"distance":1400.5,"carrier":"UA","delay":-0.0}]'
 OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from openapi_schema_validator import OAS31Validator
 
+from mlserve.ids import is_id
 from mlserve.inference.loaded import LoadedVersion
 from mlserve.predictions.actual_schemas import (
     HISTORY,
@@ -14,7 +15,6 @@ from mlserve.predictions.actual_schemas import (
     report_example,
     report_schema,
 )
-from mlserve.predictions.ids import is_id
 from tests.unit.predictions.factories import LIMITS, load, new_id
 
 

@@ -1,15 +1,12 @@
-"""The envelope of a prediction, and the depth of JSON."""
+"""The envelope of a prediction."""
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mlserve.errors import Invalid, Unreadable
-from mlserve.predictions.envelope import read_any, read_envelope, refuse_depth
+from mlserve.predictions.envelope import read_envelope
 from mlserve.signature.json_schema import REFERENCE_LENGTH
 
 DEPTH = 8
@@ -100,59 +97,3 @@ def test_explain_is_true_or_false_and_false_unless_given() -> None:
         (problem,) = read_envelope(b'{"instances":[],"explain":' + text + b"}", DEPTH)[1]
         assert (problem.pointer, problem.code, problem.field) == ("/explain", "type", "explain")
         assert (problem.expected, problem.got) == ("true or false", text.decode())
-
-
-@pytest.mark.parametrize(
-    ("body", "deep"),
-    [
-        (b"[" * DEPTH, False),
-        (b"[" * (DEPTH + 1), True),
-        (b'{"a":' * (DEPTH + 1), True),
-        (b"[{" * DEPTH, True),
-        (b"[]" * 100, False),
-        (b'"' + b"[" * 100 + b'"', False),
-        (b'"\\"' + b"[" * 100, False),
-        (b'"\\\\"' + b"[" * 100, True),
-        (b'"\n"' + b"[" * 100, True),
-        (b'"' + b"[" * 100, False),  # a text without an end: no JSON, for another to say
-        (b"]" * 100 + b"[" * 8, False),
-    ],
-)
-def test_depth_counts_brackets_outside_of_texts(body: bytes, deep: bool) -> None:
-    if deep:
-        with pytest.raises(Unreadable, match=r"limits\.depth"):
-            refuse_depth(body, DEPTH)
-    else:
-        refuse_depth(body, DEPTH)
-
-
-def depth_of(value: Any) -> int:
-    if isinstance(value, dict | list):
-        items = value.values() if isinstance(value, dict) else value
-        return 1 + max(map(depth_of, items), default=0)
-    return 0
-
-
-texts = st.text(st.sampled_from('[]{}"\\,:a\n'), max_size=6)
-documents = st.recursive(
-    texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=20
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(value=documents)
-def test_the_depth_of_any_document_is_that_of_its_values(value: Any) -> None:
-    body, depth = json.dumps(value).encode(), depth_of(value)
-    refuse_depth(body, max(depth, 1))
-    assert read_any(body, max(depth, 1)) == value
-    if depth > 1:
-        with pytest.raises(Unreadable):
-            refuse_depth(body, depth - 1)
-
-
-@pytest.mark.timeout(10)
-@pytest.mark.parametrize(
-    "body", [b'"' + b'\\"' * 2_000_000, b"[]" * 2_000_000, b'""' * 2_000_000, b'"' + b"a" * 4_000_000]
-)
-def test_the_depth_of_a_large_body_is_found_in_one_walk(body: bytes) -> None:
-    refuse_depth(body, DEPTH)

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from mlserve.db.engine import Database
+from mlserve.ids import timestamp_of
 from mlserve.observability.counters import Counters
 from mlserve.predictions import actuals, retention
-from mlserve.predictions.ids import timestamp_of
 from mlserve.predictions.log import open_log
 from mlserve.predictions.record import PredictionRecord, encode
 from mlserve.predictions.retention import Old

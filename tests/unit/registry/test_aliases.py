@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, text, update
 from sqlalchemy.exc import DatabaseError
 
+from mlserve import events
 from mlserve.db.engine import Database, open_database
 from mlserve.errors import (
     AliasUnknown,
@@ -19,10 +20,10 @@ from mlserve.errors import (
     VersionRetired,
     VersionUnknown,
 )
-from mlserve.registry import aliases, events, service
+from mlserve.events import Author
+from mlserve.registry import aliases, service
 from mlserve.registry.aliases import Seen
 from mlserve.registry.registered import Known, read_registered
-from mlserve.registry.service import Author
 from mlserve.registry.tables import aliases as aliases_table
 from mlserve.signature import Field, OutputField, Signature
 

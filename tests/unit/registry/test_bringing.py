@@ -16,7 +16,7 @@ from mlserve.cli.bundles import still_unused
 from mlserve.db.engine import Database, open_database
 from mlserve.errors import StoreUnavailable
 from mlserve.registry import service
-from mlserve.registry.bringing import package, register
+from mlserve.registry.bringing import pack_artefact, register_kept
 from tests.factories import linear_model, until
 
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> BundleStore:
 
 @pytest.fixture
 def manifest(tmp_path: Path, store: BundleStore) -> Manifest:
-    return package(LinearFamily(), linear_model(tmp_path), store)
+    return pack_artefact(LinearFamily(), linear_model(tmp_path), store)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_is_collected_meanwhile_is_not_registered(
 ) -> None:
     def registering() -> int:
         with other.write() as connection:
-            return register(connection, "line", manifest, store)
+            return register_kept(connection, "line", manifest, store)
 
     with ThreadPoolExecutor(1) as pool:
 
@@ -79,7 +79,7 @@ def test_what_is_registered_meanwhile_is_not_collected(
     """Its digest was not yet among those that versions use when the list of them was read."""
     with ThreadPoolExecutor(1) as pool:
         with other.write() as connection:
-            assert register(connection, "line", manifest, store) == 1
+            assert register_kept(connection, "line", manifest, store) == 1
             unused = partial(still_unused, [database])
             collecting = pool.submit(store.collect, [], older_than=-1, unused=unused)
             until_waited_for(database)
@@ -105,7 +105,7 @@ def test_what_was_put_there_again_meanwhile_is_not_collected(
 def test_a_known_version_needs_no_store(database: Database, store: BundleStore, manifest: Manifest) -> None:
     """So that a host starts while the store is away."""
     with database.write() as connection:
-        assert register(connection, "line", manifest, store) == 1
+        assert register_kept(connection, "line", manifest, store) == 1
     store.collect([], older_than=-1)
     with database.write() as connection:
-        assert register(connection, "line", manifest, store) == 1
+        assert register_kept(connection, "line", manifest, store) == 1

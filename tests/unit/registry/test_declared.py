@@ -12,7 +12,7 @@ from mlserve.db import migrate
 from mlserve.db.engine import open_database
 from mlserve.errors import ConfigurationError, SignatureError
 from mlserve.registry import service
-from mlserve.registry.bringing import inspect, package
+from mlserve.registry.bringing import inspect, pack_artefact
 from mlserve.registry.declared import examine, load_declared
 from mlserve.settings import Setting, read_settings
 from tests.factories import linear_model
@@ -78,9 +78,9 @@ def test_without_the_database_a_known_bundle_answers_and_a_new_one_stops_the_sta
 
 def test_a_sidecar_completes_the_file_s_signature_and_is_part_of_the_digest(tmp_path: Path) -> None:
     path, store = linear_model(tmp_path), BundleStore(tmp_path / "bundles")
-    plain = package(LinearFamily(), path, store)
+    plain = pack_artefact(LinearFamily(), path, store)
     sidecar(path, inputs=[{"name": "x", "unit": "km", "minimum": 0}])
-    completed = package(LinearFamily(), path, store)
+    completed = pack_artefact(LinearFamily(), path, store)
     assert completed.digest != plain.digest
     assert completed.signature.inputs[0].unit == "km"
     sidecar(path, inputs=[{"name": "z"}])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlserve.registry.loading import VerificationFailed, verify
+from mlserve.registry.loading import VerificationFailed, prove
 from tests.unit.predictions.factories import load
 
 GOLDEN = {
@@ -29,7 +29,7 @@ def test_another_last_bit_is_told_and_keeps_no_version_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, value: float, told: bool
 ) -> None:
     with caplog.at_level(logging.INFO, "mlserve.registry"):
-        verify(proof(tmp_path, value))
+        prove(proof(tmp_path, value))
     events = [record for record in caplog.records if record.message == "golden_inexact"]
     assert len(events) == told
     if told:
@@ -38,4 +38,4 @@ def test_another_last_bit_is_told_and_keeps_no_version_away(
 
 def test_an_answer_outside_of_the_tolerance_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match=r"golden row 0: value is 2\.0 instead of 2\.00001"):
-        verify(proof(tmp_path, 2.00001))
+        prove(proof(tmp_path, 2.00001))

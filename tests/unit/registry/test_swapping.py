@@ -14,7 +14,7 @@ from mlserve.errors import ModelNotReady
 from mlserve.inference import LoadedVersion
 from mlserve.inference.live import VersionStatus
 from mlserve.registry import swapping
-from mlserve.registry.bringing import package
+from mlserve.registry.bringing import pack_artefact
 from mlserve.registry.loading import VerificationFailed, load_verified, store_of
 from mlserve.registry.registered import Known, Registered, Wanted
 from mlserve.registry.swapping import Swapper
@@ -32,7 +32,7 @@ class Registry:
         self.manifests = {}
         for number in (1, 2, 3):
             path = linear_model(folder, intercept=float(number))
-            self.manifests[number] = package(LinearFamily(), path, elsewhere if number == 2 else store)
+            self.manifests[number] = pack_artefact(LinearFamily(), path, elsewhere if number == 2 else store)
         self.elsewhere = elsewhere
         self.versions = {number: Known(it.digest, "linear") for number, it in self.manifests.items()}
 

@@ -48,6 +48,8 @@ def test_webhooks_come_from_the_ini_and_the_environment() -> None:
         ({OPS: "https://example.com:0/"}, f"{OPS} is not a URL"),
         ({OPS: "https://example.com:99999/"}, f"{OPS} is not a URL"),
         ({OPS: "https://[::1/"}, f"{OPS} is not a URL"),
+        ({OPS: "https://hooks..example.com/"}, f"{OPS} is not a URL"),
+        ({OPS: f"https://{'x' * 64}.example.com/"}, f"{OPS} is not a URL"),
         ({OPS: "https://example.com/a b"}, f"{OPS} is not a URL"),
         ({OPS: "https://ann:s3cret@example.com/"}, f"{OPS} holds a user or a password"),
         ({OPS: "https://example.com/#part"}, "a part behind #"),

@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from mlserve.registry.described import describe_event
-from mlserve.registry.events import Event
+from mlserve.events import Event
+from mlserve.events.described import describe_event
 from mlserve.webhooks.message import body_of, ping
 
 AT = datetime(2026, 11, 22, 18, 30, 0, 123456, tzinfo=UTC)

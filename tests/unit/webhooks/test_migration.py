@@ -4,10 +4,10 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from mlserve import events
 from mlserve.db import migrate
 from mlserve.db.engine import open_database
-from mlserve.registry import events
-from mlserve.webhooks import outbox
+from mlserve.events import Author, kinds, outbox
 from tests.conftest import new_postgres_database
 
 
@@ -37,6 +37,6 @@ def test_what_was_there_stays_and_is_not_sent(dialect: str, request: pytest.Fixt
         assert (event.reason, event.model) == ("old", "line")
         assert connection.scalar(text("SELECT declared FROM models")) == "d"
         assert outbox.count_due(connection) == {}
-        events.record(connection, kind=events.VERSION_RETIRED, actor="ann", model="line", version=1)
+        events.record(connection, kinds.VERSION_RETIRED, Author("ann"), model="line", version=1)
         assert len(events.page(connection)) == 2
     database.close()

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from mlserve import events
 from mlserve.application import Application
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
-from mlserve.predictions.ids import PredictionIds
-from mlserve.registry import events
+from mlserve.events import Author, kinds
+from mlserve.events.tables import deliveries
+from mlserve.ids import Ids
 from mlserve.settings import read_settings
 from mlserve.webhooks import standing
 from mlserve.webhooks.declared import declared
-from mlserve.webhooks.tables import deliveries
 from mlserve.webhooks.wiring import _start
 from tests.factories import until
 from tests.unit.webhooks.receiver import Receiver, hook_settings, receiving
@@ -53,7 +54,7 @@ def test_a_start_without_the_database_declares_it_when_that_is_there(tmp_path: P
         migrate.upgrade(url)
         until(lambda: names(database) == ["ops"])
         with database.write() as connection:
-            event = events.record(connection, kind=events.VERSION_RETIRED, model="line", actor="ann")
+            event = events.record(connection, kinds.VERSION_RETIRED, Author("ann"), model="line")
         until(lambda: [message.id for message in receiver.messages] == [event.id])
     database.close()
 
@@ -62,7 +63,7 @@ def test_a_delivery_of_no_event_is_given_up_and_the_webhook_goes_on(
     tmp_path: Path, receiver: Receiver, database: Database
 ) -> None:
     now = datetime.now(UTC)
-    row = {"event_id": PredictionIds()(), "webhook": "ops", "state": "due", "attempts": 0, "next_at": now}
+    row = {"event_id": Ids()(), "webhook": "ops", "state": "due", "attempts": 0, "next_at": now}
     with sending(tmp_path, receiver, database):
         with database.write() as connection:
             connection.execute(insert(deliveries).values(**row, last_error=""))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlserve.bundles.described import describe, read_batch, with_examples
+from mlserve.bundles.completed import describe, read_batch, with_examples
 from mlserve.bundles.sample import Column, Sample, read_sample
 from mlserve.errors import BundleError, SignatureError
 from mlserve.signature import Field, OutputField, Signature

@@ -1,16 +1,19 @@
 """The outbox: what is still to be sent, written in the transaction of the event that it tells of.
 
-A delivery is claimed by putting off its next attempt: a sender that is killed says no more, and the time comes again.
+A delivery is claimed by counting an attempt, and putting off the next one: a sender that is killed says no more, and
+the time comes again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
-from mlserve.predictions.ids import first_id
-from mlserve.webhooks.tables import deliveries, webhooks
+from mlserve.events.kinds import Kind
+from mlserve.events.tables import deliveries, webhooks
+from mlserve.ids import first_id
 
 ACTIVE: Final = "active"
 DISABLED: Final = "disabled"
@@ -18,12 +21,10 @@ DUE: Final = "due"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
 
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
 
 @dataclass(frozen=True)
 class Claim:
-    """A delivery that is one sender's until `until`; `attempts` were made before."""
+    """A delivery that is one sender's until `until`, for its attempt number `attempts`, from 1."""
 
     webhook: str
     event_id: str
@@ -31,7 +32,7 @@ class Claim:
     until: datetime
 
 
-def fill(connection: Connection, event_id: str, *, kind: str, model: str | None, now: datetime) -> None:
+def fill(connection: Connection, event_id: str, *, kind: Kind, model: str | None, now: datetime) -> None:
     """Put an event into the outbox of every webhook that is told of its kind and model."""
     w = webhooks.c
     found = connection.execute(select(w.name, w.kinds, w.models).where(w.state == ACTIVE)).all()
@@ -49,14 +50,20 @@ def is_due(connection: Connection, webhook: str, now: datetime) -> bool:
     return connection.execute(_next(webhook, now)).first() is not None
 
 
-def claim(connection: Connection, webhook: str, now: datetime, lease: timedelta) -> Claim | None:
-    """The delivery that has waited longest, for one sender; None where nothing is due. Needs a write transaction."""
+def claim(
+    connection: Connection, webhook: str, now: datetime, lease: Callable[[int], timedelta]
+) -> Claim | None:
+    """The delivery that has waited longest, for one sender; None where nothing is due. Needs a write transaction.
+
+    `lease` is how long the claim lasts, by the number of the attempt.
+    """
     # Who comes second takes the next one, and does not wait.
     found = connection.execute(_next(webhook, now).with_for_update(of=deliveries, skip_locked=True)).first()
     if found is None:
         return None
-    claimed = Claim(webhook, found.event_id, found.attempts, now + lease)
-    connection.execute(update(deliveries).where(_is(claimed)).values(next_at=claimed.until))
+    attempts = found.attempts + 1
+    claimed = Claim(webhook, found.event_id, attempts, now + lease(attempts))
+    connection.execute(update(deliveries).where(_is(claimed)).values(attempts=attempts, next_at=claimed.until))
     return claimed
 
 
@@ -67,7 +74,7 @@ def end(connection: Connection, claimed: Claim, state: str, now: datetime, error
     connection.execute(
         update(deliveries)
         .where(_is(claimed), d.state != DELIVERED, *mine)
-        .values(state=state, attempts=claimed.attempts + 1, ended_at=now, last_error=error)
+        .values(state=state, ended_at=now, last_error=error)
     )
 
 
@@ -77,7 +84,7 @@ def put_off(connection: Connection, claimed: Claim, until: datetime, error: str)
     connection.execute(
         update(deliveries)
         .where(_is(claimed), d.state == DUE, d.next_at == claimed.until)
-        .values(attempts=claimed.attempts + 1, next_at=until, last_error=error)
+        .values(next_at=until, last_error=error)
     )
 
 
@@ -92,7 +99,7 @@ def sweep(connection: Connection, before: datetime) -> None:
     """Remove what was over before that time, what waits since then for a disabled webhook, and what is nobody's."""
     d, w = deliveries.c, webhooks.c
     disabled = select(w.name).where(w.state == DISABLED)
-    old = d.event_id < first_id((before - _EPOCH) // timedelta(microseconds=1))
+    old = d.event_id < first_id(before)
     connection.execute(
         delete(deliveries).where(
             or_(d.ended_at < before, (d.state == DUE) & old & d.webhook.in_(disabled), d.webhook.not_in(select(w.name)))
@@ -100,7 +107,7 @@ def sweep(connection: Connection, before: datetime) -> None:
     )
 
 
-def _wants(hook: Any, kind: str, model: str | None) -> bool:
+def _wants(hook: Any, kind: Kind, model: str | None) -> bool:
     """An empty list is no choice."""
     return (not hook.kinds or kind in hook.kinds) and (not hook.models or model in hook.models)
 

@@ -1,8 +1,9 @@
-"""Events in words: what a feed, a page and a terminal say of them. Pure."""
+"""Events in words: what a feed, a page and a terminal say of them."""
 
 from typing import Any
 
-from mlserve.registry.events import ALIAS_MOVED, Event
+from mlserve.events.kinds import ALIAS_MOVED, CALL_REFUSED
+from mlserve.events.service import Event
 
 
 def headline(event: Event) -> str:
@@ -17,7 +18,7 @@ def headline(event: Event) -> str:
     told = _object(event.after) or _object(event.before)
     if "name" in told:
         return f"{words}: {told['name']}"
-    if event.kind == "call_refused":
+    if event.kind == CALL_REFUSED:
         return f"{told['refused']} calls refused" if "refused" in told else _refused(words, told)
     return words
 

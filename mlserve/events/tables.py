@@ -1,10 +1,28 @@
-"""Tables of webhooks: who is told of what, and the outbox of what each is still to be told."""
+"""Tables of what happened, of the webhooks that are told of it, and of what each of them is still to be told."""
 
 from sqlalchemy import Column, Index, Integer, Table, Text
 from sqlalchemy.schema import PrimaryKeyConstraint
 
 from mlserve.db.metadata import metadata
 from mlserve.db.types import JsonText, UtcTime, UuidText
+
+# Append-only: triggers refuse to change or remove a row.
+events = Table(
+    "events",
+    metadata,
+    Column("id", UuidText, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("model", Text),
+    Column("version", Integer),
+    Column("alias", Text),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", JsonText),
+    Column("after", JsonText),
+    Column("request_id", Text),
+    Index("ix_events_model_id", "model", "id"),
+)
 
 # Neither URL nor secret: each host takes them from its own INI.
 webhooks = Table(

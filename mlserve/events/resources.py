@@ -6,17 +6,16 @@ from typing import Any, NamedTuple
 from pyramid.response import Response
 from sqlalchemy import Connection
 
+from mlserve import events
 from mlserve.api.addresses import next_page, page_behind, path_of
 from mlserve.api.query import read_query
 from mlserve.api.resources import Resource
 from mlserve.auth.guard import sees
 from mlserve.auth.roles import ADMIN
-from mlserve.errors import ModelUnknown
-from mlserve.registry import event_operations as operations
-from mlserve.registry import events, service
-from mlserve.registry.atom import ATOM, Feed, atom
-from mlserve.registry.described import describe_event
-from mlserve.registry.events import Event, Visible
+from mlserve.events import Event, Visible, operations
+from mlserve.events.atom import ATOM, Feed, atom
+from mlserve.events.described import describe_event
+from mlserve.registry import service
 
 
 class EventsPage(NamedTuple):
@@ -27,7 +26,7 @@ class EventsPage(NamedTuple):
 
 
 class EventsResource(Resource):
-    """What happened: to every model that the caller may see, and to keys and users for administrators of all."""
+    """What happened to the models that the caller may see; for administrators of all also to keys and users."""
 
     operations = operations.EVENTS
 
@@ -54,13 +53,16 @@ class ModelFeedResource(Resource):
         model = self.context.name
         query = read_query(self.request.environ, operations.ModelEventsQuery)
         with self.request.mlserve.database.read() as connection:
-            require_registered(connection, model)
-            page = _page(connection, query, model=model)
+            service.require(connection, model)
+            page = page_of(connection, query, model=model)
         return _answer_feed(self.request, f"Events of {model}", page)
 
 
-def first_events(found: list[Event], limit: int) -> EventsPage:
-    """The page of `limit` events; `found` has one more where there are more."""
+def page_of(connection: Connection, query: dict[str, Any], **which: Any) -> EventsPage:
+    """The page that a query asks for."""
+    asked = {**query, **which}
+    cursor, limit = asked.pop("cursor"), asked.pop("limit")
+    found = events.page(connection, **asked, before_id=cursor, limit=limit + 1)
     return EventsPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
@@ -71,23 +73,11 @@ def answer_page(request: Any, page: EventsPage) -> dict[str, Any]:
     return {"events": [describe_event(event) for event in page.events], "next": page.next}
 
 
-def require_registered(connection: Connection, model: str) -> None:
-    """Raises ModelUnknown."""
-    if not service.exists(connection, model):
-        raise ModelUnknown(f"There is no model {model!r} in the registry.")
-
-
 def _page_of_all(request: Any) -> EventsPage:
     """What the query asks for of all that the caller may see. A model that they may not is as one that never was."""
     query = read_query(request.environ, operations.EventsQuery)
     with request.mlserve.database.read() as connection:
-        return _page(connection, query, visible=_visible(request, connection))
-
-
-def _page(connection: Connection, query: dict[str, Any], **which: Any) -> EventsPage:
-    asked = {**query, **which}
-    cursor, limit = asked.pop("cursor"), asked.pop("limit")
-    return first_events(events.page(connection, **asked, before_id=cursor, limit=limit + 1), limit)
+        return page_of(connection, query, visible=_visible(request, connection))
 
 
 def _visible(request: Any, connection: Connection) -> Visible | None:

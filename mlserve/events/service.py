@@ -3,46 +3,19 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, false, insert, or_, select
 
-from mlserve.predictions.ids import PredictionIds, first_id
-from mlserve.registry.tables import events as events_table
-from mlserve.webhooks import outbox
-
-VERSION_REGISTERED = "version_registered"
-VERSION_DESCRIBED = "version_described"
-VERSION_RETIRED = "version_retired"
-ALIAS_MOVED = "alias_moved"
-ALIAS_REMOVED = "alias_removed"
-
-# Every kind that there is; those of keys, users, webhooks and refused calls are of no model, but for calls of one.
-KINDS: Final = (
-    VERSION_REGISTERED,
-    VERSION_DESCRIBED,
-    VERSION_RETIRED,
-    ALIAS_MOVED,
-    ALIAS_REMOVED,
-    "call_refused",
-    "key_created",
-    "key_revoked",
-    "user_added",
-    "user_changed",
-    "user_removed",
-    "user_password_changed",
-    "user_locked",
-    "webhook_disabled",
-    "webhook_enabled",
-    "webhook_removed",
-)
-# Of keys and users, and who was refused; those that are of no model are for administrators.
-OF_CALLERS: Final = tuple(kind for kind in KINDS if kind.startswith(("call_", "key_", "user_")))
+from mlserve.events import outbox
+from mlserve.events.author import Author
+from mlserve.events.kinds import OF_CALLERS, Kind
+from mlserve.events.tables import events as events_table
+from mlserve.ids import Ids, first_id
 
 _IDS = "mlserve_event_ids"
 # An event is written down soon after its time, or a little before it where hosts disagree about the time.
 _SLACK = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -51,7 +24,7 @@ class Event:
 
     id: str
     at: datetime
-    kind: str
+    kind: Kind
     model: str | None
     version: int | None
     alias: str | None
@@ -73,23 +46,21 @@ class Visible(NamedTuple):
 
 def record(
     connection: Connection,
+    kind: Kind,
+    author: Author,
     *,
-    kind: str,
-    actor: str,
     model: str | None = None,
     version: int | None = None,
     alias: str | None = None,
-    reason: str = "",
     before: Any = None,
     after: Any = None,
-    request_id: str | None = None,
     at: datetime | None = None,
 ) -> Event:
     """Add an event to the transaction of the change that it tells of, and to the outbox of webhooks: all, or nothing.
 
     `at` is now, unless given. Ids rise with the time within one connection, and about so between hosts.
     """
-    ids: PredictionIds = connection.info.setdefault(_IDS, PredictionIds())
+    ids: Ids = connection.info.setdefault(_IDS, Ids())
     event = Event(
         id=ids(),
         at=at or datetime.now(UTC),
@@ -97,11 +68,11 @@ def record(
         model=model,
         version=version,
         alias=alias,
-        actor=actor,
-        reason=reason,
+        actor=author.actor,
+        reason=author.reason,
         before=before,
         after=after,
-        request_id=request_id,
+        request_id=author.request_id,
     )
     connection.execute(insert(events_table).values(**event.__dict__))
     outbox.fill(connection, event.id, kind=kind, model=model, now=datetime.now(UTC))
@@ -113,7 +84,7 @@ def page(
     *,
     model: str | None = None,
     alias: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     visible: Visible | None = None,
@@ -134,7 +105,7 @@ def page(
         query = query.where(e.kind == kind)
     if since is not None:
         # By the time alone, all events ever would be looked through.
-        query = query.where(e.at >= since, e.id >= first_id((since - _EPOCH - _SLACK) // timedelta(microseconds=1)))
+        query = query.where(e.at >= since, e.id >= first_id(since, _SLACK))
     if until is not None:
         query = query.where(e.at < until)
     if visible is not None:

@@ -1,6 +1,5 @@
-"""A page of events as an Atom feed (RFC 4287), with links between its pages (RFC 5005). Pure."""
+"""A page of events as an Atom feed (RFC 4287), with links between its pages (RFC 5005)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,15 +8,14 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
 
-from mlserve.predictions.schemas import time_text
-from mlserve.registry.events import Event
-from mlserve.registry.headlines import headline
+from mlserve.api.times import time_text
+from mlserve.events.headlines import headline
+from mlserve.events.service import Event
+from mlserve.xml_text import writable
 
 ATOM: Final = "application/atom+xml"
 
 _NAMESPACE = "http://www.w3.org/2005/Atom"
-# What XML 1.0 has no way to write, not even escaped: most control characters and two that are none.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # A feed says when it changed last; one without entries has not.
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,5 +79,5 @@ def _json(state: object) -> str:
 
 def _text(parent: Element, name: str, text: str) -> Element:
     element = SubElement(parent, name)
-    element.text = _UNWRITABLE.sub("\ufffd", text)
+    element.text = writable(text)
     return element

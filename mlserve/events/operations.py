@@ -2,25 +2,32 @@
 
 import colander
 
-from mlserve.api.operations import Operation
+from mlserve.api.operations import NO_DATABASE, Operation
+from mlserve.api.query import id_page_nodes
+from mlserve.api.schema_parts import ID, TEXT_OR_NULL, TIME, open_object
+from mlserve.api.times import Moment
+from mlserve.events.atom import ATOM
+from mlserve.events.kinds import KINDS
 from mlserve.names import MODEL_NAME
-from mlserve.predictions.schemas import Moment
-from mlserve.registry.alias_operations import EVENTS as EVENTS_PAGE
-from mlserve.registry.alias_operations import PAGE
-from mlserve.registry.atom import ATOM
-from mlserve.registry.events import KINDS
-from mlserve.registry.version_operations import NO_DATABASE
 from mlserve.signature.json_schema import JsonObject
 
-_FILTERS = (
+# Which events, and which page of them; of one model, or of all.
+FILTERS = (
+    colander.SchemaNode(
+        colander.String(),
+        name="alias",
+        missing=None,
+        validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of an alias"),
+        description="Of this alias only.",
+    ),
     colander.SchemaNode(
         colander.String(), name="kind", missing=None, validator=colander.OneOf(KINDS), description="Of this kind only."
     ),
     colander.SchemaNode(Moment(), name="since", missing=None, description="Happened then or later."),
     colander.SchemaNode(Moment(), name="until", missing=None, description="Happened before then."),
-    *PAGE,
+    *id_page_nodes("Events a page."),
 )
-ModelEventsQuery = colander.SchemaNode(colander.Mapping(unknown="ignore"), *(node.clone() for node in _FILTERS))
+ModelEventsQuery = colander.SchemaNode(colander.Mapping(unknown="ignore"), *(node.clone() for node in FILTERS))
 EventsQuery = colander.SchemaNode(
     colander.Mapping(unknown="ignore"),
     colander.SchemaNode(
@@ -30,7 +37,29 @@ EventsQuery = colander.SchemaNode(
         validator=colander.Regex(rf"^{MODEL_NAME.pattern}\Z", "the name of a model"),
         description="Of this model only.",
     ),
-    *(node.clone() for node in _FILTERS),
+    *(node.clone() for node in FILTERS),
+)
+
+_STATE: JsonObject = {"type": ["object", "null"]}
+_EVENT = open_object(
+    "event",
+    "Something that happened.",
+    {
+        "id": ID,
+        "at": TIME,
+        "kind": {"type": "string"},
+        "model": TEXT_OR_NULL,
+        "version": {"type": ["integer", "null"]},
+        "alias": TEXT_OR_NULL,
+        "actor": {"type": "string", "description": "Who did it."},
+        "reason": {"type": "string"},
+        "before": _STATE,
+        "after": _STATE,
+        "request_id": TEXT_OR_NULL,
+    },
+)
+EVENTS_PAGE = open_object(
+    "history", "A page of events.", {"events": {"type": "array", "items": _EVENT}, "next": {**TEXT_OR_NULL}}
 )
 
 _ORDER = (

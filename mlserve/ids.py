@@ -1,18 +1,21 @@
-"""Prediction ids: UUIDv7 (RFC 9562, section 6.2, method 3), in order of making within a process."""
+"""Ids of predictions, events and files: UUIDv7 (RFC 9562, section 6.2, method 3), in order of making in a process."""
 
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 from mlserve.chance import Chance
 
 CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # The variant's two bits, 10, in front of two random ones.
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-class PredictionIds:
+class Ids:
     """Makes ids: 60 bits of time in steps of 1/4096 ms, then 62 random bits.
 
     Two ids within one step, or after the clock went back, take the next step, so ids only ever rise. The random bits
@@ -40,16 +43,17 @@ def is_id(text: str) -> bool:
     return CANONICAL.fullmatch(text) is not None
 
 
-def first_id(timestamp: int) -> str:
-    """The smallest id of that time, in microseconds since 1970 UTC: those made before are smaller."""
+def first_id(moment: datetime, slack: timedelta = timedelta(0)) -> str:
+    """The smallest id of that time, less the slack: those made before are smaller."""
+    timestamp = (moment - _EPOCH - slack) // _MICROSECOND
     stamp = f"{-(-(max(0, timestamp) << 12) // 1000):015x}"
     return f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-8000-000000000000"
 
 
-def timestamp_of(prediction_id: str) -> int:
+def timestamp_of(identity: str) -> int:
     """When the id was made, in microseconds since 1970 UTC. Raises ValueError for a text that is no id."""
-    if not is_id(prediction_id):
-        raise ValueError(f"not a UUIDv7 in canonical form: {prediction_id!r}")
-    number = int(prediction_id.replace("-", ""), 16)
+    if not is_id(identity):
+        raise ValueError(f"not a UUIDv7 in canonical form: {identity!r}")
+    number = int(identity.replace("-", ""), 16)
     tick = number >> 80 << 12 | number >> 64 & 0xFFF
     return tick * 1000 >> 12

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from mlserve import events
 from mlserve.db.engine import Database
-from mlserve.registry import events
-from mlserve.registry.events import Event, Visible
+from mlserve.events import Author, Event, Visible, kinds
 
+ANN = Author("ann")
 INSTANT = timedelta(microseconds=1)
 TIME = datetime(2026, 11, 22, 18, 30, 0, 123456, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ def connection(database: Database) -> Iterator[Connection]:
 
 
 def record(connection: Connection, **values: Any) -> Event:
-    return events.record(connection, **{"kind": events.VERSION_DESCRIBED, "actor": "ann", **values})
+    return events.record(connection, values.pop("kind", kinds.VERSION_DESCRIBED), ANN, **values)
 
 
 def ids(connection: Connection, **filters: Any) -> list[str]:
@@ -31,12 +32,12 @@ def ids(connection: Connection, **filters: Any) -> list[str]:
 
 def test_a_kind_and_a_model_select(connection: Connection) -> None:
     described = record(connection, model="a", version=1)
-    retired = record(connection, model="a", version=1, kind=events.VERSION_RETIRED)
-    other = record(connection, model="b", version=1, kind=events.VERSION_RETIRED)
+    retired = record(connection, model="a", version=1, kind=kinds.VERSION_RETIRED)
+    other = record(connection, model="b", version=1, kind=kinds.VERSION_RETIRED)
     assert ids(connection) == [other.id, retired.id, described.id]
-    assert ids(connection, kind=events.VERSION_RETIRED) == [other.id, retired.id]
-    assert ids(connection, kind=events.VERSION_RETIRED, model="a") == [retired.id]
-    assert ids(connection, kind=events.ALIAS_MOVED) == []
+    assert ids(connection, kind=kinds.VERSION_RETIRED) == [other.id, retired.id]
+    assert ids(connection, kind=kinds.VERSION_RETIRED, model="a") == [retired.id]
+    assert ids(connection, kind=kinds.ALIAS_MOVED) == []
 
 
 def test_since_is_within_and_until_without(connection: Connection) -> None:
@@ -77,8 +78,10 @@ def test_what_a_caller_may_not_see_is_not_there(connection: Connection) -> None:
 
 
 def test_what_is_of_keys_users_and_refused_calls_is_shown_to_some_only(connection: Connection) -> None:
-    key, refused, other = (record(connection, kind=kind) for kind in ("key_created", "call_refused", "version_retired"))
-    of_a = record(connection, kind="call_refused", model="a")
+    key, refused, other = (
+        record(connection, kind=kind) for kind in (kinds.KEY_CREATED, kinds.CALL_REFUSED, kinds.VERSION_RETIRED)
+    )
+    of_a = record(connection, kind=kinds.CALL_REFUSED, model="a")
     assert ids(connection, visible=Visible({"a"}, others=True)) == [of_a.id, other.id]
     assert ids(connection, visible=Visible({"a"}, others=True), kind="key_created") == []
     assert ids(connection, visible=Visible(None, others=True, callers=True)) == [of_a.id, other.id, refused.id, key.id]

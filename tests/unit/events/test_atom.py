@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from mlserve.registry.atom import Feed, atom
-from mlserve.registry.events import Event
+from mlserve.events import Event
+from mlserve.events.atom import Feed, atom
 
 NAMES = {"a": "http://www.w3.org/2005/Atom"}
 EVENT = Event(

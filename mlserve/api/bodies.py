@@ -1,0 +1,50 @@
+"""JSON bodies: read without more depth than is allowed."""
+
+import re
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mlserve.api.negotiation import read_body, require_json_sent
+from mlserve.errors import Invalid, Problem, Unreadable
+from mlserve.signature.faults import got
+
+# A text that never ends is one too, and nothing is given back: the search stays linear whatever it is given.
+_without_texts = partial(re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL).sub, b"")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_CLOSES = 0b100  # the bit that ] and } have, and [ and { have not
+
+
+def json_body(request: Any) -> dict[str, Any]:
+    """The JSON object of the body. Raises Unreadable, Invalid, TooLarge, UnsupportedMediaType."""
+    require_json_sent(request.environ)
+    limits = request.serving.limits
+    value = read_any(read_body(request.environ, limits.body), limits.depth)
+    if not isinstance(value, dict):
+        raise Invalid("The body is not an object.", problems=[Problem("type", "an object", got(value))])
+    return value
+
+
+def read_any(body: bytes, max_depth: int) -> Any:
+    """The body as untyped JSON values. Raises Unreadable."""
+    refuse_depth(body, max_depth)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        if not body.strip():
+            raise Unreadable("The body is empty.") from error
+        raise Unreadable(f"The body is not JSON: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"The body is not UTF-8 at byte {error.start} of a text in it.") from error
+
+
+def refuse_depth(body: bytes, max_depth: int) -> None:
+    """Raise Unreadable where brackets nest deeper than `max_depth`; texts are passed over."""
+    brackets = _without_texts(body).translate(None, _NO_BRACKETS)
+    if len(brackets) <= max_depth:
+        return
+    closing = np.frombuffer(brackets, np.uint8) & _CLOSES != 0
+    if np.where(closing, -1, 1).cumsum(dtype=np.int32).max() > max_depth:
+        raise Unreadable(f"The body is nested more than {max_depth} levels deep (mlserve.limits.depth).")

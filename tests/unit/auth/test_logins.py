@@ -1,0 +1,25 @@
+"""Logins, on both databases."""
+
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+from mlserve.auth import users
+from mlserve.auth.logins import Logins
+from mlserve.db.engine import Database
+from tests.unit.auth.factories import TEST, directory
+
+
+def test_a_password_of_other_parameters_is_made_anew_at_the_next_login(database: Database, tmp_path: Path) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery")
+    with database.write() as connection:
+        users.add(connection, "ada", weak, ["observe"], TEST)
+    logins = Logins(database, directory(database, tmp_path), most=5, lock=60)
+    assert logins.log_in("ada", "wrong", "192.0.2.1") is None
+    assert logins.log_in(" ada ", "correct horse battery", "192.0.2.1") is not None
+    with database.read() as connection:
+        account = users.account(connection, "ada")
+    assert account is not None
+    assert account.password != weak
+    assert account.failures == 0
+    assert logins.log_in("ada", "correct horse battery", "192.0.2.1") is not None
