@@ -142,7 +142,7 @@ class VersionInUse(MlserveError):
 
 
 class NothingBefore(MlserveError):
-    """The alias never named another version that could answer again."""
+    """A rollback leads nowhere: the alias names the first version that it named, or what was before is retired."""
 
     code = "nothing_before"
     refusal = True

@@ -98,6 +98,16 @@ def sees(request: Any, model: str | None, needs: str = OBSERVE) -> bool:
     return bool(policy.permits(request, Asked(model), PREFIX + needs))
 
 
+def why_not(request: Any, needs: str, model: str) -> str | None:
+    """Why the caller may not do to the model what needs this role, in a sentence; None where they may."""
+    policy = request.registry.queryUtility(ISecurityPolicy)
+    if policy is None or (allowed := policy.permits(request, Asked(model), PREFIX + needs)):
+        return None
+    if policy is request.registry.mlserve.policy:
+        return str(allowed.msg)
+    return "The application around mlserve does not let you do this."  # Its own words may be for its operators only.
+
+
 def caller_of(request: Any) -> str:
     """Who asks, as records and events say: `key:NAME`, `user:NAME`, or what the application around us calls them."""
     caller: str | None = request.environ.get(_CALLER)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mlserve.auth import users
 from mlserve.auth.directory import Directory
+from mlserve.auth.identity import NAME
 from mlserve.auth.lockout import Lockout
 from mlserve.auth.passwords import Passwords
 from mlserve.db.engine import Database
@@ -39,6 +40,8 @@ class Logins:
         """
         name = name.strip()[:LONGEST_NAME]
         subjects = (f"name:{name}", f"address:{address}")
+        if not NAME.fullmatch(name):
+            name = ""  # No user's, like any that users do not have, which a database might not even take.
         if (wait := self._lockout.locked(*subjects)) is not None:
             raise _locked(wait)
         with self._database.read() as connection:

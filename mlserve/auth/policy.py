@@ -1,5 +1,6 @@
 """The security policy of an application that is mlserve alone: keys for programs, sessions for people."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,10 @@ class Policy:
 
     access: "Access"
 
+    def __init__(self) -> None:
+        # Whether a browser that sends this without a session is shown the form of the login; the pages know.
+        self.shows_login: Callable[[Any], bool] = lambda request: False
+
     def identity(self, request: Any) -> Identity | None:
         """Who asks; None for nobody that is known. Worked out once a request."""
         found: Identity | str = request.environ.get(_IDENTITY) or self._identify(request)
@@ -62,7 +67,8 @@ class Policy:
         """Who asks, if they may. Raises Unauthenticated, Forbidden, RateLimited."""
         identity = self.identity(request)
         if identity is None:
-            raise self._refused(request, Unauthenticated(str(request.environ[_IDENTITY])), asked, needs)
+            unknown = Unauthenticated(str(request.environ[_IDENTITY]))
+            raise unknown if self._is_visit(request) else self._refused(request, unknown, asked, needs)
         if (why := refusal(identity, needs, asked.model, lists=asked.lists)) is not None:
             raise self._refused(request, Forbidden(why), asked, needs, identity)
         access = self.access
@@ -72,18 +78,18 @@ class Policy:
             self._take(request, identity, asked, needs)
         return identity
 
+    def of_key(self, environ: dict[str, Any]) -> Identity | None:
+        """Whose key a request has; None where it has none that works now. Needs a started application."""
+        given = read_key(_key_of(environ) or "")
+        identity = None if given is None else self.access.directory.key(given.digest)
+        return identity if identity is not None and given is not None and identity.id == given.id else None
+
     def _identify(self, request: Any) -> Identity | str:
         environ = request.environ
         # A view of the application around us may ask before any request of ours has started us.
         application_of(request).start_if_due()
-        text = _key_of(environ)
         found: Identity | str
-        if text is not None:
-            given = read_key(text)
-            identity = None if given is None else self.access.directory.key(given.digest)
-            found = identity if identity is not None and given is not None and identity.id == given.id else BAD_KEY
-        else:
-            found = self._of_session(request)
+        found = self._of_session(request) if _key_of(environ) is None else self.of_key(environ) or BAD_KEY
         environ[_IDENTITY] = found
         return found
 
@@ -102,6 +108,11 @@ class Policy:
             header = cookie_header(request, renewed)
             request.add_response_callback(lambda request, response: _set_unless_set(response, header))
         return identity
+
+    def _is_visit(self, request: Any) -> bool:
+        """Whether somebody opens a page and has yet to log in, which is no refusal. To try a key is no visit."""
+        environ = request.environ
+        return environ["REQUEST_METHOD"] in _SAFE and _key_of(environ) is None and self.shows_login(request)
 
     def _take(self, request: Any, identity: Identity, asked: Asked, needs: str) -> None:
         rates = self.access.rates

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from mlserve.bundles.canonical import canonical_json, from_canonical
 from mlserve.bundles.manifest import MOST_FILES, Manifest
 from mlserve.bundles.store import FILES, MANIFEST, MOST_MANIFEST_BYTES, Bundle, BundleStore
 from mlserve.errors import BundleError
@@ -71,7 +70,7 @@ def write(bundle: Bundle, path: Path) -> None:
         raise BundleError(f"The bundle has {sizes} bytes, and an archive holds less than 4 GiB: use a folder.")
     try:
         with _replacing(path) as out, ZipFile(out, "w", ZIP_STORED) as archive:
-            archive.writestr(_info(MANIFEST), canonical_json(bundle.manifest.to_json()))
+            archive.writestr(_info(MANIFEST), bundle.manifest.text)
             for file in bundle.manifest.files:
                 info = _info(f"{FILES}/{file.path}")
                 with bundle.path(file.path).open("rb") as source, archive.open(info, "w") as target:
@@ -130,7 +129,7 @@ class _Archive:
             _refuse(f"it has no {MANIFEST}")
         if entry.size > MOST_MANIFEST_BYTES:
             _refuse(f"its {MANIFEST} has {entry.size} bytes, and may have {MOST_MANIFEST_BYTES}")
-        return Manifest.from_json(from_canonical(b"".join(self._data(MANIFEST))))
+        return Manifest.from_text(b"".join(self._data(MANIFEST)))
 
     def _data(self, name: str) -> Iterator[bytes]:
         """A file's bytes, counted as they come: what the headers say is a claim, and the end is checked against it."""

@@ -3,14 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from mlserve.bundles.canonical import canonical_json, from_canonical
 from mlserve.bundles.parts import check_baseline, check_card, check_golden, require
-from mlserve.errors import BundleError
+from mlserve.errors import BundleError, SignatureError
 from mlserve.names import DIGEST
 from mlserve.signature import Signature
 
@@ -45,12 +45,29 @@ class Manifest:
 
     content: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    text: bytes = field(init=False, repr=False, compare=False)  # the canonical JSON of both
 
     def __post_init__(self) -> None:
         # A copy by way of the canonical text: what is read back later is equal to what is here now.
-        whole = from_canonical(canonical_json({"content": self.content, "provenance": self.provenance}))
+        text = canonical_json({"content": self.content, "provenance": self.provenance})
+        self._become(from_canonical(text), text)
+
+    @classmethod
+    def from_text(cls, text: bytes) -> "Manifest":
+        """The manifest whose `text` it is; BundleError for any other text, also where its signature is none."""
+        whole = from_canonical(text)
+        require(isinstance(whole, Mapping) and set(whole) == {"content", "provenance"}, "keys content and provenance")
+        manifest = cls.__new__(cls)  # Made from values, it would prove once more that they are canonical.
+        try:
+            manifest._become(whole, text)
+        except SignatureError as error:
+            raise BundleError(f"This is not the manifest of a bundle: {error}") from error
+        return manifest
+
+    def _become(self, whole: Mapping[str, Any], text: bytes) -> None:
         object.__setattr__(self, "content", whole["content"])
         object.__setattr__(self, "provenance", whole["provenance"])
+        object.__setattr__(self, "text", text)
         _check(self.content, self.provenance)
         require(len(_model_files(self.files)) == 1, "files: one model file, called model and its suffix")
         signature = self.signature  # Raises where it is none.
@@ -64,7 +81,9 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content's canonical JSON, in lower-case hex: the bundle's name."""
-        return hashlib.sha256(canonical_json(self.content)).hexdigest()
+        # Cut out of the whole, whose keys are in order: a large content takes long to write.
+        rest = b',"provenance":' + canonical_json(self.provenance) + b"}"
+        return hashlib.sha256(self.text[len(b'{"content":') : -len(rest)]).hexdigest()
 
     @property
     def family(self) -> str:
@@ -117,12 +136,6 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         return {"content": dict(self.content), "provenance": dict(self.provenance)}
-
-    @classmethod
-    def from_json(cls, value: Any) -> "Manifest":
-        """The manifest of a decoded JSON value; BundleError for anything that `to_json` would not have given."""
-        require(isinstance(value, Mapping) and set(value) == {"content", "provenance"}, "keys content and provenance")
-        return cls(value["content"], value["provenance"])
 
 
 def _model_files(files: Sequence[BundleFile]) -> list[str]:

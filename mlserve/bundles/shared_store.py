@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mlserve.bundles.canonical import canonical_json, from_canonical
 from mlserve.bundles.manifest import Manifest
 from mlserve.bundles.store import (
     FILES,
@@ -69,7 +68,7 @@ class SharedStore(BundleStore):
                 raise BundleError(f"There is no bundle {digest} in {self._named}.")
             with self._fs.open(self._path(digest, MANIFEST), "rb") as file:
                 text = file.read(MOST_MANIFEST_BYTES + 1)
-            manifest = Manifest.from_json(from_canonical(text))
+            manifest = Manifest.from_text(text)
             if manifest.digest != digest:
                 raise BundleError(f"The bundle {digest} in {self._named} is not what its digest says.")
             return self.cache.take(manifest, self._sources(digest, manifest))
@@ -126,8 +125,7 @@ class SharedStore(BundleStore):
                 for file in bundle.manifest.files:
                     self._upload(partial(pieces_of, bundle.path(file.path)), digest, f"{FILES}/{file.path}")
             # Also where it is there: as new, `collect` leaves it alone for a while.
-            text = canonical_json(bundle.manifest.to_json())
-            self._upload(lambda: iter([text]), digest, MANIFEST)
+            self._upload(lambda: iter([bundle.manifest.text]), digest, MANIFEST)
         return bundle
 
     def _upload(self, source: Source, digest: str, name: str) -> None:

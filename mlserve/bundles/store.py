@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 from uuid import uuid4
 
-from mlserve.bundles.canonical import canonical_json, file_sha256, from_canonical
+from mlserve.bundles.canonical import file_sha256
 from mlserve.bundles.manifest import BundleFile, Manifest
 from mlserve.errors import BundleError, StoreUnavailable
 from mlserve.names import DIGEST
@@ -74,13 +74,17 @@ class BundleStore:
 
     def open(self, digest: str) -> Bundle:
         """The bundle of that digest; BundleError if it is not there, or anything in it is not what it should be."""
+        return self._open(digest)
+
+    def _open(self, digest: str, known: Manifest | None = None) -> Bundle:
+        """As `open`; a manifest that is, byte by byte, the `known` one is not read again."""
         if not DIGEST.fullmatch(digest):
             raise BundleError(f"{digest!r} is not the digest of a bundle: 64 hexadecimal digits are.")
         folder = self.root / digest
         if folder.is_symlink() or not folder.is_dir():
             raise BundleError(f"There is no bundle {digest} in {self.root}.")
         try:
-            manifest = _read_manifest(folder)
+            manifest = _read_manifest(folder, known)
             if manifest.digest != digest:
                 raise BundleError("its manifest has another digest")
             _verify(folder, manifest)
@@ -97,7 +101,7 @@ class BundleStore:
         if set(files) != {file.path for file in manifest.files}:
             raise BundleError("The files are not those that the manifest lists.")
         with suppress(BundleError):  # Not there, or damaged: both are put right below.
-            return self._as_new(self.open(manifest.digest))
+            return self._as_new(self._open(manifest.digest, manifest))
         return self.take(manifest, {name: partial(pieces_of, path) for name, path in files.items()})
 
     def take(self, manifest: Manifest, sources: Mapping[str, Source]) -> Bundle:
@@ -114,12 +118,12 @@ class BundleStore:
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.root))
             try:
                 _write(unfinished, manifest, sources)
-                self._publish(unfinished, manifest.digest)
+                self._publish(unfinished, manifest)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         except OSError as error:
             raise StoreUnavailable(f"The bundle store {self.root} cannot be written: {error}.") from error
-        return self._as_new(self.open(manifest.digest))
+        return self._as_new(self._open(manifest.digest, manifest))
 
     def collect(
         self,
@@ -165,23 +169,23 @@ class BundleStore:
             os.utime(bundle.folder)
         return bundle
 
-    def _publish(self, unfinished: Path, digest: str) -> None:
-        final = self.root / digest
+    def _publish(self, unfinished: Path, manifest: Manifest) -> None:
+        final = self.root / manifest.digest
         try:
             unfinished.rename(final)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
-            if self._is_sound(digest):
+            if self._is_sound(manifest):
                 return  # Another process was quicker with the same bundle.
             final.rename(unfinished.with_suffix(".damaged"))
             unfinished.rename(final)
             shutil.rmtree(unfinished.with_suffix(".damaged"), ignore_errors=True)
         _sync_folder(self.root)
 
-    def _is_sound(self, digest: str) -> bool:
+    def _is_sound(self, manifest: Manifest) -> bool:
         try:
-            self.open(digest)
+            self._open(manifest.digest, manifest)
         except BundleError:
             return False
         return True
@@ -213,11 +217,12 @@ def _is_older(folder: Path, seconds: float) -> bool:
         return False
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def _read_manifest(folder: Path, known: Manifest | None = None) -> Manifest:
     path = folder / MANIFEST
     if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > MOST_MANIFEST_BYTES:
         raise BundleError(f"its {MANIFEST} is no ordinary file")
-    return Manifest.from_json(from_canonical(path.read_bytes()))
+    text = path.read_bytes()
+    return known if known is not None and text == known.text else Manifest.from_text(text)
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:
@@ -253,11 +258,10 @@ def _write(folder: Path, manifest: Manifest, sources: Mapping[str, Source]) -> N
         target = folder / FILES / file.path
         _make_private(target.parent)
         _fill(target, sources[file.path], file)
-    text = canonical_json(manifest.to_json())
-    if len(text) > MOST_MANIFEST_BYTES:
-        raise BundleError(f"The manifest has {len(text)} bytes, and may have {MOST_MANIFEST_BYTES}.")
+    if len(manifest.text) > MOST_MANIFEST_BYTES:
+        raise BundleError(f"The manifest has {len(manifest.text)} bytes, and may have {MOST_MANIFEST_BYTES}.")
     with _create(folder / MANIFEST) as out:
-        out.write(text)
+        out.write(manifest.text)
         out.flush()
         os.fsync(out.fileno())
     for parent, _, _ in os.walk(folder):

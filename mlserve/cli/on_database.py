@@ -75,7 +75,7 @@ class OnDatabase:
     def history(self, model: str, **asked: Any) -> list[Json]:
         with self._reading() as connection:
             service.require(connection, model)
-            return [describe_event(one) for one in events.page(connection, model=model, **asked)]
+            return [describe_event(one) for one in events.page(connection, model=model, changes=True, **asked)]
 
     def live_at(self, model: str, at: datetime, alias: str | None) -> list[Json]:
         with self._reading() as connection:

@@ -14,7 +14,7 @@ from mlserve.bundles import archive, open_folder
 from mlserve.cli.lifecycle import Deployed, Json, Move, Order
 from mlserve.cli.names import require_name
 from mlserve.errors import ConfigurationError, PredictionUnknown
-from mlserve_client import AliasUnknownError, Client, PredictionUnknownError, ProblemError
+from mlserve_client import AliasUnknownError, Client, PredictionUnknownError, ProblemError, VersionRetiredError
 from mlserve_client.registering import model_named_in
 
 
@@ -60,6 +60,8 @@ class OverHttp:
             try:
                 move = self.promote(model, number, order)
             except ProblemError as error:
+                if isinstance(error, VersionRetiredError):
+                    raise  # It was registered long ago, and retired since.
                 problem = {**error.problem, "detail": f"{error.detail} {model} version {number} is registered."}
                 raise type(error)(problem, error.retry_after) from error
         return Deployed(model, number, registered["digest"], registered["new"], move)

@@ -9,7 +9,9 @@ model_argument = click.argument("model")
 version_argument = click.argument("version", type=click.IntRange(1, 2**31 - 1))
 alias_option = click.option("--alias", default=CHAMPION, show_default=True, help="The alias to move.")
 reason_option = click.option("--reason", default="", help="Why: kept in the history.")
-force_option = click.option("--force", is_flag=True, help="Also where the version's signature breaks callers.")
+force_option = click.option(
+    "--force", is_flag=True, help="Also where the signature breaks callers, or the family is not enabled."
+)
 revision_option = click.option(
     "--revision",
     type=click.IntRange(0, 2**31 - 1),

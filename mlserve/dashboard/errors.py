@@ -25,6 +25,8 @@ Problem = Callable[[Any, Any], Response]
 
 
 def includeme(config: Configurator) -> None:
+    if (policy := config.registry.mlserve.policy) is not None:
+        policy.shows_login = reads_pages
     config.add_view_predicate("mlserve_page", "mlserve.dashboard.errors.PagePredicate")
     for context, problem in (
         (MlserveError, domain_problem),

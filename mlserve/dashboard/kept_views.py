@@ -15,7 +15,7 @@ from mlserve.api.query import read_query
 from mlserve.dashboard import csrf, present, snippets
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.explained import explained
-from mlserve.dashboard.page import page
+from mlserve.dashboard.page import asks_for_keys, page
 from mlserve.dashboard.plots import MOST, Plot, plot_of
 from mlserve.dashboard.reproduced import Reproduced
 from mlserve.errors import Busy, NotSupported, PredictionUnknown, TooLarge
@@ -78,7 +78,9 @@ def predictions(request: Any) -> Any:
         filtered=any(value is not None for value in listed.filters.values()),
         first=address(_query=sent) if listed.after else None,
         next=address(_query={**sent, "cursor": listed.next}) if listed.next else None,
-        curl=snippets.curl_get(f"{request.route_url('model', model=model.name)}/predictions{_query_text(sent)}"),
+        curl=snippets.curl_get(
+            f"{request.route_url('model', model=model.name)}/predictions{_query_text(sent)}", key=asks_for_keys(request)
+        ),
     )
 
 
@@ -107,7 +109,7 @@ def show(request: Any, number: int, *, explain: bool = False, reproduced: Reprod
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}
     unseen = present.unseen(signature, kept)
     served = {model.name: model for model in request.mlserve.live}
-    address = request.route_url("prediction", model=record.model, id=record.id)
+    address, key = request.route_url("prediction", model=record.model, id=record.id), asks_for_keys(request)
     return page(
         request,
         "prediction.jinja2",
@@ -125,8 +127,8 @@ def show(request: Any, number: int, *, explain: bool = False, reproduced: Reprod
         why_not=why_not,
         live=served.get(record.model),
         history=history,
-        curl=snippets.curl_get(address),
-        report=_report(signature, outputs, address) if record.model in served else None,
+        curl=snippets.curl_get(address, key=key),
+        report=_report(signature, outputs, address, key=key) if record.model in served else None,
         reproduced=reproduced,
         token=csrf.token(request),
         token_field=csrf.FIELD,
@@ -152,11 +154,11 @@ def _explanation(request: Any, record: PredictionRecord, *, now: bool) -> tuple[
         return None, error.detail
 
 
-def _report(signature: Signature | None, outputs: list[dict[str, Any]], address: str) -> str | None:
+def _report(signature: Signature | None, outputs: list[dict[str, Any]], address: str, *, key: bool) -> str | None:
     """The command that reports what really happened, with the answers as examples; None where they are many."""
     name = next((label for label in present.labels_named(signature) if label in outputs[0]), next(iter(outputs[0])))
     body = msgspec.json.encode({"actuals": {name: [values[name] for values in outputs]}})
-    return snippets.curl_put(f"{address}/actuals", body.decode()) if len(body) <= REPORT_BYTES else None
+    return snippets.curl_put(f"{address}/actuals", body.decode(), key=key) if len(body) <= REPORT_BYTES else None
 
 
 def _query_text(query: dict[str, str]) -> str:

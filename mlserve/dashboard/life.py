@@ -33,7 +33,7 @@ def life_of(request: Any, model: LiveModel) -> Life | None:
         with request.mlserve.database.read() as connection:
             named = aliases.of_model(connection, model.name)
             rows = service.newest_versions(connection, model.name, limit=VERSIONS + 1)
-            found = events.page(connection, model=model.name, limit=EVENTS + 1)
+            found = events.page(connection, model=model.name, changes=True, limit=EVENTS + 1)
     except DatabaseUnavailable:
         return None
     heard = request.mlserve.registry.registered

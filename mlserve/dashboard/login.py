@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import colander
 from pyramid.config import Configurator
 from pyramid.response import Response
 from pyramid.traversal import DefaultRootFactory
 
 from mlserve.api.methods import only
 from mlserve.api.problems import domain_problem
+from mlserve.api.query import read_query
 from mlserve.auth.guard import Need, guarded, own_policy
 from mlserve.auth.refusals import Refusal
 from mlserve.auth.roles import NONE
@@ -22,6 +24,7 @@ from mlserve.errors import Forbidden, MlserveError
 WRONG = "This name and this password do not belong together."
 # An address on this server: it begins with one slash, which browsers take no backslash for.
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}").fullmatch
+_Query = colander.MappingSchema(colander.SchemaNode(colander.String(), name="next", missing=""))
 
 
 def includeme(config: Configurator) -> None:
@@ -37,8 +40,8 @@ def includeme(config: Configurator) -> None:
 
 
 def login(request: Any) -> Response:
-    """The form; whoever has a session, and whoever needs none, goes on."""
-    wanted = request.params.get("next", "")
+    """The form; whoever has a session, and whoever needs none, goes on. Raises Unreadable."""
+    wanted = read_query(request.environ, _Query)["next"]
     policy = own_policy(request.registry)
     if policy is None or policy.identity(request) is not None:
         return _see_other(_next(request, wanted))

@@ -12,12 +12,13 @@ from pyramid.response import Response
 from mlserve.api.negotiation import read_body
 from mlserve.api.problems import domain_problem
 from mlserve.api.query import read_query
-from mlserve.auth.guard import sees
+from mlserve.auth.guard import sees, why_not
+from mlserve.auth.roles import PREDICT
 from mlserve.dashboard import csrf, forms, panels, present, snippets
 from mlserve.dashboard.explained import Explained, explained
 from mlserve.dashboard.kept_views import QUERY_OF_INSTANCE, Row, rows
 from mlserve.dashboard.life import life_of
-from mlserve.dashboard.page import page
+from mlserve.dashboard.page import asks_for_keys, page
 from mlserve.errors import (
     DatabaseUnavailable,
     Invalid,
@@ -135,7 +136,7 @@ def _page(
     controls = forms.controls(loaded.signature)
     url = request.route_url("model", model=live.name) + "/predictions"
     body = trial.body.decode() if len(trial.body) <= CODE_BYTES else None
-    about = describe(live)
+    about, key = describe(live), asks_for_keys(request)
     return page(
         request,
         "model.jinja2",
@@ -150,8 +151,10 @@ def _page(
         controls={control.name: control for control in controls},
         token=csrf.token(request),
         token_field=csrf.FIELD,
-        curl=None if body is None else snippets.curl_post(url, body),
-        python=None if body is None else snippets.python_post(url, body),
+        why_not=why_not(request, PREDICT, live.name),
+        key=key,
+        curl=None if body is None else snippets.curl_post(url, body, key=key),
+        python=None if body is None else snippets.python_post(url, body, key=key),
         last=_last(request, live.name),
         life=life_of(request, live),
         panels=panels.shown(request, live),

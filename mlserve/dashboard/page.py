@@ -74,6 +74,11 @@ def page(
     return protect(Response(body, status=status, headerlist=[("Content-Type", "text/html; charset=utf-8"), *headers]))
 
 
+def asks_for_keys(request: Any) -> bool:
+    """Whether a program needs a key of ours."""
+    return own_policy(request.registry) is not None
+
+
 @dataclass(frozen=True)
 class Visitor:
     """Who is logged in, and the token of the form that logs them out."""

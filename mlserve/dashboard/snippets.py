@@ -1,4 +1,7 @@
-"""The same request as a program: a curl command for a shell, and Python that needs nothing installed."""
+"""The same request as a program: a curl command for a shell, and Python that needs nothing installed.
+
+`key`: the server asks for one, which both take from the variable MLSERVE_KEY, as `mlserve` does.
+"""
 
 import re
 import shlex
@@ -6,39 +9,45 @@ import shlex
 # JSON's three words outside of texts, which Python spells differently.
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b')
 _WORDS = {"true": "True", "false": "False", "null": "None"}
+_KEY = ' \\\n  -H "Authorization: Bearer $MLSERVE_KEY"'
 
 
-def curl_get(url: str) -> str:
+def curl_get(url: str, *, key: bool) -> str:
     """A command that reads an address."""
-    return f"curl -s {shlex.quote(url)}"
+    return f"curl -s {shlex.quote(url)}{_KEY if key else ''}"
 
 
-def curl_post(url: str, body: str) -> str:
+def curl_post(url: str, body: str, *, key: bool) -> str:
     """A command that sends a JSON body exactly as it is; nothing in it is left to the shell."""
     return "\n".join(
         [
-            f"curl -s {shlex.quote(url)} \\",
+            f"{curl_get(url, key=key)} \\",
             "  -H 'Content-Type: application/json' \\",
             f"  --data-raw {shlex.quote(body)}",
         ]
     )
 
 
-def curl_put(url: str, body: str) -> str:
+def curl_put(url: str, body: str, *, key: bool) -> str:
     """A command that puts a short JSON body."""
-    return f"curl -s -X PUT {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' --data-raw {shlex.quote(body)}"
+    command = f"curl -s -X PUT {shlex.quote(url)}{_KEY if key else ''}"
+    return f"{command} \\\n  -H 'Content-Type: application/json' --data-raw {shlex.quote(body)}"
 
 
-def python_post(url: str, body: str) -> str:
+def python_post(url: str, body: str, *, key: bool) -> str:
     """A program that sends the same JSON values, by Python's standard library alone."""
-    return f"""import json
-import urllib.request
+    modules = ["json", "os", "urllib.request"] if key else ["json", "urllib.request"]
+    headers = ['"Content-Type": "application/json"']
+    if key:
+        headers.append('"Authorization": "Bearer " + os.environ["MLSERVE_KEY"]')
+    imports = "\n".join(f"import {name}" for name in modules)
+    return f"""{imports}
 
 body = {python_literal(body)}
 request = urllib.request.Request(
     {url!r},
     data=json.dumps(body).encode(),
-    headers={{"Content-Type": "application/json"}},
+    headers={{{", ".join(headers)}}},
 )
 with urllib.request.urlopen(request) as answer:
     print(json.load(answer))"""

@@ -50,9 +50,7 @@ def is_due(connection: Connection, webhook: str, now: datetime) -> bool:
     return connection.execute(_next(webhook, now)).first() is not None
 
 
-def claim(
-    connection: Connection, webhook: str, now: datetime, lease: Callable[[int], timedelta]
-) -> Claim | None:
+def claim(connection: Connection, webhook: str, now: datetime, lease: Callable[[int], timedelta]) -> Claim | None:
     """The delivery that has waited longest, for one sender; None where nothing is due. Needs a write transaction.
 
     `lease` is how long the claim lasts, by the number of the attempt.

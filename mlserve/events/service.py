@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, false, insert, or_, sele
 
 from mlserve.events import outbox
 from mlserve.events.author import Author
-from mlserve.events.kinds import OF_CALLERS, Kind
+from mlserve.events.kinds import CALL_REFUSED, OF_CALLERS, Kind
 from mlserve.events.tables import events as events_table
 from mlserve.ids import Ids, first_id
 
@@ -88,12 +88,14 @@ def page(
     since: datetime | None = None,
     until: datetime | None = None,
     visible: Visible | None = None,
+    changes: bool = False,
     before_id: str | None = None,
     limit: int = 50,
 ) -> list[Event]:
     """Events, newest first: of one model, alias or kind, or all; those before `before_id`, the last of the page before.
 
-    They happened at `since` or later, and before `until`. `visible` None: whoever asks may see all.
+    They happened at `since` or later, and before `until`. `visible` None: whoever asks may see all. `changes`: without
+    the calls that were refused, which changed nothing, unless `kind` asks for them.
     """
     e = events_table.c
     query = select(events_table).order_by(e.id.desc()).limit(limit)
@@ -103,6 +105,8 @@ def page(
         query = query.where(e.alias == alias)
     if kind is not None:
         query = query.where(e.kind == kind)
+    elif changes:
+        query = query.where(e.kind != CALL_REFUSED)
     if since is not None:
         # By the time alone, all events ever would be looked through.
         query = query.where(e.at >= since, e.id >= first_id(since, _SLACK))

@@ -108,7 +108,7 @@ class HistoryResource(Resource):
                 found = aliases.at(connection, model, moment, query["alias"])
                 told = [{**one, "moved_at": time_text(one["moved_at"])} for one in found]
                 return {"at": time_text(moment), "aliases": told}
-            page = page_of(connection, query, model=model)
+            page = page_of(connection, query, model=model, changes=True)
         return answer_page(self.request, page)
 
 

@@ -79,10 +79,10 @@ def move(
 ) -> Alias:
     """Let the alias name that version. Of two who have `seen` the same and move it at once, one wins.
 
-    Without `force`, callers of the alias must be able to go on as before, and the version be of one of `families`, those
-    of the process that is asked. `back` says that it is a rollback, which the next one walks over. Nothing happens where
-    the alias names the version already. Raises Stale, with the state that there is; ModelUnknown, AliasUnknown for what
-    is no name of one, VersionUnknown, VersionRetired, NotSupported, SignatureBreaks.
+    Without `force`, callers of the alias must be able to go on as before, and the version must be of one of `families`,
+    those of the process that is asked. `back` says that it is a rollback, which the next one walks over. Nothing
+    happens where the alias names the version already. Raises Stale, with the state that there is; ModelUnknown,
+    AliasUnknown for what is no name of one, VersionUnknown, VersionRetired, NotSupported, SignatureBreaks.
     """
     _require_name(alias)
     service.lock(connection, model)
@@ -99,7 +99,7 @@ def move(
         return current
     if families is not None and not force and row["family"] not in families:
         raise NotSupported(
-            f"Version {version} of model {model} is of family {row['family']}, which no plugin that is enabled here brings."
+            f"Version {version} of model {model} is of family {row['family']}, which no enabled plugin brings here."
         )
     if current is not None and not force:
         _refuse_breaks(connection, current, Signature.from_json(row["signature"]), version)

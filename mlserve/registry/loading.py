@@ -2,8 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Mapping
+from contextlib import ContextDecorator
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from mlserve.signature.examples import example_instance
 log = logging.getLogger("mlserve.registry")
 
 _TOLD = 3
-# How long, in seconds, a thread that loads a model keeps the interpreter from one that waits for it; usual are 5 ms.
+# How long, in seconds, a thread that gives way keeps the interpreter from one that waits for it; usual are 5 ms.
 # An answer waits for it several times, each time so long.
 _SHORT: Final = 0.0002
 
@@ -45,21 +46,32 @@ def host_store(application: Application) -> BundleStore:
     return BundleStore(application.var / "bundles")
 
 
-@contextmanager
-def _giving_way() -> Iterator[None]:
-    """Whoever answers callers gets the interpreter soon, though this thread has much to do."""
-    before = sys.getswitchinterval()
-    if before < 2 * _SHORT:  # Another thread loads too, and puts back what was.
-        yield
-        return
-    sys.setswitchinterval(_SHORT)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+class _GivingWay(ContextDecorator):
+    """Whoever answers callers gets the interpreter soon, though the threads inside have much to do."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(_SHORT, self._before))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setswitchinterval(self._before)
 
 
-@_giving_way()
+giving_way = _GivingWay()
+
+
+@giving_way
 def load_bundle(
     application: Application, family: ModelFamily, bundle: Bundle, identity: Mapping[str, Any]
 ) -> LoadedVersion:
@@ -78,6 +90,7 @@ def load_bundle(
     )
 
 
+@giving_way
 def load_verified(application: Application, wanted: Wanted) -> LoadedVersion:
     """Load a version that is to answer callers: warm, and proved by its golden predictions.
 
@@ -115,7 +128,7 @@ def require_trust(application: Application, family: ModelFamily, digest: str) ->
         raise NotSupported(f"Loading it runs code that it brings, and mlserve.trust.digests does not list {digest}.")
 
 
-@_giving_way()
+@giving_way
 def prove(loaded: LoadedVersion) -> None:
     """Ask the golden predictions again; a version without any answers its example once, to be warm.
 

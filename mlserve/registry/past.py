@@ -18,7 +18,7 @@ from mlserve.errors import (
 )
 from mlserve.inference import LoadedVersion
 from mlserve.registry import service
-from mlserve.registry.loading import VerificationFailed, is_trusted, load_bundle, prove, store_of
+from mlserve.registry.loading import VerificationFailed, giving_way, is_trusted, load_bundle, prove, store_of
 from mlserve.registry.registered import Known
 
 log = logging.getLogger("mlserve.registry")
@@ -152,6 +152,7 @@ class PastVersions:
         return True
 
 
+@giving_way
 def load_past(application: Application, past: Past) -> LoadedVersion:
     """Load a version from the bundles of this host, or of the store that it shares.
 

@@ -19,6 +19,9 @@ from mlserve.registry.tables import registry_revision
 from mlserve.registry.tables import versions as versions_table
 from mlserve.signature import Signature
 
+# What a list of versions tells: what their bundles say may be megabytes of each.
+_LISTED = [column for column in versions_table.c if column.name not in ("signature", "manifest")]
+
 
 class Packaged(Protocol):
     """What a bundle's manifest says that the registry keeps."""
@@ -105,8 +108,9 @@ def retire(connection: Connection, model: str, number: int, author: Author = NOB
     a = aliases_table.c
     names = list(connection.scalars(select(a.alias).where(a.model == model, a.version == number).order_by(a.alias)))
     if names:
+        verb, what = ("names", "the alias") if len(names) == 1 else ("name", "these aliases")
         raise VersionInUse(
-            f"Version {number} of model {model} is what {' and '.join(names)} names: move or remove the alias first."
+            f"Version {number} of model {model} is what {' and '.join(names)} {verb}: move or remove {what} first."
         )
     v, now = versions_table.c, datetime.now(UTC)
     connection.execute(update(versions_table).where(v.model == model, v.number == number).values(retired_at=now))
@@ -174,8 +178,9 @@ def models(connection: Connection) -> list[dict[str, Any]]:
 
 
 def versions(connection: Connection, model: str) -> list[dict[str, Any]]:
-    """A model's versions by number, each the columns of its row."""
-    query = select(versions_table).where(versions_table.c.model == model).order_by(versions_table.c.number)
+    """A model's versions by number, each the columns of its row without `signature` and `manifest`."""
+    v = versions_table.c
+    query = select(*_LISTED).where(v.model == model).order_by(v.number)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -193,9 +198,9 @@ def uses(connection: Connection, digest: str) -> bool:
 def newest_versions(
     connection: Connection, model: str, *, below: int | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
-    """A model's versions, the newest first: those below a number, the last one of the page before."""
+    """As `versions`, the newest first: those below a number, the last one of the page before."""
     v = versions_table.c
-    query = select(versions_table).where(v.model == model).order_by(v.number.desc()).limit(limit)
+    query = select(*_LISTED).where(v.model == model).order_by(v.number.desc()).limit(limit)
     if below is not None:
         query = query.where(v.number < below)
     return [dict(row) for row in connection.execute(query).mappings()]

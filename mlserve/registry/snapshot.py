@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mlserve import private_file
+from mlserve.api.times import time_text
 from mlserve.errors import ConfigurationError
 from mlserve.registry.registered import Known, Registered
 
@@ -93,7 +94,7 @@ class Snapshot:
 
 
 def now_text() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return time_text(datetime.now(UTC).replace(microsecond=0))
 
 
 def _read(path: Path) -> Content:

@@ -54,7 +54,7 @@ aliases = Table(
     ForeignKeyConstraint(["model", "version"], [versions.c.model, versions.c.number]),
 )
 
-# One row, whose number every change of versions or aliases counts up.
+# One row, whose number every change of versions, aliases or declarations counts up.
 registry_revision = Table(
     "registry_revision",
     metadata,

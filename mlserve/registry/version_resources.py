@@ -28,7 +28,7 @@ from mlserve.registry import aliases, service
 from mlserve.registry import version_operations as operations
 from mlserve.registry.bringing import register_kept
 from mlserve.registry.described import describe_version
-from mlserve.registry.loading import store_of
+from mlserve.registry.loading import giving_way, store_of
 from mlserve.registry.requests import DESCRIPTION, RETIREMENT, number_in_path
 
 log = logging.getLogger("mlserve.registry")
@@ -56,9 +56,7 @@ class VersionsResource(Resource):
         if following is not None:
             self.request.response.headers["Link"] = next_page(self.request.environ, str(following))
         heard = application.registry.registered
-        told = [
-            describe_version(row, named, live, known=heard.version(model, row["number"])) for row in rows[:limit]
-        ]
+        told = [describe_version(row, named, live, known=heard.version(model, row["number"])) for row in rows[:limit]]
         return {"versions": told, "next": following}
 
     def post(self) -> dict[str, Any]:
@@ -87,7 +85,8 @@ class VersionsResource(Resource):
             file.seek(0)
             limits = ArchiveLimits(packed=limit, unpacked=2 * limit)
             try:
-                return archive.read(file, store, limits=limits).manifest  # type: ignore[arg-type]
+                with giving_way:
+                    return archive.read(file, store, limits=limits).manifest  # type: ignore[arg-type]
             except StoreUnavailable:
                 raise
             except (BundleError, SignatureError) as error:

@@ -7,6 +7,8 @@ from waitress.buffers import OverflowableBuffer
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import FixedStreamReceiver
 
+from mlserve.server.registrations import Registrations
+
 # A client's heads differ by little more than the length of the body. In all, some megabytes at most.
 MOST_HEADS = 512
 LARGEST = 1024
@@ -14,14 +16,23 @@ LARGEST = 1024
 
 class Parser(HTTPRequestParser):
     """What a head says follows from its bytes alone. `known`, which the connections of a server share, has what the
-    last heads said; the loop is the only thread that parses.
+    last heads said; the loop is the only thread that parses. `registrations` knows which bodies may be larger.
     """
 
-    def __init__(self, adj: Adjustments, known: dict[bytes, dict[str, Any]]) -> None:
+    def __init__(
+        self, adj: Adjustments, known: dict[bytes, dict[str, Any]], registrations: Registrations | None = None
+    ) -> None:
         super().__init__(adj)
         self._known = known
+        self._registrations = registrations
 
     def parse_header(self, header_plus: bytes) -> None:
+        self._read_header(header_plus)
+        large = self.chunked or self.content_length >= self.adj.max_request_body_size
+        if large and self._registrations is not None:
+            self.adj = self._registrations.adjustments(self)
+
+    def _read_header(self, header_plus: bytes) -> None:
         said = self._known.get(header_plus)
         if said is not None:
             self.__dict__.update(said)

@@ -24,6 +24,7 @@ from mlserve.auth.exposure import refuse_open
 from mlserve.errors import ConfigurationError
 from mlserve.server.dispatcher import Dispatcher
 from mlserve.server.parser import Parser
+from mlserve.server.registrations import Registrations
 from mlserve.server.short import ShortRequests
 from mlserve.server.task import ShortTask, environ_of, without_proxies
 
@@ -150,7 +151,7 @@ class Server:
         self._refuse_open(app)
         self._map: dict[int, Any] = {}
         self._leaving = False
-        self._parser = partial(Parser, known={})
+        self._parser = partial(Parser, known={}, registrations=Registrations.of(app, self._adj))
         self._dispatcher = Dispatcher(ShortRequests.of(app, self._adj.url_prefix))
         try:
             self._servers = [self._listen(app, *place) for place in self._places()]

@@ -5,6 +5,7 @@ A schema with `x-component` is one that the document lists once, by that name, a
 
 from typing import Any
 
+from mlserve.names import DIGEST
 from mlserve.signature.fields import FLOATS, INTEGERS, TEXTS, Field, OutputField, Signature
 from mlserve.signature.ranges import range_of
 
@@ -13,7 +14,7 @@ JsonObject = dict[str, Any]
 _JSON_TYPES = {"bool": "boolean", "string": "string", "category": "string"}
 REFERENCE_LENGTH = 255  # in characters
 NO_NUL = "^[^\\u0000]*$"
-_DIGEST = "^sha256:[0-9a-f]{64}$"
+_DIGEST = f"^sha256:{DIGEST.pattern}$"
 
 
 def body_json_schema(signature: Signature, max_instances: int) -> JsonObject:

@@ -6,12 +6,13 @@ By Python's own client: others write the URL into their logs, and its path may b
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mlserve._version import __version__
@@ -23,7 +24,7 @@ _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"mlserve/{
 
 
 class Poster:
-    """Posts to one URL, each time over a new connection that may take `timeout` seconds to be made, and to answer.
+    """Posts to one URL, each time over a new connection: `timeout` seconds for it to be made, sent to and answered.
 
     Certificates are checked against the system's. No redirect is followed, and no proxy asked.
     """
@@ -36,12 +37,13 @@ class Poster:
 
     def post(self, body: bytes, headers: dict[str, str]) -> int | Failure:
         """The status where it is one of success."""
+        end = time.monotonic() + self._timeout
         with closing(self._connection()) as connection:
             try:
-                connection.connect()
-            except OSError as error:
+                connection.sock = self._connected(connection.host, connection.port, end)
+            except (OSError, UnicodeError) as error:
                 return Failure(self._why_unconnected(error))
-            with _ended_after(connection.sock, self._timeout) as ended:
+            with _ended_after(connection.sock, end - time.monotonic()) as ended:
                 try:
                     connection.request("POST", self._target, body, {**_HEADERS, **headers})
                     # What it says beside the head is not read, however long it is.
@@ -55,17 +57,34 @@ class Poster:
 
     def _connection(self) -> HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
-        if self._tls is None:
-            return HTTPConnection(host, port, timeout=self._timeout)
-        return HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
+        return HTTPConnection(host, port) if self._tls is None else HTTPSConnection(host, port, context=self._tls)
 
-    def _why_unconnected(self, error: OSError) -> str:
+    def _connected(self, host: str, port: int, end: float) -> socket.socket:
+        """A connection to the first address of the host that takes one. Raises OSError, or UnicodeError for its name.
+
+        Python's own would wait as long again for each address. How long the name takes is the system's: no thread can
+        be called back from that.
+        """
+        sock = _first_of(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), end)
+        try:
+            # The head and the body are two packets; the second does not wait for word of the first.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                sock.settimeout(_left(end))
+                sock = self._tls.wrap_socket(sock, server_hostname=host)
+            sock.settimeout(_left(end))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _why_unconnected(self, error: OSError | UnicodeError) -> str:
         match error:
             case ssl.SSLCertVerificationError():
                 return "the host's certificate is not trusted"
             case ssl.SSLError():
                 return "the host speaks no TLS that is understood"
-            case socket.gaierror():
+            case socket.gaierror() | UnicodeError():
                 return "the host's name is not known"
             case TimeoutError():
                 return self._late()
@@ -74,6 +93,30 @@ class Poster:
 
     def _late(self) -> str:
         return f"no answer within {self._timeout:g} s"
+
+
+def _first_of(found: list[tuple[Any, ...]], end: float) -> socket.socket:
+    """A connection to one of the addresses; each may take its share of the time that is left. Raises OSError."""
+    failure: OSError = TimeoutError()
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(_left(end) / (len(found) - number))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
+def _left(end: float) -> float:
+    """Seconds until then, by `time.monotonic`. Raises TimeoutError where there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 @contextmanager

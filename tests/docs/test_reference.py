@@ -276,3 +276,17 @@ def test_the_performance_page_marks_the_figures_to_be_replaced() -> None:
 
 def test_the_canonical_json_of_the_digest_is_the_one_named() -> None:
     assert canonical.canonical_json({"b": 1, "a": [1.0]}) == b'{"a":[1],"b":1}'
+
+
+def test_the_architecture_page_has_every_module_at_the_top_and_every_decision() -> None:
+    page, tops = "docs/explanation/architecture.md", (ROOT / "mlserve").iterdir()
+    there = {path.stem for path in tops if path.suffix == ".py" or (path / "__init__.py").exists()} - {
+        "__init__",
+        "_version",
+    }
+    text = section(page, "Where things are")
+    beside = set(re.findall(r"`(\w+)`", text.partition("small and everybody's")[2]))
+    assert {name.removeprefix("mlserve.") for name in first_column(text)} - {"mlserve"} | beside == there
+    decisions = {path.name for path in (ROOT / "docs" / "adr").glob("*.md")}
+    for linking in (page, "docs/index.md"):
+        assert set(re.findall(r"adr/([\w-]+\.md)\)", prose(linking))) == decisions

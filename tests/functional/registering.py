@@ -6,6 +6,7 @@ from typing import Any
 from mlserve_linear.family import LinearFamily
 
 from mlserve.bundles import BundleStore, archive
+from mlserve.inference import ModelFamily
 from mlserve.registry.bringing import pack_artefact
 from mlserve.testing import Served
 from tests.factories import linear_model, until
@@ -14,10 +15,10 @@ MODEL = "/api/v1/models/line"
 BUNDLE = "application/vnd.mlserve.bundle"
 
 
-def bundle(folder: Path, **model: Any) -> Path:
+def bundle(folder: Path, family: ModelFamily | None = None, **model: Any) -> Path:
     """The archive of a linear model, packed as an INI's artefact would be."""
     store = BundleStore(folder / "packed")
-    manifest = pack_artefact(LinearFamily(), linear_model(folder, "candidate", **model), store)
+    manifest = pack_artefact(family or LinearFamily(), linear_model(folder, "candidate", **model), store)
     path = folder / f"{manifest.digest}.mlbundle"
     archive.write(store.open(manifest.digest), path)
     return path

@@ -25,6 +25,7 @@ from mlserve.cli.bundles import bundles
 from mlserve.cli.db import db
 from mlserve.cli.keys import keys
 from mlserve.cli.users import users
+from mlserve.cli.webhooks import webhooks
 from mlserve.db.engine import open_database
 from mlserve.predictions.tables import predictions
 from tests.factories import linear_model
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "tests" / "packages"
 
 
-GROUPS = {"bundles": bundles, "db": db, "keys": keys, "users": users}
+GROUPS = {"bundles": bundles, "db": db, "keys": keys, "users": users, "webhooks": webhooks}
 
 
 def write_ini(folder: Path, **settings: str) -> Path:
@@ -133,6 +134,7 @@ ARGUMENTS = {
     "deploy": ["."],
     "promote": ["line", "1"],
     "rollback": ["line"],
+    "unalias": ["line", "challenger"],
     "history": ["line"],
     "retire": ["line", "1"],
     "db purge": ["--older-than", "1d"],
@@ -141,6 +143,9 @@ ARGUMENTS = {
     "users add": ["ada", "--role", "predict"],
     "users remove": ["ada"],
     "users password": ["ada"],
+    "webhooks test": ["ops"],
+    "webhooks enable": ["ops"],
+    "webhooks remove": ["ops"],
 }
 
 

@@ -1,15 +1,23 @@
 """Versions, aliases and their history over HTTP."""
 
+import io
 import json
+import shutil
+import sys
+import threading
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from mlserve_linear.family import LinearFamily
+from sqlalchemy import event, text
 
 from mlserve import testing
+from mlserve.bundles import archive
 from mlserve.cli import main
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.boosters import ROWS, Maker
@@ -216,6 +224,69 @@ def test_an_alias_is_removed_and_the_model_says_that_it_has_no_champion(app: Ser
     until_answers(app, 1)
 
 
+def test_a_version_of_a_family_that_is_not_enabled_takes_no_model_down(app: Served, tmp_path: Path) -> None:
+    class Nope(LinearFamily):
+        name = "nope"
+
+    path = bundle(tmp_path, Nope(), intercept=2.0, x=1.0, y=1.0)
+    assert register(app, path).json["family"] == "nope"
+    refused = move(app, 2, status=409).json
+    assert (refused["code"], "is of family nope" in refused["detail"]) == ("not_supported", True)
+    move(app, 2, force=True)
+    until(lambda: app.get(f"{MODEL}/versions/2").json["state"] == "failed")
+    assert "is of family nope, which no enabled plugin brings" in app.get(f"{MODEL}/versions/2").json["reason"]
+    assert (answering(app), app.predict("line", [[1, 1]]).json["version"]) == (1, 1)
+    until(lambda: app.get("/health/ready").json["checks"]["models"]["state"] == "degraded")
+    told = app.get("/health/ready").json["checks"]["models"]
+    assert (told["models"], told["not_enabled"]) == ({"line": "ready"}, {"line": {"champion": "nope"}})
+
+
+def test_another_model_that_cannot_answer_leaves_the_server_in_its_balancer(app: Served, tmp_path: Path) -> None:
+    path = bundle(tmp_path, intercept=2.0, x=1.0, y=1.0)
+    digest = register(app, path, model="other").json["digest"]
+    shutil.rmtree(tmp_path / "var" / "bundles" / digest)
+    app.put_json("/api/v1/models/other/aliases/champion", {"version": 1}, headers={"If-None-Match": "*"})
+
+    def told() -> Any:
+        return app.get("/health/ready").json["checks"]["models"]
+
+    until(lambda: told()["models"].get("other") == "failed")
+    assert (told()["state"], told()["models"]) == ("degraded", {"line": "ready", "other": "failed"})
+
+
+def test_an_alias_that_was_just_made_is_told_to_come(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, body = f"{MODEL}/aliases/shadow/predictions", {"instances": [[1, 1]]}
+    assert app.post_json(url, body, status=404).json["code"] == "alias_unknown"
+    with monkeypatch.context() as patch:
+        patch.setattr(app.application.registry, "_read", lambda: None)  # It hears of nothing.
+        move(app, 1, alias="shadow")
+        answer = app.post_json(url, body, status=503)
+        assert (answer.json["code"], answer.headers["Retry-After"]) == ("model_not_ready", "1")
+    until(lambda: app.post_json(url, body, status="*").status_int == 200)
+    until(lambda: not app.application.registry.coming)
+    app.delete(f"{MODEL}/aliases/shadow", headers={"If-Match": '"1"'})
+    until(lambda: app.post_json(url, body, status="*").status_int == 404)
+
+
+def test_however_many_aliases_there_are_the_database_is_asked_as_often(app: Served) -> None:
+    asked: list[str] = []
+
+    def count(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            asked.append(statement)
+
+    def ask() -> int:
+        asked.clear()
+        app.get(f"{MODEL}/aliases")
+        return len(asked)
+
+    event.listen(app.application.database.engine, "before_cursor_execute", count)
+    one = ask()
+    for alias in ("blue", "green", "shadow"):
+        move(app, 1, alias=alias)
+    assert 0 < ask() <= one
+
+
 def test_what_people_write_about_a_version(app: Served) -> None:
     url = f"{MODEL}/versions/1"
     app.patch_json(url, {"description": "of spring", "tags": {"team": "a", "season": "spring"}})
@@ -241,10 +312,29 @@ def test_a_model_that_nobody_declared_is_deployed_and_served(app: Served, tmp_pa
         assert app.get(f"/api/v1/models/No/{path}", status=404).json["code"] == "model_unknown"
 
 
+def with_metrics(content: bytes, text: bytes) -> bytes:
+    """A bundle of plain metrics, with any text in their place."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as sound, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for entry in sound.infolist():
+            file = sound.read(entry)
+            assert entry.filename != "manifest.json" or b'"metrics":{}' in file
+            made.writestr(entry.filename, file.replace(b'"metrics":{}', b'"metrics":{"x":' + text + b"}"))
+    return out.getvalue()
+
+
+def test_a_bundle_is_read_by_who_gives_way(app: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, read = [], archive.read
+    monkeypatch.setattr(archive, "read", lambda *of, **by: (seen.append(sys.getswitchinterval()), read(*of, **by))[1])
+    register(app, bundle(tmp_path, intercept=2.0))
+    assert seen == [pytest.approx(0.0002)]
+
+
 def test_what_is_no_bundle_is_refused(app: Served, settings: dict[str, str], tmp_path: Path) -> None:
-    url, archive = f"{MODEL}/versions", bundle(tmp_path, intercept=2.0).read_bytes()
+    url, sound = f"{MODEL}/versions", bundle(tmp_path, intercept=2.0).read_bytes()
     assert app.post_json(url, {}, status=415).json["code"] == "unsupported_media_type"
-    for body in (b"", b"PK", archive[:-10], archive + b"x"):
+    bodies = (b"", b"PK", sound[:-10], sound + b"x", with_metrics(sound, b"9007199254740993"))
+    for body in bodies:
         assert app.post(url, body, headers={"Content-Type": BUNDLE}, status=422).json["code"] == "invalid"
     assert [one["number"] for one in app.get(url).json["versions"]] == [1]
     app.application.settings._values["mlserve.limits.bundle"] = 1024

@@ -54,10 +54,10 @@ def test_a_second_version_is_deployed_promoted_rolled_back_and_retired_while_a_s
         assert run("promote", ini, "line", "2").stdout == "champion of line names version 2 already.\n"
         until(lambda: "3.0" not in str(app.predict("line", [[1, 1]]).json["outputs"]))
         refused = run("retire", ini, "line", "2", status=1).output
-        assert "is what challenger and champion names" in refused
+        assert "is what challenger and champion name:" in refused
         assert "names version 1" in run("rollback", ini, "line", "--reason", "too warm").stdout
         until_answers(app, 1)
-        assert "never named another one" in run("rollback", ini, "line", status=1).output
+        assert "nothing further back than version 1" in run("rollback", ini, "line", status=1).output
         told = run("history", ini, "line").stdout
         assert re.search(r"champion moved back from version 2 to version 1 +cli:\w+ +too warm *\n", told)
         assert re.search(r"champion moved from version 1 to version 2 +cli:\w+ +it is better *\n", told)

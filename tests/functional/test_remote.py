@@ -79,9 +79,9 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(server: Remote, 
     said = server("promote", "line", 2, "--reason", "it is better").stdout
     assert said == "champion of line names version 2 (revision 2, was version 1).\n"
     assert server("promote", "line", 2).stdout == "champion of line names version 2 already.\n"
-    assert "is what challenger and champion names" in server("retire", "line", 2, status=1).output
+    assert "is what challenger and champion name:" in server("retire", "line", 2, status=1).output
     assert "names version 1" in server("rollback", "line", "--reason", "too warm").stdout
-    assert "never named another one" in server("rollback", "line", status=1).output
+    assert "nothing further back than version 1" in server("rollback", "line", status=1).output
     told = server("history", "line").stdout
     assert re.search(r"champion moved back from version 2 to version 1 +key:deployer +too warm *\n", told)
     assert re.search(r"version 2 registered +key:deployer +summer *\n", told)
@@ -92,6 +92,9 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(server: Remote, 
     server("deploy", third, "--name", "line", "--register-only")
     assert server("retire", "line", 3).stdout == "line version 3 is retired.\n"
     assert server("retire", "line", 3).stdout == "line version 3 was retired before.\n"
+    refused = server("deploy", third, "--name", "line", status=1).stderr
+    assert "no alias can name it any more. Package it anew, for instance with another --meta, to get a" in refused
+    assert "is registered" not in refused
     seen = server("unalias", "line", "challenger", "--revision", 7, status=1).stderr
     assert "The alias challenger of model line is at revision 1" in seen
     said = server("unalias", "line", "challenger", "--reason", "the trial is over").stdout

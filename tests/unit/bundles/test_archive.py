@@ -352,7 +352,7 @@ def test_whatever_becomes_of_its_bytes_it_is_refused_or_means_the_same(
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([2**53, 2**64 - 1, -0.0]) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([2**53 + 1, 2**64]) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
@@ -372,9 +372,9 @@ def test_whatever_a_manifest_says_it_is_refused_or_read_as_it_is(
     data: st.DataObject, sound: tuple[bytes, Manifest, Path]
 ) -> None:
     """Of either format, with a value changed, one removed, or its text damaged."""
-    content, _, folder = sound
-    value = copy.deepcopy({"content": data.draw(st.sampled_from([plain(sound), PACKAGED])), "provenance": {"who": "me"}})
-    value["content"]["files"] = plain(sound)["files"]
+    content, manifest, folder = sound
+    kind = data.draw(st.sampled_from([manifest.content, PACKAGED]))
+    value = copy.deepcopy({"content": {**kind, "files": manifest.content["files"]}, "provenance": {"who": "me"}})
     within, key = data.draw(st.sampled_from(list(places(value))))
     if data.draw(st.booleans()):
         within[key] = data.draw(JSON)
@@ -392,10 +392,6 @@ def test_whatever_a_manifest_says_it_is_refused_or_read_as_it_is(
     except BundleError:
         return
     assert found.digest == hashlib.sha256(canonical_json(found.manifest.content)).hexdigest()
-
-
-def plain(sound: tuple[bytes, Manifest, Path]) -> dict[str, Any]:
-    return dict(sound[1].content)
 
 
 def test_a_manifest_is_proved_canonical_once(

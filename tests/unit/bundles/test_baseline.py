@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlserve.bundles.baseline import BINS, baseline_of
-from mlserve.bundles.canonical import canonical_json, from_canonical
+from mlserve.bundles.canonical import MOST_PARTS, canonical_json, from_canonical
 from mlserve.bundles.parts import check_baseline
 from mlserve.signature import Batch, Field, OutputField, Signature
 
@@ -112,3 +112,13 @@ def test_answers() -> None:
     assert found["elements"]["yes"]["maximum"] == 0.75
     assert list(answers_of(OutputField("v", "float32", (2,)), [[1, 2]])["elements"]) == ["0", "1"]
     assert answers_of(OutputField("v", "float32", (10, 10)), np.zeros((3, 10, 10)))["count"] == 300
+
+
+def test_a_model_of_ten_thousand_numbers_has_room_in_a_manifest() -> None:
+    """Told of a hundredth of them; the golden predictions have at most 100,000 values."""
+    signature = Signature(tuple(Field(f"gene_{number}", "float32", example=0.5) for number in range(100)), ())
+    rows = np.random.default_rng(1).random((100, 100)).astype(np.float32).tolist()
+    batch = Batch.from_rows(signature, [tuple(row) for row in rows])
+    text = canonical_json([baseline_of(batch, {}), signature.to_json()])
+    parts = sum(text.count(sign) for sign in (b",", b"[", b"{", b"\\"))
+    assert 100 * parts + 100_000 < 0.8 * MOST_PARTS

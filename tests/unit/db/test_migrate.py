@@ -262,7 +262,8 @@ def test_what_the_first_release_has_written_is_kept(request: pytest.FixtureReque
                     assert [{name: row[name] for name in old} for old, row in pairs] == rows
         assert migrate.upgrade(url) == [HEAD]
         with database.read() as connection:
-            (version,) = service.versions(connection, "line")
+            (number,) = (row["number"] for row in service.versions(connection, "line"))
+            version = service.version(connection, "line", number)
             assert (version["digest"], version["signature"]) == ("d", {"inputs": []})
             assert (version["description"], version["tags"], version["retired_at"]) == ("", {}, None)
             assert read_registered(connection).aliases == {}

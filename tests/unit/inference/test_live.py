@@ -59,6 +59,16 @@ def test_each_alias_leads_to_its_version_and_says_why_where_it_cannot() -> None:
             model.at(alias)
 
 
+def test_an_alias_that_is_coming_is_not_unknown() -> None:
+    model, coming = LiveModel("line", "linear", loaded(), named={"champion": 1}), {("line", "shadow"), ("m", "green")}
+    with pytest.raises(ModelNotReady, match="alias shadow of model line was just made") as refused:
+        model.at("shadow", coming)
+    assert refused.value.retry_after == 1
+    for alias in ("green", "none"):
+        with pytest.raises(AliasUnknown):
+            model.at(alias, coming)
+
+
 def test_a_model_without_a_champion_has_no_such_alias_unless_the_registry_names_one() -> None:
     with pytest.raises(AliasUnknown):
         LiveModel("line", "linear", without="idle").at("champion")

@@ -14,6 +14,7 @@ from mlserve.errors import (
     AliasUnknown,
     ModelUnknown,
     NothingBefore,
+    NotSupported,
     SignatureBreaks,
     Stale,
     VersionInUse,
@@ -151,12 +152,33 @@ def test_what_is_not_there_or_retired_cannot_be_named(database: Database) -> Non
         assert events.page(connection)[0].kind == "version_retired"
 
 
+@pytest.mark.parametrize("alias", ["\0", "", "Champion", "a" * 64, "a\n"])
+def test_what_no_alias_can_be_called_is_unknown_without_asking_the_database(database: Database, alias: str) -> None:
+    with database.write() as connection:
+        versions(connection, 1)
+        for ask in (aliases.get, aliases.remove, aliases.roll_back):
+            with pytest.raises(AliasUnknown, match="is no name of an alias"):
+                ask(connection, "m", alias)
+        with pytest.raises(AliasUnknown, match="is no name of an alias"):
+            aliases.move(connection, "m", alias, 1)
+
+
+def test_a_family_that_the_process_lacks_is_refused_unless_somebody_insists(database: Database) -> None:
+    with database.write() as connection:
+        versions(connection, 2)
+        aliases.move(connection, "m", "champion", 1, families={"linear"})
+        for alias in ("champion", "shadow"):
+            with pytest.raises(NotSupported, match="Version 2 of model m is of family linear, which no enabled plugin"):
+                aliases.move(connection, "m", alias, 2, families={"other"})
+        assert aliases.move(connection, "m", "champion", 2, families={"other"}, force=True).version == 2
+
+
 def test_what_an_alias_names_cannot_be_retired(database: Database) -> None:
     with database.write() as connection:
         versions(connection, 1)
         aliases.move(connection, "m", "champion", 1)
         aliases.move(connection, "m", "shadow", 1)
-        with pytest.raises(VersionInUse, match="what champion and shadow names"):
+        with pytest.raises(VersionInUse, match="what champion and shadow name: move or remove these aliases first"):
             service.retire(connection, "m", 1)
         with pytest.raises(VersionUnknown):
             service.retire(connection, "m", 9)
@@ -186,7 +208,7 @@ def test_rollbacks_lead_further_back_each_time_and_skip_what_is_retired(database
         assert aliases.roll_back(connection, "m", "champion", author=ANN).version == 2
         service.retire(connection, "m", 4)
         assert aliases.roll_back(connection, "m", "champion").version == 1
-        with pytest.raises(NothingBefore, match="names version 1"):
+        with pytest.raises(NothingBefore, match="nothing further back than version 1 "):
             aliases.roll_back(connection, "m", "champion")
         aliases.move(connection, "m", "champion", 2)
         service.retire(connection, "m", 1)
@@ -200,6 +222,19 @@ def test_going_back_and_forth_by_hand_is_no_rollback(database: Database) -> None
         for number in (1, 2, 1):
             aliases.move(connection, "m", "champion", number)
         assert aliases.version_before(connection, "m", "champion") == 2
+
+
+def test_where_rollbacks_lead_is_asked_for_all_aliases_at_once(database: Database) -> None:
+    with database.write() as connection:
+        versions(connection, 3)
+        for alias, numbers in (("champion", (1, 2, 3)), ("shadow", (3, 1)), ("blue", (2,))):
+            for number in numbers:
+                aliases.move(connection, "m", alias, number)
+        aliases.roll_back(connection, "m", "champion")
+        assert aliases.versions_before(connection, "m") == {"champion": 1, "shadow": 3}
+        service.retire(connection, "m", 3)
+        assert aliases.versions_before(connection, "m") == {"champion": 1}
+        assert aliases.version_before(connection, "m", "blue") is None
 
 
 def test_a_removed_alias_is_gone_and_its_revisions_go_on(database: Database) -> None:
@@ -249,6 +284,27 @@ def test_the_times_of_an_alias_rise_whatever_a_host_s_clock_says(database: Datab
         aliases.move(connection, "m", "champion", 1)
         connection.execute(update(aliases_table).values(moved_at=tomorrow))
         assert aliases.move(connection, "m", "champion", 2).moved_at > tomorrow
+
+
+def test_an_alias_that_is_made_again_by_a_host_whose_clock_is_behind_is_younger_than_its_removal(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(seconds=5)
+
+    with database.write() as connection:
+        versions(connection, 2)
+        for number in (1, 2):
+            aliases.move(connection, "m", "champion", number)
+        aliases.remove(connection, "m", "champion")
+        monkeypatch.setattr("mlserve.registry.aliases.datetime", Behind)
+        again = aliases.move(connection, "m", "champion", 1)
+        assert again.revision == 3
+        (live,) = aliases.at(connection, "m", again.moved_at)
+        assert (live["version"], live["revision"]) == (1, 3)
+        assert aliases.version_before(connection, "m", "champion") == 2
 
 
 def test_people_write_about_a_version_and_what_they_wrote_before_stays_in_the_events(database: Database) -> None:

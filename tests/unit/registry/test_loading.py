@@ -1,13 +1,15 @@
 """What proves a version before it answers callers."""
 
 import logging
+import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlserve.registry.loading import VerificationFailed, prove
+from mlserve.registry.loading import VerificationFailed, giving_way, prove
 from tests.unit.predictions.factories import load
 
 GOLDEN = {
@@ -39,3 +41,14 @@ def test_another_last_bit_is_told_and_keeps_no_version_away(
 def test_an_answer_outside_of_the_tolerance_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match=r"golden row 0: value is 2\.0 instead of 2\.00001"):
         prove(proof(tmp_path, 2.00001))
+
+
+def test_of_several_that_give_way_the_last_one_puts_back_what_was() -> None:
+    usual = sys.getswitchinterval()
+    first, second = ExitStack(), ExitStack()
+    for one in (first, second):
+        one.enter_context(giving_way)
+    first.close()
+    assert sys.getswitchinterval() == pytest.approx(0.0002)
+    second.close()
+    assert sys.getswitchinterval() == usual

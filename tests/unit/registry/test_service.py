@@ -35,13 +35,15 @@ def test_what_is_registered_can_be_listed(database: Database) -> None:
         assert [model["name"] for model in service.models(connection)] == ["a", "b"]
         versions = service.versions(connection, "a")
         assert service.versions(connection, "unknown") == []
+        assert service.newest_versions(connection, "a") == versions[::-1]
+        assert service.newest_versions(connection, "a", below=2) == versions[:1]
+        whole = service.version(connection, "a", 1)
     assert [(one["number"], one["digest"], one["family"]) for one in versions] == [
         (1, "x", "xgboost"),
         (2, "y", "xgboost"),
     ]
-    assert versions[0]["signature"] == {"inputs": ["x"]}
-    assert versions[0]["manifest"] == Packed("x").to_json()
     assert versions[0]["created_at"].tzinfo is not None
+    assert whole == versions[0] | {"signature": {"inputs": ["x"]}, "manifest": Packed("x").to_json()}
 
 
 def test_hosts_that_register_at_once_agree(database: Database, database_url: str) -> None:

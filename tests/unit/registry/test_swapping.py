@@ -10,14 +10,14 @@ from mlserve_linear.family import LinearFamily
 
 from mlserve.application import Application
 from mlserve.bundles import BundleStore
-from mlserve.errors import ModelNotReady
+from mlserve.errors import AliasUnknown, ModelNotReady, NotSupported
 from mlserve.inference import LoadedVersion
 from mlserve.inference.live import VersionStatus
 from mlserve.registry import swapping
 from mlserve.registry.bringing import pack_artefact
 from mlserve.registry.loading import VerificationFailed, load_verified, store_of
 from mlserve.registry.registered import Known, Registered, Wanted
-from mlserve.registry.swapping import Swapper
+from mlserve.registry.swapping import Swapper, aliases_not_enabled
 from mlserve.signature import Batch
 from tests.factories import linear_model, until
 from tests.unit.registry.test_declared import application
@@ -188,6 +188,43 @@ def test_whatever_a_family_raises_the_others_are_served(registry: Registry, capl
     (told,) = (record for record in caplog.records if record.message == "version_failed")
     assert told.exc_info is not None
     swapper.close()
+
+
+def test_a_version_of_a_family_that_is_not_enabled_takes_no_live_one_down(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(app: Application, wanted: Wanted) -> LoadedVersion:
+        if wanted.version == 3:
+            raise NotSupported("It is of family nope, which no enabled plugin brings.")
+        return load_verified(app, wanted)
+
+    registry.versions[3] = registry.versions[3]._replace(family="nope")
+    app, swapper = registry.application, Swapper(registry.application, load, grace=0.0)
+    swapper.settle(registry.at(champion=1, shadow=1))
+    for _ in range(2):
+        swapper.settle(registry.at(champion=3, shadow=3, green=3))
+        swapper.tend()
+        assert (answers(app), answers(app, "shadow")) == (1, 1)
+    model = app.live.get("line")
+    assert model.statuses[3] == VersionStatus("failed", "It is of family nope, which no enabled plugin brings.")
+    assert [record.message for record in caplog.records] == ["version_failed"]
+    with pytest.raises(AliasUnknown):
+        model.at("green")  # Other servers answer by it.
+    assert aliases_not_enabled(app, registry.at(champion=3, green=1)) == {"line": {"champion": "nope"}}
+    swapper.settle(registry.at(champion=1))
+    assert app.live.get("line").statuses == {1: VersionStatus("ready")}
+    swapper.close()
+
+
+def test_a_model_of_a_family_that_is_not_enabled_is_other_servers_unless_the_ini_declares_it(tmp_path: Path) -> None:
+    registered = Registered(1, {"line": {1: Known("d", "nope")}}, {"line": {"champion": 1}})
+    for models, expected in (({}, []), ({"line": tmp_path / "line"}, [("line", "failed")])):
+        app = application(tmp_path, **models)
+        swapper = Swapper(app)
+        swapper.settle(registered)
+        assert [(model.name, model.state) for model in app.live] == expected
+        swapper.close()
+        app.database.close()
 
 
 def test_the_state_loading_is_seen_while_a_version_is_loaded(registry: Registry) -> None:

@@ -5,10 +5,12 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -69,6 +71,71 @@ def test_where_nobody_listens() -> None:
         assert post(f"http://127.0.0.1:{bound.getsockname()[1]}/t0ken") == Failure("no connection can be made")
 
 
+@pytest.mark.parametrize("host", ["hooks..example.com", "x" * 64])
+def test_where_the_name_cannot_be_one(host: str) -> None:
+    assert post(f"http://{host}/t0ken") == Failure("the host's name is not known")
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """An address that takes no connection, and says nothing of that: its queue is full."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()
+
+
+def answer_names(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Every name is that of these; no resolver can be asked to say so."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_several_silent_addresses_take_no_longer_than_one(
+    silent: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_names(monkeypatch, silent, silent, silent)
+    began = time.monotonic()
+    assert post("http://hooks.example.com/t0ken", 0.5) == Failure("no answer within 0.5 s")
+    assert 0.4 < time.monotonic() - began < 1.2
+
+
+def test_an_address_is_left_for_the_next_in_time(silent: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiving() as receiver:
+        answer_names(monkeypatch, silent, ("127.0.0.1", urlsplit(receiver.url).port or 0))
+        assert post("http://hooks.example.com/t0ken", 2.0) == 204
+        assert receiver.messages[0].headers["host"] == "hooks.example.com"
+
+
+def test_a_connection_that_was_slow_leaves_less_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = certified(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+
+    def answer() -> None:
+        connection = server.accept()[0]
+        ended.wait(0.7)
+        with connection, suppress(OSError):
+            context.wrap_socket(connection, server_side=True).recv(65536)
+            ended.wait(10)
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        began = time.monotonic()
+        found = post(f"https://localhost:{server.getsockname()[1]}/t0ken", 1.0)
+        took = time.monotonic() - began
+        ended.set()
+        thread.join()
+    assert found == Failure("no answer within 1 s")
+    assert took < 1.5
+
+
 def test_where_nobody_answers_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
@@ -91,12 +158,22 @@ def test_where_no_tls_is_spoken() -> None:
     assert found == Failure("the host speaks no TLS that is understood")
 
 
-def test_where_the_certificate_is_nobody_s(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = "req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out certificate.pem"
-    subprocess.run([tool("openssl"), *made.split()], check=True, capture_output=True, cwd=tmp_path)
+def certified(folder: Path) -> ssl.SSLContext:
+    """That of a server named localhost, whose certificate is `certificate.pem` of the folder."""
+    made = "req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    subprocess.run(
+        [tool("openssl"), *made.split(), "-keyout", "key.pem", "-out", "certificate.pem"],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+def test_where_the_certificate_is_nobody_s(tmp_path: Path) -> None:
+    context = certified(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_shake_hands, args=(server, context))
         thread.start()

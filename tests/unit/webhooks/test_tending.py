@@ -58,9 +58,7 @@ def happen(database: Database) -> None:
         events.record(connection, kinds.VERSION_RETIRED, Author("ann"), model="line")
 
 
-def test_after_an_outage_nobody_s_webhook_goes(
-    database: Database, tender: Callable[..., Tender], clock: Clock
-) -> None:
+def test_after_an_outage_nobody_s_webhook_goes(database: Database, tender: Callable[..., Tender], clock: Clock) -> None:
     ours, theirs = tender("chat", "audit"), tender("theirs")
     ours.tend()
     theirs.tend()
