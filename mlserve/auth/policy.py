@@ -95,7 +95,10 @@ class Policy:
 
     def _of_session(self, request: Any) -> Identity | str:
         environ = request.environ
-        value = request.cookies.get(COOKIE) if "HTTP_COOKIE" in environ else None
+        try:
+            value = request.cookies.get(COOKIE) if "HTTP_COOKIE" in environ else None
+        except UnicodeDecodeError:  # Of any cookie: they are read as one.
+            return NO_SESSION
         if not value:
             return NO_KEY
         session = self.access.sessions.read(value)

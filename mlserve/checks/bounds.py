@@ -82,7 +82,8 @@ def _score(text: str) -> str:
     name = text.strip().lower()
     name = _OTHER_NAMES.get(name, name)
     if name not in MORE_IS_BETTER:
-        near = get_close_matches(name, MORE_IS_BETTER, 1)
+        begun = [score for score in MORE_IS_BETTER if name and score.startswith(name)]
+        near = begun or get_close_matches(name, MORE_IS_BETTER, 1)
         raise ValueError(f"one of {', '.join(MORE_IS_BETTER)}" + (f" (did you mean {near[0]}?)" if near else ""))
     return name
 

@@ -2,6 +2,7 @@
 
 import warnings
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -40,7 +41,18 @@ VERBS = {
 
 
 class Verbs(click.Group):
-    """Imports a verb's module when that verb is asked for."""
+    """Imports a verb's module when that verb is asked for; no error that it ends with commands the terminal."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = _printable(error.message)  # It is final; each kind of error tells it in its way.
+            raise
+        except SystemExit as end:
+            if isinstance(end.code, str):
+                end.code = _printable(end.code)
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -54,6 +66,12 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _printable(text: str) -> str:
+    from mlserve.cli.output import printable  # With its tables, which `--help` does not need.
+
+    return printable(text)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 
 import click
+from sqlalchemy import Connection
 
+from mlserve.application import Application
 from mlserve.auth.identity import NAME
 from mlserve.auth.roles import ROLES
 from mlserve.cli.output import comma
 from mlserve.names import MODEL_NAME
+from mlserve.registry import service
 
 
 def check_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -40,6 +43,13 @@ model_option = click.option(
     metavar="NAME",
     help="The only model that it is for; may be given again. Default: all.",
 )
+
+
+def warn_of_unknown(application: Application, connection: Connection, models: Iterable[str]) -> None:
+    """Say which of the models that a caller is bound to nobody knows: they may be misspelt, or still to come."""
+    known = {*application.settings.model_names, *(row["name"] for row in service.models(connection))}
+    for name in sorted({*models} - known):
+        click.echo(f"There is no model {name!r} yet.", err=True)
 
 
 def models_of(names: Iterable[str] | None) -> str:

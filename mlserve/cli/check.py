@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 
+from mlserve.application import Application
 from mlserve.auth.exposure import refuse_open_ini
 from mlserve.cli.ini import built, ini_argument, refuse_server
-from mlserve.db.wiring import examine_database
+from mlserve.db.wiring import examine_database, opened_by_operator
 from mlserve.errors import DatabaseUnavailable
+from mlserve.registry import service
 from mlserve.registry.declared import examine
 from mlserve.startup import one_sentence
 from mlserve.webhooks.declared import declared
@@ -22,6 +25,7 @@ def check(ini: Path) -> None:
     Checked are settings, plugins, the declared models, the secrets of webhooks, [server:main], and the tables of a
     PostgreSQL database. It says what the server would say, and leaves nothing behind.
     """
+    deployed: list[str] = []
     with built(ini) as application, one_sentence():
         refuse_server(ini)
         refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
@@ -31,9 +35,24 @@ def check(ini: Path) -> None:
             read_signer(hook.secret, hook.secret_key)
         try:
             examine_database(application)
+            deployed = _deployed(application)
         except DatabaseUnavailable as error:
             # A server that has served these models before starts all the same.
             click.echo(f"The database of mlserve.database.url cannot be checked now: {error}", err=True)
     models = ", ".join(application.settings.models)
-    served = f"models {models}." if models else "no model is declared: add mlserve.models.NAME = path."
-    click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}")
+    served = f"models {models}" if models else "no model is declared"
+    if deployed:
+        served += f"; of the registry {', '.join(deployed)}"
+    elif not models:
+        served += ": add mlserve.models.NAME = path, or mlserve deploy one"
+    click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}.")
+
+
+def _deployed(application: Application) -> list[str]:
+    """The models that are registered, and not declared. A database that is still to be made has none."""
+    url = make_url(application.settings["mlserve.database.url"])
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return []
+    with opened_by_operator(application) as database, database.read() as connection:
+        names = [row["name"] for row in service.models(connection)]
+    return [name for name in names if name not in application.settings.models]

@@ -6,9 +6,18 @@ import click
 
 from mlserve.cli.lifecycle import Lifecycle, Order
 from mlserve.cli.names import require_name
-from mlserve.cli.registry import alias_option, force_option, reason_option, revision_option, tell_move
+from mlserve.cli.output import say
+from mlserve.cli.registry import (
+    alias_option,
+    follow_move,
+    force_option,
+    reason_option,
+    require_server,
+    revision_option,
+    told_ways_out,
+    wait_option,
+)
 from mlserve.cli.target import on_lifecycle
-from mlserve.cli.waiting import wait_until_it_answers
 
 
 @click.command()
@@ -20,12 +29,7 @@ from mlserve.cli.waiting import wait_until_it_answers
 @reason_option
 @force_option
 @revision_option
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="With a URL: so long for the server to answer by the version; 0: not at all. Default: 60.",
-)
+@wait_option
 def deploy(
     lifecycle: Lifecycle,
     bundle: Path,
@@ -42,14 +46,12 @@ def deploy(
     BUNDLE is an archive or a folder; with an INI, a model file with its sidecars too. With an INI the bundle is asked
     its golden predictions first. The servers on the database load it, prove it, and then answer by it.
     """
-    if wait is not None and not lifecycle.watches:
-        raise click.UsageError("--wait is for the URL of a server: an INI leads to none that could be asked.")
+    require_server(lifecycle, wait)
     require_name(alias, "an alias")
     order = None if register_only else Order(alias, reason, force, revision)
-    deployed = lifecycle.deploy(bundle, name, reason, order)
+    with told_ways_out():
+        deployed = lifecycle.deploy(bundle, name, reason, order)
     how = "is registered" if deployed.new else "was registered before"
-    click.echo(f"{deployed.model} version {deployed.number} {how}: {deployed.digest}")
+    say(f"{deployed.model} version {deployed.number} {how}: {deployed.digest}")
     if deployed.move is not None:
-        tell_move(deployed.move)
-        if lifecycle.watches and wait != 0:
-            wait_until_it_answers(lifecycle, deployed, alias, 60.0 if wait is None else wait)
+        follow_move(lifecycle, deployed.move, wait)

@@ -46,4 +46,4 @@ def _cells(told: Json, of_one: bool) -> tuple[str, ...]:
     known: dict[str, Any] = {one.name: told[one.name] for one in fields(Event)}
     event = Event(**known | {"at": datetime.fromisoformat(told["at"])})
     model = [] if of_one else [event.model or ""]
-    return (time_cell(event.at), *model, headline(event), event.actor, event.reason)
+    return (time_cell(event.at), *model, headline(event), event.actor, " ".join(event.reason.splitlines()))

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import click
 import plaster
 from pyramid.config import Configurator
 
 from mlserve.application import Application
-from mlserve.errors import ConfigurationError, MlserveError
+from mlserve.db.wiring import opened_by_operator
+from mlserve.errors import ConfigurationError, DatabaseUnavailable, MlserveError
 from mlserve.ini_file import open_ini
 from mlserve.startup import build, one_sentence
 
@@ -23,7 +25,17 @@ _SERVERS = "paste.server_runner"
 _HOST = re.compile(r"[\w.:*\[\]-]+").fullmatch  # also *, and IPv6 in brackets
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
 
-ini_argument = click.argument("ini", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+class _Ini(click.Path):
+    """The path of an INI; whoever gives a URL is told that this verb takes none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" in str(value):
+            self.fail("this verb takes the INI of a server, on its host, and no URL.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+ini_argument = click.argument("ini", type=_Ini(exists=True, dir_okay=False, path_type=Path))
 
 
 def app_settings(ini: Path) -> dict[str, str]:
@@ -99,8 +111,22 @@ def built(ini: Path) -> Iterator[Application]:
     application: Application = configured(ini).registry.mlserve
     try:
         yield application
+    except DatabaseUnavailable as error:
+        upgrade = " Run `mlserve db upgrade` with this INI." if _lacks_tables(application) else ""
+        raise click.ClickException(f"{error}{upgrade}") from None
     except MlserveError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _lacks_tables(application: Application) -> bool:
+    """Whether the database can be reached, and the migrations have not run."""
+    from mlserve.db import migrate  # Alembic, which takes a while, only after a failure.
+
+    try:
+        with opened_by_operator(application) as database:
+            return not migrate.is_current(database, application.migrations)
+    except DatabaseUnavailable:
+        return False
 
 
 def configured(ini: Path, environ: Mapping[str, str] | None = None) -> Configurator:

@@ -9,7 +9,7 @@ import click
 from mlserve.auth import keys as store
 from mlserve.auth.key_text import MARK
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import check_name, model_option, models_of, role_option
+from mlserve.cli.callers import check_name, model_option, models_of, role_option, warn_of_unknown
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import comma, print_table
 from mlserve.cli.registry import reason_option
@@ -40,6 +40,7 @@ def create(
     end = None if expires is None else datetime.now(UTC) + timedelta(seconds=expires)
     with built(ini) as application, opened_by_operator(application) as database, database.write() as connection:
         made = store.create(connection, name, roles, Author(actor(), reason), models=models or None, expires_at=end)
+        warn_of_unknown(application, connection, models)
     click.echo(made.text)
     click.echo("Keep it now: it cannot be shown again. Send it as Authorization: Bearer KEY.", err=True)
 

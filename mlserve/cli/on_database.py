@@ -1,5 +1,7 @@
 """The life cycle on the database of an INI, without a server; the servers on it follow."""
 
+import os
+import pwd
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -89,6 +91,7 @@ class OnDatabase:
 
     def deploy(self, bundle: Path, name: str | None, reason: str, order: Order | None) -> Deployed:
         """The version and the alias, or neither; the bundle has answered its golden predictions before."""
+        _require_owner(self._application.var)
         model, manifest, store = self._proved(bundle, name)
         # One transaction: whoever is interrupted leaves nothing half done.
         with self._writing() as connection:
@@ -178,6 +181,20 @@ class OnDatabase:
     def _writing(self) -> Iterator[Connection]:
         with _upgraded(self._application) as database, database.write() as connection:
             yield connection
+
+
+def _require_owner(var: Path) -> None:
+    """Raises ConfigurationError for somebody else's mlserve.var: its servers could not read what is put there now."""
+    if not var.exists() or (owner := var.stat().st_uid) == os.geteuid():
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"the user {owner}"
+    raise ConfigurationError(
+        f"mlserve.var, {var}, belongs to {name}, whose servers could not read the bundle: run this as {name}, or give "
+        "the URL of a server in place of the INI."
+    )
 
 
 @contextmanager

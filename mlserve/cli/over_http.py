@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mlserve.bundles import archive, open_folder
+from mlserve.bundles import BundleStore, archive, open_folder
 from mlserve.cli.lifecycle import Deployed, Json, Move, Order
 from mlserve.cli.names import require_name
 from mlserve.errors import ConfigurationError, PredictionUnknown
@@ -52,7 +52,9 @@ class OverHttp:
     def deploy(self, bundle: Path, name: str | None, reason: str, order: Order | None) -> Deployed:
         """Where the alias may not be moved, the version stays registered, and the error says so."""
         with _archived(bundle) as path:
-            model = name or _named(path, bundle)
+            named = _named(path)
+            if (model := name or named) is None:
+                raise ConfigurationError(f"{bundle} does not say the model's name: say --name NAME.")
             require_name(model, "a model")
             registered = self._client.register(path, model=model, reason=reason)
         number, move = registered["number"], None
@@ -91,6 +93,8 @@ class OverHttp:
 
     def reproduce(self, prediction: str, model: str | None) -> Json:
         """A prediction's address names its model: without one, all that the server answers for are looked through."""
+        if prediction in ("", ".", ".."):  # No address ends so.
+            raise PredictionUnknown(f"There is no kept prediction {prediction!r} here.")
         names = [one["name"] for one in self._client.models()] if model is None else [model]
         for name in names:
             try:
@@ -131,11 +135,11 @@ def _archived(bundle: Path) -> Iterator[Path]:
         yield path
 
 
-def _named(path: Path, bundle: Path) -> str:
+def _named(path: Path) -> str | None:
+    """The model's name, if the bundle has one. Raises BundleError, which says what is wrong with what is no bundle."""
     try:
-        name = model_named_in(path)
+        return model_named_in(path)
     except ValueError as error:
+        with tempfile.TemporaryDirectory(prefix="mlserve-") as folder:
+            archive.read(path, BundleStore(Path(folder)))
         raise click.ClickException(str(error)) from error
-    if name is None:
-        raise ConfigurationError(f"{bundle} does not say the model's name: say --name NAME.")
-    return name

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from mlserve.application import Application
 from mlserve.cli.ini import built, ini_argument
-from mlserve.cli.output import format_option, print_json_lines, print_table
+from mlserve.cli.output import format_option, print_json_lines, print_table, printable
 from mlserve.cli.times import moment
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ModelUnknown
@@ -70,7 +70,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _print_csv(rows: list[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_cells(row) for row in rows)
+    shown = printable if sys.stdout.isatty() else str
+    writer.writerows([*map(shown, _cells(row))] for row in rows)
 
 
 PRINTERS = {"table": _print_table, "json": print_json_lines, "csv": _print_csv}

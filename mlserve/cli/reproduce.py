@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from mlserve.cli.lifecycle import Json, Lifecycle
-from mlserve.cli.output import format_option, print_json_lines, print_table
+from mlserve.cli.output import format_option, print_json_lines, print_table, say
 from mlserve.cli.target import on_lifecycle
 from mlserve.predictions.reproduction import read_reproduction, sentence
 
@@ -40,7 +40,7 @@ class _Asked:
 
 def _tell(told: Json) -> None:
     reproduction = read_reproduction(told)
-    click.echo(sentence(_Asked(told["model"], told["version"], told["not_kept"]), reproduction))
+    say(sentence(_Asked(told["model"], told["version"], told["not_kept"]), reproduction))
     if reproduction.differences:
         print_table(
             ("output", "instance", "stored", "now"),
@@ -63,7 +63,7 @@ def _tell(told: Json) -> None:
         )
     then, now = reproduction.then, reproduction.now
     for name in reproduction.changed:
-        click.echo(f"{name}: {getattr(then, name)} then, {getattr(now, name)} now")
+        say(f"{name}: {getattr(then, name)} then, {getattr(now, name)} now")
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 """What a verb of the life cycle works on: the database of an INI, or a running server by its URL and a key."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -19,11 +20,16 @@ KEY: Final = "MLSERVE_KEY"
 # Seconds for each wait for an answer: a server checks a large bundle before it says anything.
 _PATIENCE: Final = 120.0
 _INI: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_HOST_AND_PORT: Final = re.compile(r"[\w.\[\]:-]+:[0-9]{1,5}(/.*)?").fullmatch
+# What reading an answer ends with that has not the form of mlserve's.
+_NOT_OURS: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 def target(text: str) -> Path | str:
     """An INI, as a Path, or the URL of a server, as it is."""
     if "://" not in text:
+        if _HOST_AND_PORT(text) and not Path(text).exists():
+            raise click.BadParameter(f"There is no file {text!r}; for a server write http://{text}.")
         return Path(_INI.convert(text, None, None))
     parts = _parts(text)
     if parts is None or parts.query or parts.fragment:
@@ -92,6 +98,8 @@ def _over_http(url: str, key: str | None, insecure: bool) -> Iterator[Lifecycle]
             raise click.ClickException(_sentence(error)) from None
         except MlserveError as error:
             raise click.ClickException(str(error)) from None
+        except _NOT_OURS as error:
+            raise click.ClickException(f"{url} has answered what no mlserve answers: is the URL right?") from error
 
 
 def _parts(url: str) -> SplitResult | None:

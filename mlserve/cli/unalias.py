@@ -4,6 +4,7 @@ import click
 
 from mlserve.cli.lifecycle import Lifecycle
 from mlserve.cli.names import require_name
+from mlserve.cli.output import say
 from mlserve.cli.registry import model_argument, reason_option, revision_option
 from mlserve.cli.target import on_lifecycle
 
@@ -21,4 +22,4 @@ def unalias(lifecycle: Lifecycle, model: str, alias: str, reason: str, revision:
     """
     require_name(alias, "an alias")
     was = lifecycle.remove_alias(model, alias, reason, revision)
-    click.echo(f"{alias} of {model} is removed, was version {was['version']} (revision {was['revision']}).")
+    say(f"{alias} of {model} is removed, was version {was['version']} (revision {was['revision']}).")

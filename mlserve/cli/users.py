@@ -10,7 +10,7 @@ import click
 from mlserve.auth import users as store
 from mlserve.auth.passwords import Passwords, fault_of
 from mlserve.cli.actor import actor
-from mlserve.cli.callers import check_name, model_option, models_of, role_option
+from mlserve.cli.callers import check_name, model_option, models_of, role_option, warn_of_unknown
 from mlserve.cli.ini import built, ini_argument
 from mlserve.cli.output import comma, print_table
 from mlserve.cli.registry import reason_option
@@ -41,6 +41,7 @@ def add(ini: Path, name: str, roles: tuple[str, ...], models: tuple[str, ...], f
         hashed = Passwords().hash(_password(from_stdin=from_stdin))
         with database.write() as connection:
             store.add(connection, name, hashed, roles, Author(actor(), reason), models=models or None)
+            warn_of_unknown(application, connection, models)
     click.echo(f"Added {name}.")
 
 

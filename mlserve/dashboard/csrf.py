@@ -41,6 +41,11 @@ def check(request: Any, given: str) -> None:
 
 
 def _policy(request: Any) -> CookieCSRFStoragePolicy:
+    """Raises Unreadable for cookies that cannot be read: that policy would fail at them."""
+    try:
+        request.cookies.get(COOKIE)
+    except UnicodeDecodeError as error:
+        raise Unreadable("This browser sends a cookie that is not UTF-8: remove its cookies of this site.") from error
     prefix = application_of(request).route_prefix
     return CookieCSRFStoragePolicy(
         cookie_name=COOKIE,

@@ -19,6 +19,8 @@ class Parser(HTTPRequestParser):
     last heads said; the loop is the only thread that parses. `registrations` knows which bodies may be larger.
     """
 
+    adj: Adjustments
+
     def __init__(
         self, adj: Adjustments, known: dict[bytes, dict[str, Any]], registrations: Registrations | None = None
     ) -> None:

@@ -86,7 +86,7 @@ class Sender:
             body = body_of(event)
             return self._poster.post(body, self._signer.headers(event.id, int(time.time()), body))
         except Exception:
-            self._log_broken()
+            log.exception("webhook_broken", extra={"fields": {"webhook": self._hook.name}})
             return Failure("the server itself has failed")
 
     @property
@@ -101,12 +101,9 @@ class Sender:
             except DatabaseUnavailable:
                 pass  # The database's own check and log tell of it.
             except Exception:
-                self._log_broken()
+                log.exception("webhook_broken", extra={"fields": {"webhook": self._hook.name}})
             if not busy:
                 self._stopping.wait(self._rules.interval)
-
-    def _log_broken(self) -> None:
-        log.exception("webhook_broken", extra={"fields": {"webhook": self._hook.name}})
 
     def _claim(self) -> Claim | None:
         now = datetime.now(UTC)
@@ -117,7 +114,7 @@ class Sender:
             return outbox.claim(connection, self._hook.name, now, self._lease)
 
     def _lease(self, attempt: int) -> timedelta:
-        """Until the attempt after this one: where this one's outcome is never written down, the waits grow all the same."""
+        """Until the next attempt: the waits grow also where the outcome of this one is never written down."""
         wait = wait_after(attempt, self._rules.give_up) or 0.0
         return timedelta(seconds=max(wait, self._rules.timeout + _SLACK))
 

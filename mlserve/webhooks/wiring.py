@@ -29,7 +29,7 @@ def _start(application: Application, hooks: tuple[Webhook, ...]) -> None:
     """All are declared before the registry's start, so that they are told of what it brings."""
     rules = rules_of(application.settings)
     senders = [Sender(application, hook, read_signer(hook.secret, hook.secret_key), rules) for hook in hooks]
-    threads = [Tender(application, hooks, rules), *senders]
+    threads: list[Tender | Sender] = [Tender(application, hooks, rules), *senders]
     for thread in threads:
         thread.start()
     application.at_stop(partial(_stop, threads))

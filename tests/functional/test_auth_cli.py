@@ -53,6 +53,21 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(ini: Path) ->
     assert history(ini) == [("key_created", actor(), "shop"), ("key_revoked", actor(), "left")]
 
 
+def test_a_model_that_nobody_knows_is_told(ini: Path) -> None:
+    for verb, options in (("keys create", {}), ("users add", {"stdin": PASSWORD})):
+        stdin = ["--password-stdin"] if options else []
+        done = run(verb, ini, "billing", "--role", "predict", "--model", "lime", *stdin, **options)
+        assert "There is no model 'lime' yet." in done.stderr
+
+
+def test_without_tables_the_verb_that_makes_them_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "new.ini"
+    path.write_text("[app:main]\nuse = egg:pyramid-mlserve\n")
+    (tmp_path / "var").mkdir()
+    for verb in ("webhooks list", "keys list"):
+        assert "Run `mlserve db upgrade` with this INI." in run(verb, path, status=1).stderr
+
+
 def test_a_name_revokes_all_its_keys(ini: Path) -> None:
     for _ in range(2):
         run("keys create", ini, "billing", "--role", "predict")

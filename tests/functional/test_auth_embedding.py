@@ -81,6 +81,16 @@ def test_below_another_policy_our_login_leads_nowhere(tmp_path: Path) -> None:
         assert "securitySchemes" not in document["components"]
 
 
+def test_pages_say_who_may_not_predict_and_name_no_key_of_ours(tmp_path: Path) -> None:
+    with embedded(tmp_path, TheirPolicy()) as app:
+        reads = app.get("/ml/models/line", headers={"X-User": "reader", "Accept": "text/html"}).html
+        assert reads.select_one("#try button[disabled]")
+        assert reads.find(id="why-not").text == "The application around mlserve does not let you do this."
+        writes = app.get("/ml/models/line", headers={"X-User": "writer", "Accept": "text/html"}).html
+        assert writes.select_one("#try button:not([disabled])")
+        assert "MLSERVE_KEY" not in writes.text
+
+
 def test_lists_show_what_the_policy_around_us_lets_be_seen(tmp_path: Path) -> None:
     with embedded(tmp_path, TheirPolicy()) as app:
         for user, names in (("reader", ["line"]), ("writer", ["line", "other"])):

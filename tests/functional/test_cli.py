@@ -206,7 +206,7 @@ def test_check_says_when_no_model_is_declared(tmp_path: Path, host: str) -> None
         f"host = {host}\nport = 6543\n",
     )
     assert run("check", ini).stdout == (
-        f"{ini} is well: plugins none; no model is declared: add mlserve.models.NAME = path.\n"
+        f"{ini} is well: plugins none; no model is declared: add mlserve.models.NAME = path, or mlserve deploy one.\n"
     )
 
 

@@ -70,6 +70,78 @@ def test_a_login_takes_nothing_over_that_somebody_has_put_into_the_browser(app: 
     page.forms[0].submit(status=303)
 
 
+@pytest.mark.parametrize("query", ["x=%ff", "next=%ff", "%ff=", "next=/&next=/", "next=%ed%a0%80"])
+def test_a_login_of_no_readable_address_is_refused(app: Served, query: str) -> None:
+    assert app.get(f"/login?{query}", status=400).json["code"] == "unreadable"
+    page = app.get(f"/login?{query}", headers=HTML, status=400)
+    assert page.html.h1
+
+
+def test_a_cookie_that_cannot_be_read_is_no_session(app: Served) -> None:
+    for cookie in ('mlserve_session="\\377"', 'other="\\377"'):
+        headers = {"Cookie": cookie, **HTML}
+        assert app.get("/", headers=headers, status=303).location.startswith("http://localhost/login")
+        assert app.get("/api/v1/models", headers=headers, status=401).json["code"] == "unauthenticated"
+        assert "remove its cookies" in app.get("/login", headers=headers, status=400).text
+        app.post("/login", {"csrf_token": "x"}, headers=headers, status=400)
+
+
+def test_a_visit_that_leads_to_the_login_is_no_refused_call(app: Served) -> None:
+    """Nor is what a page does by script. Anything else is, even if a page would answer: a program, a key, a form."""
+
+    def asked(address: str, status: int, verb: str = "GET", **headers: str) -> None:
+        called = {name.replace("_", "-"): value for name, value in headers.items()}
+        app.request("/models/line", method=verb, headers=called, status=status, environ={"REMOTE_ADDR": address})
+
+    asked("192.0.2.1", 303, **HTML)
+    asked("192.0.2.1", 303, "HEAD", **HTML)
+    asked("192.0.2.1", 303, Cookie="mlserve_session=ended", **HTML)
+    asked("192.0.2.1", 401, HX_Request="true")
+    asked("192.0.2.2", 401)
+    asked("192.0.2.3", 303, **HTML, **bearer("mls_guessed"))
+    asked("192.0.2.4", 303, "POST", **HTML)
+    until(lambda: len(events(app.application, "call_refused")) == 3)
+    refused = {event.after["address"] for event in events(app.application, "call_refused")}
+    assert refused == {"192.0.2.2", "192.0.2.3", "192.0.2.4"}
+    assert app.application.counters.read()["calls_refused"] == 3
+
+
+def test_the_history_tells_of_no_refused_call_unless_it_is_asked_for(app: Served) -> None:
+    app.get("/api/v1/models/line", status=401)
+    until(lambda: len(events(app.application, "call_refused")) == 1)
+    log_in(app, "ada", status=303)
+    page, history = app.get("/models/line", headers=HTML), "/api/v1/models/line/history"
+    assert "version 1 registered" in page.text
+    assert "call refused" not in page.text
+    assert {event["kind"] for event in app.get(history).json["events"]} == {"alias_moved", "version_registered"}
+    assert len(app.get(f"{history}?kind=call_refused").json["events"]) == 1
+    assert "call_refused" in {event["kind"] for event in app.get("/api/v1/events?model=line").json["events"]}
+
+
+def test_the_form_of_a_model_is_for_those_who_may_predict(app: Served) -> None:
+    assert log_in(app, "ada", to="/models/line").follow().html.select_one("#try button:not([disabled])")
+    make_user(app.application, "eve", "observe")
+    stranger = TestApp(app.app)
+    form = log_in(stranger, "eve", to="/models/line").follow(headers=HTML).html.find(id="try")
+    button = form.find("button", disabled=True)
+    assert button.text == "Predict"
+    told = form.find(id=button["aria-describedby"]).text
+    assert told == "This user has the role observe; this needs the role predict."
+
+
+def test_the_code_of_a_page_sends_a_key(app: Served) -> None:
+    log_in(app, "ada", status=303)
+    page = app.get("/models/line", headers=HTML)
+    assert '-H "Authorization: Bearer $MLSERVE_KEY"' in page.html.find(id="curl").text
+    assert 'os.environ["MLSERVE_KEY"]' in page.html.find(id="python").text
+    assert "MLSERVE_KEY" in page.html.find(id="code").p.text
+    made = page.forms["try"].submit(headers=HERE)
+    for found in (made.click("This prediction"), app.get("/models/line/predictions", headers=HTML)):
+        commands = [found.html.find(id=name) for name in ("curl", "report") if found.html.find(id=name)]
+        assert commands
+        assert all('Bearer $MLSERVE_KEY"' in command.text for command in commands)
+
+
 def test_a_program_without_a_session_is_told_so_and_not_sent_anywhere(app: Served) -> None:
     assert app.get("/models/line", status=401).json["code"] == "unauthenticated"
     scripted = app.get(

@@ -1,8 +1,10 @@
 """The verbs of a model's life against a running server, by its URL and a key: what they say and how they end."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from mlserve_linear.family import LinearFamily
 
 from mlserve.bundles import BundleStore, archive
 from mlserve.cli import main
+from mlserve.errors import BundleError
 from mlserve.registry.bringing import pack_artefact
 from mlserve.signature import Signature
 from tests.factories import Served, linear_model, settings_of
@@ -77,10 +80,12 @@ def test_a_version_is_deployed_promoted_rolled_back_and_retired(server: Remote, 
         said,
     )
     said = server("promote", "line", 2, "--reason", "it is better").stdout
-    assert said == "champion of line names version 2 (revision 2, was version 1).\n"
-    assert server("promote", "line", 2).stdout == "champion of line names version 2 already.\n"
+    answered = "champion of line is answered by version 2.\n"
+    assert said == f"champion of line names version 2 (revision 2, was version 1).\n{answered}"
+    assert server("promote", "line", 2).stdout == f"champion of line names version 2 already.\n{answered}"
     assert "is what challenger and champion name:" in server("retire", "line", 2, status=1).output
-    assert "names version 1" in server("rollback", "line", "--reason", "too warm").stdout
+    said = server("rollback", "line", "--reason", "too warm").stdout
+    assert said.endswith("names version 1 (revision 3, was version 2).\nchampion of line is answered by version 1.\n")
     assert "nothing further back than version 1" in server("rollback", "line", status=1).output
     told = server("history", "line").stdout
     assert re.search(r"champion moved back from version 2 to version 1 +key:deployer +too warm *\n", told)
@@ -157,6 +162,11 @@ def test_a_version_that_cannot_answer_ends_the_command_and_the_old_one_answers_o
     why = "Version 2 of line cannot answer: model.linear is not a linear model: KeyError('intercept')."
     assert f"{why} champion names it, and version 1 answers." in failed.stderr
     assert "names version 1" in server("rollback", "line").stdout
+    failed = server("promote", "line", 2, status=1)
+    assert f"{why} champion names it, and version 1 answers." in failed.stderr
+    server("promote", "line", 1)
+    assert "and version 1 answers" in server("rollback", "line", status=1).stderr
+    assert "is answered" not in server("promote", "line", 1, "--wait", 0).stdout
 
 
 def test_a_version_that_does_not_come_is_not_waited_for_for_ever(server: Remote, tmp_path: Path) -> None:
@@ -166,9 +176,10 @@ def test_a_version_that_does_not_come_is_not_waited_for_for_ever(server: Remote,
         name = "elsewhere"
 
     far = packed(tmp_path, Elsewhere(), linear_model(tmp_path, "far"))
-    arguments = ("deploy", far, "--name", "line", "--alias", "shadow", "--wait", 0.3)
-    late = server(*arguments, status=1).stderr
-    assert "After 0.3 s shadow of line is answered by nothing, and version 2 is idle." in late
+    arguments = ("deploy", far, "--name", "far", "--alias", "shadow", "--wait", 0.3)
+    assert "is of family elsewhere, which no enabled plugin brings here" in server(*arguments, status=1).stderr
+    late = server(*arguments[:-2], "--force", "--wait", 0.3, status=1).stderr
+    assert "After 0.3 s shadow of far is answered by nothing, and version 1 is idle." in late
     server(*arguments[:-1], 0)
 
 
@@ -201,8 +212,10 @@ def test_what_breaks_callers_stays_registered_and_moves_nothing(server: Remote, 
     narrow = bundle(tmp_path, x=1.0)
     refused = server("deploy", narrow, "--name", "line", status=1).stderr
     assert "would break callers of champion" in refused
+    assert "Callers go on with an alias of its own, --alias NAME; --force lets it pass." in refused
     assert "input 'y' is gone" in refused
     assert "line version 2 is registered." in refused
+    assert "--force lets it pass." in run("promote", ini_of(tmp_path), "line", 2, status=1).stderr
     assert "is answered by version 2" in server("deploy", narrow, "--name", "line", "--force").stdout
 
 
@@ -254,9 +267,15 @@ def test_a_key_never_leaves_this_host_in_clear_text_unless_it_is_said(tmp_path: 
         (["models", "http://host/?key=1"], "is no URL of a server"),
         (["models", "https://user:hidden@host"], "must not hold a password"),
         (["models", "nowhere.ini"], "does not exist"),
+        (["models", "127.0.0.1:6588"], "There is no file '127.0.0.1:6588'; for a server write http://127.0.0.1:6588."),
+        (["models", "ml.example:80/x"], "for a server write http://ml.example:80/x."),
+        (["keys", "list", "http://127.0.0.1:9"], "this verb takes the INI of a server, on its host, and no URL"),
+        (["bundles", "gc", "http://127.0.0.1:9"], "this verb takes the INI of a server"),
         (["models", "{ini}", "--insecure-http"], "are for the URL of a server"),
         (["models", "{ini}", "--key-file", "{ini}"], "are for the URL of a server"),
         (["deploy", "{ini}", "{ini}", "--wait", "5"], "--wait is for the URL of a server"),
+        (["promote", "{ini}", "line", "1", "--wait", "5"], "--wait is for the URL of a server"),
+        (["rollback", "{ini}", "line", "--wait", "5"], "--wait is for the URL of a server"),
         (["models", "http://127.0.0.1:9", "--key-file", "{empty}"], "The key is empty"),
         (["models", "http://127.0.0.1:9", "--key-file", "{binary}"], "cannot be read as a file that holds a key"),
     ],
@@ -276,14 +295,139 @@ def test_what_is_no_bundle_or_too_large_is_told(tmp_path: Path) -> None:
         good = bundle(tmp_path, intercept=2.0)
         large, broken = bundle(tmp_path, **{f"x{n}": 1.0 for n in range(50)}), tmp_path / "broken.mlbundle"
         broken.write_bytes(good.read_bytes()[:-5])
+        strange, nested = tmp_path / "strange.mlbundle", tmp_path / "nested.mlbundle"
+        with zipfile.ZipFile(strange, "w") as file:
+            file.writestr("letter.txt", "Dear Ada")
+        with zipfile.ZipFile(nested, "w") as file:
+            file.writestr("model/", "")
         for arguments, words in (
             ([large, "--name", "line"], "more than 1,024 bytes (mlserve.limits.bundle)"),
             ([good], "does not say the model's name: say --name NAME"),
             ([good, "--name", "No"], "'No' cannot name a model"),
             ([good, "--name", "line", "--alias", "no!"], "'no!' cannot name an alias"),
-            ([broken], "is no .mlbundle"),
+            ([broken], str(archive_error(broken, tmp_path))),
+            ([broken, "--name", "line"], str(archive_error(broken, tmp_path))),
+            ([strange, "--name", "line"], str(archive_error(strange, tmp_path))),
+            ([nested], "'model/' is no ordinary file"),
             ([tmp_path, "--name", "line"], "is no bundle"),
         ):
             said = server("deploy", *arguments, status=1).stderr
             assert words in said
             assert len(said.splitlines()) == 1
+
+
+def archive_error(path: Path, folder: Path) -> BundleError:
+    """What `mlserve verify` says of it."""
+    with pytest.raises(BundleError) as caught:
+        archive.read(path, BundleStore(folder / "unpacked"))
+    return caught.value
+
+
+def test_a_name_that_is_none_is_told(server: Remote) -> None:
+    for arguments in (["show", ""], ["history", ".."], ["retire", "no!", 1]):
+        verb, *others = arguments
+        assert f"{others[0]!r} cannot name a model" in server(verb, *others, status=1).stderr
+    assert "'' cannot name an alias" in server("rollback", "line", "--alias", "", status=1).stderr
+    for prediction in ("", ".."):
+        assert "There is no kept prediction" in server("reproduce", prediction, status=1).stderr
+
+
+def test_who_may_not_see_events_of_keys_is_told_who_may(server: Remote) -> None:
+    server.key("observe")
+    told = server("events", "--kind", "key_created").stderr
+    assert told == "No events.\nOf keys, users and refused calls the server tells those with the role admin.\n"
+    assert server("events", "--kind", "version_retired").stderr == "No events.\n"
+
+
+@contextmanager
+def telling(body: str, status: int = 200) -> Iterator[str]:
+    """The URL of a server that answers all with this."""
+
+    def answer(_: Any, start: Any) -> Sequence[bytes]:
+        start(f"{status} So", [("Content-Type", "application/json")])
+        return [body.encode()]
+
+    with listening(answer) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        (["models"], "[" * 200_000),
+        (["models"], '{"models": [1]}'),
+        (["models"], '{"models": [{}]}'),
+        (["models"], '{"models": [{"name": {}}], "versions": [{"number": 1}]}'),
+        (["models"], '{"models": [{"name": "\\ud800"}], "versions": [{"number": 1}]}'),
+        (["models"], '{"models": [{"name": "m"}], "versions": [{"number": 1}], "next": "1"}'),
+        (["models"], '{"models": [{"name": ""}]}'),
+        (["show", "line", "1"], '{"number": "\\ud800"}'),
+        (["show", "line"], '{"aliases": [], "versions": [1], "next": null}'),
+        (["events"], '{"events": [{"at": "yesterday"}], "next": null}'),
+        (["history", "line"], '{"events": [{}], "next": null}'),
+        (["history", "line", "--at", "2026-01-01"], '{"aliases": [{"alias": 1}]}'),
+        (["promote", "line", "2"], '{"revision": "x"}'),
+        (["retire", "line", "2"], "{}"),
+        (["unalias", "line", "shadow"], '{"revision": 7}'),
+        (["reproduce", "7", "--model", "line"], '{"verdict": 1}'),
+    ],
+)
+def test_a_server_that_is_no_mlserve_is_told_in_one_sentence(verb: list[str], body: str) -> None:
+    with telling(body) as url:
+        told = run(verb[0], url, *verb[1:], status=1).stderr
+    assert "is the URL right?" in told
+    assert len(told.splitlines()) == 1
+
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2K\u202e"
+
+
+def test_a_server_does_not_command_the_terminal() -> None:
+    with telling(json.dumps({"code": "forbidden", "detail": f"No.{ESCAPES}", "errors": [1]}), 403) as url:
+        refused = run("models", url, status=1).stderr
+    assert (
+        refused == "Error: No.\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[2K"
+        "\N{REPLACEMENT CHARACTER}\n"
+    )
+    moved = {"alias": f"champion{ESCAPES}", "version": 2, "revision": 2}
+    with telling(json.dumps(moved)) as url:
+        said = run("promote", url, "line", 2, "--wait", 0).stdout
+        assert "\x1b" not in said
+        assert "names version 2" in said
+        assert json.loads(run("show", url, "line", 2).stdout) == moved
+
+
+def test_a_reason_does_not_command_the_terminal_of_who_reads_it(server: Remote, tmp_path: Path) -> None:
+    server("promote", "line", 1, "--alias", "shadow", "--reason", f"fine{ESCAPES}\nnothing else")
+    for where in ([server.url, "--key-file", server.key_file], [ini_of(tmp_path)]):
+        told = run("history", *where, "line").stdout
+        assert re.search("fine\N{REPLACEMENT CHARACTER}]0;owned.* nothing else *\n", told)
+        for form in ("table", "json"):
+            told = run("history", *where, "line", "--format", form).stdout
+            assert not {*ESCAPES} - {*"]0;owned[2K"} & {*told}
+        assert json.loads(told.splitlines()[0])["reason"].startswith(f"fine{ESCAPES}")
+
+
+def test_whoever_is_not_the_owner_of_var_deploys_nothing_there(
+    server: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files would be theirs alone, and the servers could not read them."""
+    ini, second = ini_of(tmp_path), bundle(tmp_path, intercept=2.0, x=1.0, y=1.0)
+    me = os.geteuid()
+    with monkeypatch.context() as other:
+        other.setattr(os, "geteuid", lambda: me + 1)
+        refused = run("deploy", ini, second, "--name", "line", status=1).stderr
+    assert re.search(r"mlserve\.var, .*, belongs to \S+, whose servers could not read the bundle: run this as", refused)
+    assert len(run("models", ini).stdout.splitlines()) == 3
+    assert "line version 2 is registered" in run("deploy", ini, second, "--name", "line").stdout
+
+
+def test_check_names_the_models_that_came_by_deploy(server: Remote, tmp_path: Path) -> None:
+    ini = ini_of(tmp_path)
+    run("deploy", ini, bundle(tmp_path, intercept=2.0, x=1.0), "--name", "late")
+    served = "[server:main]\nuse = egg:pyramid-mlserve#waitress\nhost = 127.0.0.1\n"
+    ini.write_text(f"{ini.read_text()}{served}")
+    assert run("check", ini).stdout.endswith("models line, other; of the registry late.\n")
+    kept = [line for line in ini.read_text().splitlines() if "models." not in line]
+    ini.write_text("\n".join(kept))
+    assert run("check", ini).stdout.endswith("no model is declared; of the registry late, line, other.\n")

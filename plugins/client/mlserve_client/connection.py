@@ -13,7 +13,14 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+    TimeoutError,  # noqa: A004 - of the connection and of the answer.
+)
 
 from mlserve_client.errors import NoAnswerError, UnexpectedAnswerError, error_of
 
@@ -80,13 +87,18 @@ class Connection:
 
     def pages(self, *path: Any, member: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every item of a list, a page at a time, each fetched when it is needed."""
+        sent: set[str] = set()
         while True:
             page = self.get(*path, **query)
             items = self._items(page, member)
             yield from items
-            if not items or page.get("next") is None:
+            cursor = page.get("next")
+            if not items or cursor is None:
                 return
-            query["cursor"] = page["next"]
+            if not isinstance(cursor, str) or cursor in sent:
+                raise UnexpectedAnswerError(f"{self.url} has answered with a list that never ends: is the URL right?")
+            sent.add(cursor)
+            query["cursor"] = cursor
 
     def call(
         self,
@@ -125,7 +137,7 @@ class Connection:
 
     def _items(self, answer: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
         items = answer.get(member)
-        if not isinstance(items, list):
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise UnexpectedAnswerError(f"{self.url} has answered without {member!r}: is the URL right?")
         return items
 
@@ -144,7 +156,7 @@ class Connection:
             except HTTPError as error:
                 left = not isinstance(error, ConnectTimeoutError | NewConnectionError) and not _is_of_certificate(error)
                 if last or isinstance(error, SSLError) or (left and not repeats):
-                    raise NoAnswerError(f"{self.url} did not answer: {error}.", sent=left) from error
+                    raise NoAnswerError(f"{self.url} did not answer: {_why(error)}", sent=left) from error
                 wait = 0.0
             else:
                 asked = _retry_after(answer)
@@ -190,6 +202,24 @@ def _is_of_certificate(error: HTTPError) -> bool:
     return any(isinstance(cause, SSLCertVerificationError) for cause in error.args)
 
 
+def _why(error: HTTPError) -> str:
+    """A sentence without the inner life of the libraries."""
+    if isinstance(error, NameResolutionError):
+        return "no host of that name is known here."
+    if isinstance(error, NewConnectionError):
+        cause = error.__cause__
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused. Is the server running?"
+        return f"{(isinstance(cause, OSError) and cause.strerror) or 'it could not be reached'}."
+    if isinstance(error, TimeoutError):
+        return "nothing came in time."
+    causes = [cause for cause in error.args if isinstance(cause, OSError)]
+    if isinstance(error, SSLError):
+        told = next((cause.verify_message for cause in causes if isinstance(cause, SSLCertVerificationError)), "")
+        return f"its certificate is not accepted: {told}." if told else "no TLS connection came about."
+    return "the connection ended before the whole answer was there."
+
+
 def _segment(name: Any) -> str:
     text = str(name)
     if text in ("", ".", ".."):
@@ -217,7 +247,7 @@ def _retry_after(answer: _Answer) -> float | None:
 def _value_of(answer: _Answer, asked: str) -> dict[str, Any]:
     try:
         value = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: brackets in brackets.
         value = None
     if answer.status >= 400:
         if not isinstance(value, dict) or not isinstance(value.get("code"), str):

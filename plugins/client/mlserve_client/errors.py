@@ -54,7 +54,8 @@ class ProblemError(ClientError):
     @property
     def errors(self) -> list[dict[str, Any]]:
         """Each thing that is wrong: `pointer`, `instance`, `field`, `code`, `expected`, `got`; empty where none is."""
-        return list(self.problem.get("errors", ()))
+        errors = self.problem.get("errors")
+        return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
     @property
     def more(self) -> bool:

@@ -173,12 +173,26 @@ def test_where_nothing_listens_a_request_never_left() -> None:
     with Client(f"http://127.0.0.1:{port}", retries=1) as client, pytest.raises(NoAnswerError) as caught:
         client.retire("line", 1)
     assert not caught.value.sent
+    assert str(caught.value) == f"http://127.0.0.1:{port} did not answer: connection refused. Is the server running?"
+
+
+def test_why_there_was_no_answer_is_told_in_words() -> None:
+    with Client("http://nowhere.invalid", retries=0) as client, pytest.raises(NoAnswerError) as caught:
+        client.models()
+    assert str(caught.value) == "http://nowhere.invalid did not answer: no host of that name is known here."
+    with scripted(BREAK) as server, Client(server.url, retries=0) as client, pytest.raises(NoAnswerError) as caught:
+        client.models()
+    assert str(caught.value) == f"{server.url} did not answer: the connection ended before the whole answer was there."
+    refused = SSLCertVerificationError(1, "certificate verify failed")
+    refused.verify_message = "self-signed certificate"
+    assert module._why(module.SSLError(refused)) == "its certificate is not accepted: self-signed certificate."
+    assert module._why(module.SSLError("cut off")) == "no TLS connection came about."
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05, retries=1)
-        with client, pytest.raises(NoAnswerError) as caught:
+        with client, pytest.raises(NoAnswerError, match=r"did not answer: nothing came in time\.$") as caught:
             client.models()
     assert caught.value.sent
 
@@ -190,6 +204,43 @@ def test_what_is_no_mlserve_is_told_apart(answer: tuple[int, str, str]) -> None:
     with scripted(answer) as server, Client(server.url, KEY) as client, pytest.raises(UnexpectedAnswerError):
         client.models()
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("items", ["[1]", '[{"number": 1}, null]', "{}"])
+def test_a_list_of_other_things_is_told_apart(items: str) -> None:
+    page = (200, "", f'{{"versions": {items}, "next": null}}')
+    with (
+        scripted(page) as server,
+        Client(server.url) as client,
+        pytest.raises(UnexpectedAnswerError, match="'versions'"),
+    ):
+        [*client.versions("line")]
+
+
+@pytest.mark.parametrize("cursors", [['"a"', '"a"'], ['"a"', '"b"', '"a"'], ["7"], ["[]"]])
+def test_a_list_that_leads_back_to_itself_ends(cursors: list[str]) -> None:
+    pages = [(200, "", f'{{"versions": [{{"number": 1}}], "next": {cursor}}}') for cursor in cursors]
+    with scripted(*pages) as server, Client(server.url) as client:
+        with pytest.raises(UnexpectedAnswerError, match="never ends"):
+            [*client.versions("line")]
+        assert len(server.seen) == len(cursors)
+
+
+def test_brackets_in_brackets_are_no_answer() -> None:
+    deep = "[" * 200_000
+    with scripted((200, "", deep), (404, "", deep)) as server, Client(server.url) as client:
+        with pytest.raises(UnexpectedAnswerError, match="without a JSON object"):
+            client.models()
+        with pytest.raises(ProblemError, match="is the URL right"):
+            client.models()
+
+
+@pytest.mark.parametrize("errors", ["[1, null]", '"zz"', "7"])
+def test_a_problem_with_other_errors_is_told_all_the_same(errors: str) -> None:
+    answer = (422, "", f'{{"code": "invalid", "detail": "No.", "errors": {errors}}}')
+    with scripted(answer) as server, Client(server.url) as client, pytest.raises(ProblemError) as caught:
+        client.models()
+    assert (str(caught.value), caught.value.errors) == ("No. (422 invalid)", [])
 
 
 def test_who_cannot_prove_who_they_are_was_sent_nothing() -> None:

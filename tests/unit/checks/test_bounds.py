@@ -45,3 +45,9 @@ def test_a_score_that_a_threshold_trades_is_compared_only_with_a_tolerance_of_it
 def test_other_names_of_scores() -> None:
     said = ["roc_auc=0", "LogLoss=0", "brier_score=0", "f1_score=0"]
     assert [read_bound(text, least=True).score for text in said] == ["auc", "log_loss", "brier", "f1"]
+
+
+@pytest.mark.parametrize(("text", "meant"), [("acc=0.5", "accuracy"), ("ac=0.5", "accuracy"), ("auk=0.5", "auc")])
+def test_the_score_that_was_meant_is_named(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"\(did you mean {meant}\?\)"):
+        read_bound(text, least=True)

@@ -61,7 +61,7 @@ def parsed(parser: HTTPRequestParser, data: bytes) -> dict[str, Any]:
         data = data[parser.received(data) :]
     error = parser.error and (type(parser.error), str(parser.error.body))
     body = parser.get_body_stream().read()
-    apart = ("adj", "_known", "body_rcv", "error")
+    apart = ("adj", "_known", "_registrations", "body_rcv", "error")
     return {name: value for name, value in vars(parser).items() if name not in apart} | {
         "error": error,
         "body": body,

@@ -17,6 +17,7 @@ from mlserve.server.runner import Channel, Server
 from mlserve.server.short import Pace, ShortRequests
 from mlserve.startup import build
 from tests.factories import linear_model, settings_of, until
+from tests.functional.callers import bearer, make_key
 
 PATH = "/api/v1/models/line/predictions"
 BODY = b'{"instances":[{"x":1}]}'
@@ -52,13 +53,19 @@ class Seen:
         return self.app(environ, start_response)
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Seen]:
-    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path, x=2.0)}, log__way="process")
+@contextmanager
+def built(folder: Path, **given: str) -> Iterator[Seen]:
+    settings = settings_of(folder, models={"line": linear_model(folder, x=2.0)}, log__way="process", **given)
     whole = build(settings, here=None).make_wsgi_app()
     whole.registry.mlserve.start()
     yield Seen(whole)
     whole.registry.mlserve.stop()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Seen]:
+    with built(tmp_path) as app:
+        yield app
 
 
 class Wire:
@@ -292,6 +299,66 @@ def test_a_request_with_too_large_a_body_is_refused(app: Seen) -> None:
     with running(app, max_request_body_size="1000") as server, Wire(server) as wire:
         wire.send("POST", PATH, b" " * 2000)
         assert wire.answer()[0] == 413
+
+
+VERSIONS = "/api/v1/models/line/versions"
+ZIP = "Content-Type: application/zip\r\n"
+
+
+def sent(server: Server, path: str, body: bytes, head: str = ZIP, verb: str = "POST") -> tuple[int, bytes]:
+    with Wire(server) as wire:
+        wire.send(verb, path, body, head)
+        return wire.answer()
+
+
+def sent_in_chunks(server: Server, path: str, size: int) -> int:
+    head = f"POST {path} HTTP/1.1\r\nHost: h\r\n{ZIP}Transfer-Encoding: chunked\r\n\r\n".encode()
+    with Wire(server) as wire:
+        # As far as it is taken: who is refused in the middle may lose the connection.
+        wire.socket.sendall(head + b"3e8\r\n" + b" " * 1000 + b"\r\n")
+        if size > 1000:
+            wire.socket.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (size - 1000, b" " * (size - 1000)))
+        return wire.answer()[0]
+
+
+@pytest.mark.parametrize("prefix", ["", "/under"])
+def test_a_bundle_may_be_larger_than_any_other_body(tmp_path: Path, prefix: str) -> None:
+    with (
+        built(tmp_path, limits__bundle="5000B") as app,
+        running(app, max_request_body_size="1000", url_prefix=prefix) as server,
+    ):
+        assert sent(server, prefix + VERSIONS, b" " * 3000)[0] == 422  # No bundle, as mlserve says once it has it all.
+        assert sent_in_chunks(server, prefix + VERSIONS, 3000) == 422
+        status, told = sent(server, prefix + VERSIONS, b" " * 5500)
+        assert (status, b"mlserve.limits.bundle" in told) == (413, True)
+        status, told = sent(server, prefix + VERSIONS, b" " * 6000)
+        assert (status, b"mlserve" in told) == (413, False)
+        answered = len(app.environs)
+        for path in (PATH, f"{VERSIONS}/1", f"{VERSIONS}/1/retirement", "/api/v1/models/line/aliases", "/a" + VERSIONS):
+            assert sent(server, prefix + path, b" " * 2000)[0] == 413
+        assert sent(server, prefix + VERSIONS, b" " * 2000, verb="PUT")[0] == 413
+        assert len(app.environs) == answered
+
+
+def test_a_large_bundle_is_taken_of_whom_may_register_it(tmp_path: Path) -> None:
+    with built(tmp_path, auth__enabled="true") as app, running(app, max_request_body_size="1000") as server:
+        application = app.registry.mlserve
+        keys = {
+            "deployer": make_key(application, "operate", name="deployer"),
+            "of the model": make_key(application, "operate", name="bound", models=["line"]),
+            "of another": make_key(application, "operate", name="other", models=["other"]),
+            "reader": make_key(application, "predict", "observe", name="reader"),
+            "stranger": "mls_" + "a" * 12 + "_" + "b" * 43,
+            "nonsense": "é",
+        }
+        told = {}
+        for name, key in keys.items():
+            head = "".join(f"{header}: {value}\r\n" for header, value in bearer(key).items())
+            told[name] = sent(server, VERSIONS, b" " * 2000, ZIP + head)[0]
+        told["nobody"] = sent(server, VERSIONS, b" " * 2000)[0]
+        refused = dict.fromkeys(["of another", "reader", "stranger", "nonsense", "nobody"], 413)
+        assert told == {"deployer": 422, "of the model": 422, **refused}
+        assert sent(server, VERSIONS, b" " * 2000, f"{ZIP}X-API-Key: {keys['deployer']}\r\n")[0] == 422
 
 
 def test_queued_requests_are_answered_before_the_end(app: Seen) -> None:

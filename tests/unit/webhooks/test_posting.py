@@ -119,8 +119,8 @@ def test_a_connection_that_was_slow_leaves_less_for_the_answer(tmp_path: Path, m
     def answer() -> None:
         connection = server.accept()[0]
         ended.wait(0.7)
-        with connection, suppress(OSError):
-            context.wrap_socket(connection, server_side=True).recv(65536)
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as spoken:
+            spoken.recv(65536)
             ended.wait(10)
 
     ended = threading.Event()
