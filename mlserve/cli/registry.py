@@ -8,10 +8,9 @@ import click
 from mlserve.cli.lifecycle import Lifecycle, Move
 from mlserve.cli.names import require_name
 from mlserve.cli.output import say
+from mlserve.cli.target import SIGNATURE_BREAKS
 from mlserve.cli.waiting import wait_until_it_answers
-from mlserve.errors import SignatureBreaks
 from mlserve.names import CHAMPION
-from mlserve_client import SignatureBreaksError
 
 
 def _model(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -50,7 +49,7 @@ def told_ways_out() -> Iterator[None]:
     """Where the signature breaks callers, say what may be done."""
     try:
         yield
-    except (SignatureBreaks, SignatureBreaksError) as error:
+    except SIGNATURE_BREAKS as error:
         raise click.ClickException(
             f"{error.detail} Callers go on with an alias of its own, --alias NAME; --force lets it pass."
         ) from error

@@ -12,11 +12,20 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from mlserve.cli.lifecycle import Lifecycle
-from mlserve.errors import MlserveError
+from mlserve.errors import MlserveError, SignatureBreaks
 from mlserve.loopback import is_loopback
-from mlserve_client import Client, ClientError, NoAnswerError, ProblemError, UnauthenticatedError
+from mlserve_client import (
+    Client,
+    ClientError,
+    NoAnswerError,
+    ProblemError,
+    SignatureBreaksError,
+    UnauthenticatedError,
+)
 
 KEY: Final = "MLSERVE_KEY"
+# What either Lifecycle raises where callers of an alias could not go on.
+SIGNATURE_BREAKS: Final = (SignatureBreaks, SignatureBreaksError)
 # Seconds for each wait for an answer: a server checks a large bundle before it says anything.
 _PATIENCE: Final = 120.0
 _INI: Final = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -38,6 +38,7 @@ def test_codes_are_stable_words() -> None:
         "prediction_failed",
         "database_unavailable",
         "log_unavailable",
+        "store_unavailable",
         "bundle",
         "signature",
         "alias_unknown",
