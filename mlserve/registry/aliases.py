@@ -216,10 +216,11 @@ def _next(connection: Connection, model: str, alias: str, current: Alias | None)
     """The revision and the time of a move: after the last one's, also where the alias was removed meanwhile."""
     if current is not None:
         return current.revision + 1, _now_after(current.moved_at)
-    removed = _moves(connection, model, alias)[-1:]
-    if not removed:
+    told = _moves(connection, model, alias)[-1:]
+    if not told:
         return 1, datetime.now(UTC)
-    return 1 + int(removed[0].before["revision"]), _now_after(removed[0].at)
+    last = told[0].after or told[0].before  # What came to be, or was removed.
+    return 1 + int(last["revision"]), _now_after(told[0].at)
 
 
 def _now_after(last: datetime) -> datetime:

@@ -331,8 +331,8 @@ def test_prometheus_sees_every_answered_prediction_and_no_counter_fall(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
     ledger = Ledger()
-    with Prometheus(tmp_path) as prometheus:
-        two = Two(settings, tmp_path, prometheus)
+    with receiving() as receiver, Prometheus(tmp_path) as prometheus:
+        two = Two({**settings, **hook_settings(tmp_path, receiver)}, tmp_path, prometheus)
         with two.servers["a"], two.servers["b"]:
             two.start("a", "b")
             two.loaded(ledger, 100)
