@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 # Parallel by file, so that each worker starts its own PostgreSQL once; in the order of tests/conftest.py, the slow files first.
-# Two workers more than there are processors, because many tests wait for servers.
-WORKERS := $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 2))')
+# One worker more than there are processors, because many tests wait for servers; with two more it took no less.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(5, (os.cpu_count() or 1) + 1))')
 PYTEST_ARGS ?= -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 DEMO_FOLDER := examples/flight_delay
