@@ -45,6 +45,7 @@ setup(
     packages=find_packages(include=["mlserve", "mlserve.*"]),
     package_data={
         "": ["py.typed", "*.mako", "static/**/*", "templates/**/*"],
+        "mlserve.cli": ["skeletons/**/*"],  # What `mlserve new-plugin` writes.
         # Migration scripts are run by path, so their folders need not be packages.
         "mlserve.db": ["migrations/*", "migrations/versions/*.py"],
     },
@@ -57,6 +58,8 @@ setup(
         "colander>=2.0",
         "cornice>=6.1",
         "msgspec>=0.22",
+        # Forms with files; strict, and of one file.
+        "multipart>=2.0,<3",
         "numpy>=2.0",
         "orjson>=3.11",
         "plaster-pastedeploy>=1.0.1",
@@ -76,6 +79,8 @@ setup(
     extras_require={
         # Pyramid's toolbar, for [app:debug] of development.ini.
         "debug": ["pyramid_debugtoolbar>=4.12"],
+        # Fields of type image.
+        "images": ["pillow>=11"],
         # Rows in Parquet, for `mlserve package`; a CSV needs nothing more.
         "package": ["pyarrow>=20"],
         "postgresql": ["psycopg[binary]>=3.3"],

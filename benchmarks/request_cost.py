@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import xgboost
 
 from mlserve.predictions.envelope import read_envelope
+from mlserve.predictions.reading import decode
 from mlserve.predictions.service import Asked
 from mlserve.startup import build
 
@@ -116,13 +118,14 @@ def measure(way: str, folder: Path, artefact: Path) -> dict[str, float]:
 def stages(application: Any, body: bytes) -> dict[str, float]:
     loaded, serving = application.live.get("bench").loaded(), application.serving
     envelope, _ = read_envelope(body, 64)
-    batch = serving.decode(loaded, envelope, body)
+    decode_it = partial(decode, loaded, envelope, body, serving.limits)
+    batch = decode_it()
     outputs = loaded.predict(batch)
     asked = Asked(request_id="bench")
     return {
         "read envelope": microseconds(lambda: read_envelope(body, 64), 5000),
-        "decode": microseconds(lambda: serving.decode(loaded, envelope, body), 5000),
-        "decode and matrix": microseconds(lambda: serving.decode(loaded, envelope, body).matrix(), 5000),
+        "decode": microseconds(decode_it, 5000),
+        "decode and matrix": microseconds(lambda: decode_it().matrix(), 5000),
         "predict": microseconds(lambda: loaded.predict(batch), 2000),
         "encode outputs": microseconds(lambda: loaded.output_encoder.encode(outputs, 1), 5000),
         "encode inputs for the log": microseconds(lambda: loaded.stored_inputs.encode(batch), 5000),

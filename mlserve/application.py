@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlserve.api.own_addresses import OwnAddresses
-from mlserve.inference import LiveModels
+from mlserve.errors import ConfigurationError
+from mlserve.faults import Fault, Faults, ends_process
+from mlserve.inference import Importer, LiveModels
 from mlserve.inference.families import Families
 from mlserve.inference.loaded import Limits
 from mlserve.observability.counters import Counters
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from mlserve.api.openapi.resources import Documents
     from mlserve.api.panels import Panel
-    from mlserve.api.resources import ModelResource
+    from mlserve.api.resources import ModelResource, Resource
     from mlserve.auth.policy import Policy
     from mlserve.dashboard.static_files import StaticFiles
     from mlserve.db.engine import Database
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from mlserve.predictions.service import PredictionService
     from mlserve.predictions.turn import Turn
     from mlserve.registry.past import PastVersions
+    from mlserve.registry.setting_checks import SettingCheck
     from mlserve.registry.watcher import Watcher
 
 log = logging.getLogger("mlserve")
@@ -52,12 +55,17 @@ class Application:
         self.alone = alone  # False: included into somebody else's application
         self.serves = serves  # False: started by a command, which answers nobody's requests
         self.own_addresses = OwnAddresses(route_prefix, alone=alone)
-        self.plugins: dict[str, Plugin] = {}
-        self.families = Families()
+        self.plugins: dict[str, Plugin] = {}  # that have not failed, by their name in the INI
+        self.faults = Faults()
+        self.families = Families(self.faults)
         self.model_resources: dict[tuple[str, str], type[ModelResource]] = {}
+        self.protocol_resources: dict[str, tuple[str, type[Resource]]] = {}  # path and class, by the route's name
+        self.importers: dict[str, Importer] = {}  # of other tools' model folders, by name
         self.migrations: list[str] = []
+        self.migrating: dict[str, Plugin] = {}  # whose these are
         self.panels: dict[tuple[str | None, str], Panel] = {}  # on the pages of models, by family and name
         self.prediction_tables: dict[str, PredictionTable] = {}  # by family
+        self.setting_checks: dict[str, tuple[SettingCheck, str]] = {}  # and whose it is, by key
         self.counters = Counters()
         self.metrics = Measures(self.counters)  # anew at each start
         self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
@@ -72,7 +80,7 @@ class Application:
         self._running = False
         self._process: int | None = None  # the process that has started it
         self._locks: dict[int, threading.Lock] = {}  # by process: a fork may copy one that is held, for ever
-        self._at_start: list[Callable[[], None]] = []
+        self._at_start: list[tuple[Callable[[], None], Plugin | None]] = []  # with the plugin whose it is
         self._at_stop: list[Callable[[], object]] = []
         # These exist from `start` on.
         self.database: Database
@@ -91,7 +99,8 @@ class Application:
         return folder
 
     def at_start(self, action: Callable[[], None]) -> None:
-        self._at_start.append(action)
+        """Actions run in the order of their registration; where a plugin's raises, the plugin is withdrawn."""
+        self._at_start.append((action, self.including))
 
     def at_stop(self, action: Callable[[], object]) -> None:
         """Actions run in reverse order of registration, each whatever becomes of the others."""
@@ -108,7 +117,34 @@ class Application:
         Read from memory.
         """
         report = self.health.report()
-        return self.started and is_well(report), report
+        spared = self._spared()
+        counted = {name: check for name, check in report.items() if name not in spared}
+        return self.started and is_well(counted), report
+
+    def _spared(self) -> set[str]:
+        """The checks of plugins whose families are not the only ones that answer: their failure is theirs alone."""
+        ready = {self.families.plugin_of(model.family) for model in self.live if model.champion is not None}
+        owned = [(name, self.plugins[owner]) for name, owner in self.health.owners.items() if owner in self.plugins]
+        return {name for name, owner in owned if self.families.of_plugin(owner.label) and ready - {owner.label}}
+
+    def hooks(self) -> tuple[int, int]:
+        """A mark, for `back_to`."""
+        return len(self._at_start), len(self._at_stop)
+
+    def back_to(self, mark: tuple[int, int]) -> None:
+        """Forget what was registered by `at_start` and `at_stop` since then."""
+        del self._at_start[mark[0] :], self._at_stop[mark[1] :]
+
+    def withdraw(self, fault: Fault) -> None:
+        """Serve on without a plugin: its families load nothing, nothing of its own is started or counts as health.
+
+        To be called again once all is put together: what the plugin had registered may have come after its failure.
+        """
+        self.faults.add(fault)
+        self.plugins.pop(fault.plugin, None)
+        for family in self.families.withdraw(fault.plugin):
+            self.prediction_tables.pop(family, None)
+        self.health.remove(fault.plugin)
 
     def start_if_due(self) -> None:
         """Start it for a request, where no start-up of ours has: inside another application, or after a fork."""
@@ -127,8 +163,14 @@ class Application:
                 # What the parent process opened is the parent's to close: kept, so that it is not finalised either.
                 self._inherited, self._at_stop = self._at_stop, []
             try:
-                for action in self._at_start:
-                    action()
+                for fault in self.faults:
+                    self.withdraw(fault)
+                self.faults.log()
+                for action, plugin in [*self._at_start]:
+                    if plugin is None:
+                        action()
+                    elif plugin.name not in self.faults:
+                        self._start_of(plugin, action)
             except BaseException:
                 self._stop()
                 raise
@@ -139,6 +181,16 @@ class Application:
             self._at_stop.append(lambda: atexit.unregister(self.stop))
         names = [model.name for model in self.live]
         log.info("started", extra={"fields": {"models": names, "plugins": sorted(self.plugins)}})
+
+    def _start_of(self, plugin: Plugin, action: Callable[[], None]) -> None:
+        """What a plugin does at the start; it fails alone. Raises ConfigurationError for what the INI has wrong."""
+        try:
+            action()
+        except BaseException as error:
+            if ends_process(error) or isinstance(error, ConfigurationError):
+                raise
+            self.withdraw(Fault(plugin.name, "start", error, plugin.module.__name__))
+            self.faults.log()
 
     def stop(self) -> None:
         """Stop in order: what was answered is shipped as far as the grace allows, then all is closed."""

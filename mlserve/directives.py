@@ -5,38 +5,48 @@ A plugin module also says `MLSERVE_API = (1, 0)`: the version of this contract t
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.path import AssetResolver
 from pyramid.urldispatch import Route
 
-from mlserve.api.context import ModelContext
-from mlserve.api.cornice import add_resource
+from mlserve.api.context import ApiContext, ModelContext
+from mlserve.api.cornice import VERBS, add_resource
+from mlserve.api.failure import WriteProblem
 from mlserve.api.openapi import OF_EACH_MODEL as OPENAPI
+from mlserve.api.own_addresses import Claim, sample
 from mlserve.api.panels import Panel, PanelView
-from mlserve.api.resources import ModelResource
+from mlserve.api.resources import ModelResource, Resource
 from mlserve.application import Application
 from mlserve.bundles.manifest import FAMILY_NAME
 from mlserve.errors import ConfigurationError
-from mlserve.inference import ModelFamily
+from mlserve.inference import Importer, ModelFamily
 from mlserve.observability.health import Check
 from mlserve.predictions.family_tables import PredictionTable
 from mlserve.predictions.wiring import RESOURCES
+from mlserve.registry.setting_checks import SettingCheck
 from mlserve.registry.wiring import RESOURCES as REGISTRY
 from mlserve.settings import CORE, Setting
 
 DIRECTIVES = (
     "add_setting",
     "add_model_family",
+    "add_importer",
     "add_model_resource",
     "add_migrations",
     "add_prediction_table",
     "add_health_check",
     "add_model_panel",
+    "add_protocol",
+    "add_protocol_resource",
 )
 
 # The core's own checks, which would be replaced in silence.
-CORE_CHECKS = ("database", "models", "shipper", "log", "webhooks")
+CORE_CHECKS = ("database", "plugins", "models", "shipper", "log", "webhooks")
+
+# One step of an address after the other; a placeholder may have an expression of its own.
+_PREFIX = re.compile(r"(/([A-Za-z0-9._~:-]|{\w+(:[^{}/]+)?})+)+")
 
 
 def includeme(config: Configurator) -> None:
@@ -44,23 +54,30 @@ def includeme(config: Configurator) -> None:
         config.add_directive(name, globals()[name])
 
 
-def add_setting(config: Configurator, setting: Setting) -> None:
+def add_setting(config: Configurator, setting: Setting, *, check: SettingCheck | None = None) -> None:
     """Give the INI one more key, `mlserve.<section>.<name>`, with type, default and help; it can be read at once.
 
     A family's section is called as the family: its `load` is given the values of `mlserve.<family>.*`. A plugin
     without a family uses its own name.
+
+    Of a key that says something of models, `check(models)` gives sentences about what does not fit those that there
+    are: signatures by model and alias.
     """
-    settings = config.registry.mlserve.settings
+    application = config.registry.mlserve
+    settings = application.settings
     if setting.variable in {core.variable for core in CORE}:
         raise ConfigurationError(f"{plugin_of(config)} adds the setting {setting.name}, which the core has.")
     if setting.variable not in {other.variable for other in settings.table}:
         settings.add(setting)
     introspectable = config.introspectable("mlserve settings", setting.name, setting.name, "setting")
     introspectable["help"] = setting.help
+    owner = "" if application.including is None else application.including.name
 
     def confirm() -> None:
         if setting not in settings.table:
             raise ConfigurationError(f"{setting.name} is claimed twice: another plugin has added that key.")
+        if check is not None:
+            application.setting_checks[setting.name] = check, owner
 
     # Two claims in one start are told with both their places.
     config.action(("mlserve setting", setting.variable), confirm, introspectables=(introspectable,))
@@ -74,8 +91,15 @@ def add_model_family(config: Configurator, name: str, factory: Callable[[], Mode
             f"{plugin} brings a family named {name!r}: a family's name has at most 63 characters a-z, 0-9, _ and -, "
             "and begins with a letter."
         )
+    if not callable(factory):
+        raise ConfigurationError(
+            f"{plugin} brings the family {name!r} by an object of {type(factory).__name__}: give the class "
+            f"{type(factory).__name__} itself, or a function that makes one."
+        )
     introspectable = config.introspectable("mlserve families", name, name, "model family")
     introspectable["factory"] = factory
+    if application.including is not None:
+        application.families.claim(name, application.including.name)
 
     def register() -> None:
         family = factory()
@@ -109,13 +133,27 @@ def add_model_resource(config: Configurator, name: str, resource: type[ModelReso
     add_resource(config, route, path, resource, factory=ModelContext, family=resource.family)
 
 
+def add_importer(config: Configurator, name: str, importer: Importer) -> None:
+    """Let `mlserve package` read the model folders of another tool."""
+    introspectable = config.introspectable("mlserve importers", name, name, "importer")
+    introspectable["importer"] = importer
+    importers = config.registry.mlserve.importers
+    config.action(
+        ("mlserve importer", name), lambda: importers.update({name: importer}), introspectables=(introspectable,)
+    )
+
+
 def add_migrations(config: Configurator, location: str) -> None:
     """Bring tables: an Alembic version location, `package:folder`, whose first revision has a branch label."""
     introspectable = config.introspectable("mlserve migrations", location, location, "migrations")
-    migrations = config.registry.mlserve.migrations
-    config.action(
-        ("mlserve migrations", location), lambda: migrations.append(location), introspectables=(introspectable,)
-    )
+    application, plugin = config.registry.mlserve, config.registry.mlserve.including
+
+    def register() -> None:
+        application.migrations.append(location)
+        if plugin is not None:
+            application.migrating[location] = plugin
+
+    config.action(("mlserve migrations", location), register, introspectables=(introspectable,))
 
 
 def add_prediction_table(config: Configurator, family: str, table: PredictionTable) -> None:
@@ -142,9 +180,11 @@ def add_health_check(config: Configurator, name: str, check: Check) -> None:
     if name in CORE_CHECKS:
         raise ConfigurationError(f"{plugin_of(config)} adds the health check {name!r}, which the core has.")
     introspectable = config.introspectable("mlserve health checks", name, name, "health check")
+    application = config.registry.mlserve
+    owner = None if application.including is None else application.including.name
     config.action(
         ("mlserve health check", name),
-        lambda: config.registry.mlserve.health.add(name, check),
+        lambda: application.health.add(name, check, owner),
         introspectables=(introspectable,),
     )
 
@@ -176,6 +216,86 @@ def add_model_panel(
     config.action(("mlserve panel", family, name), register, order=1, introspectables=(introspectable,))
 
 
+def add_protocol(
+    config: Configurator, name: str, prefix: str, write_problem: WriteProblem, *, exact: bool = False
+) -> None:
+    """Claim addresses for a protocol that is not ours: `prefix` and all below it, or `exact`ly those of a pattern.
+
+    Every failure there, that of an address without a resource too, is told by `write_problem(request, failure)`. A
+    protocol may claim several.
+    """
+    application, plugin = config.registry.mlserve, plugin_of(config)
+    if not _PREFIX.fullmatch(prefix) or ("{" in prefix and not exact):
+        raise ConfigurationError(
+            f"{plugin} claims {prefix!r} for the protocol {name}: an address begins with a slash, does not end in one, "
+            "and has placeholders only where it is exact."
+        )
+    claim = Claim(name, plugin, prefix, exact, write_problem)
+    introspectable = config.introspectable("mlserve protocols", (name, prefix), f"{name} {prefix}", "protocol")
+    introspectable["claim"] = claim
+
+    def register() -> None:
+        for other in application.own_addresses.claims_like(claim):
+            if other.protocol != name or other.plugin != plugin:
+                raise ConfigurationError(
+                    f"{plugin} claims {prefix} for the protocol {name}, and {other.plugin} {other.path} for the "
+                    f"protocol {other.protocol}: enable one of the two."
+                )
+        application.own_addresses.claim(claim)
+
+    def refuse_core() -> None:
+        of_protocols = {
+            route
+            for name, (_, resource) in application.protocol_resources.items()
+            for route in (name, *(f"{name}.{verb}" for verb in resource.plain))
+        }
+        routes = [it for it in config.get_routes_mapper().get_routes() if it.name not in of_protocols]
+        # Behind a prefix Pyramid leaves the first slash out.
+        patterns = ["/" + route.pattern.lstrip("/") for route in routes]
+        own = application.own_addresses.of_core_in(claim, patterns)
+        if own is not None:
+            raise ConfigurationError(f"{plugin} claims {prefix} for the protocol {name}, and {own} is the core's.")
+
+    discriminator = ("mlserve protocol", prefix)
+    config.action(discriminator, register, introspectables=(introspectable,))
+    # When the core has said which addresses are its own, and the protocols' resources are known.
+    config.action((*discriminator, "core"), refuse_core, order=2)
+
+
+def add_protocol_resource(
+    config: Configurator,
+    name: str,
+    path: str,
+    resource: type[Resource],
+    *,
+    model: Callable[[Any], str | None] | None = None,
+) -> None:
+    """Give an address of a protocol a resource, whose every verb is described; `name` is its route's.
+
+    `model(request)` names the model where the path does not; None where it cannot be said.
+    """
+    application, plugin = config.registry.mlserve, plugin_of(config)
+    verbs = [verb for verb in VERBS if hasattr(resource, verb)]
+    for verb in verbs:
+        if not (resource.operations[verb].needs if verb in resource.operations else ""):
+            raise ConfigurationError(
+                f"{plugin} brings {resource.__name__}, whose {verb} does not say which role it needs: give its "
+                "Operation the argument needs."
+            )
+    introspectable = config.introspectable("mlserve protocol resources", name, name, "protocol resource")
+    introspectable["resource"], introspectable["path"] = resource, path
+
+    def register() -> None:
+        claim = application.own_addresses.claim_of(application.own_addresses.prefix + sample(path))
+        if claim is None or claim.plugin != plugin:
+            raise ConfigurationError(f"{plugin} brings a resource at {path}, which it claims for no protocol.")
+        application.protocol_resources[name] = (path, resource)
+
+    config.action(("mlserve protocol resource", name), register, order=1, introspectables=(introspectable,))
+    config.action(("mlserve protocol address", re.sub(r"{\w+", "{", path)), None)
+    add_resource(config, name, path, resource, factory=ApiContext, model=model)
+
+
 def plugin_of(config: Configurator) -> str:
     """The label of the plugin that is being included, for the lineage of its predictions.
 
@@ -186,7 +306,7 @@ def plugin_of(config: Configurator) -> str:
 
 
 def _require_family(application: Application, family: str, claim: str) -> None:
-    if application.families.get(family) is None:
+    if application.families.get(family) is None and not application.families.has_failed(family):
         raise ConfigurationError(f"{claim} for the family {family!r}, which no enabled plugin brings.")
 
 

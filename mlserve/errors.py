@@ -57,6 +57,10 @@ class ConfigurationError(MlserveError):
     code = "configuration"
 
 
+class PluginFailed(ConfigurationError):
+    """A plugin has failed, or what only it can read or load: told in this one sentence, and the start goes on."""
+
+
 class Unreadable(MlserveError):
     """The body or a query parameter cannot be read at all: not JSON, not UTF-8, nested too deep."""
 

@@ -16,7 +16,7 @@ from mlserve import bundles
 from mlserve.application import Application
 from mlserve.bundles import Bundle, BundleStore, Manifest, archive, open_folder
 from mlserve.errors import BundleError, ConfigurationError, MlserveError
-from mlserve.inference import Maker, ModelFamily
+from mlserve.inference import Imported, Maker, ModelFamily
 from mlserve.inference.golden import Replay, replay
 from mlserve.inference.loaded import LoadedVersion
 from mlserve.plugins import installed
@@ -56,25 +56,33 @@ class Verdict:
 
 
 def package(
-    model: Any, data: Any, *, plugins: Sequence[str] = (), application: Application | None = None, **options: Any
+    model: Any, data: Any = None, *, plugins: Sequence[str] = (), application: Application | None = None, **options: Any
 ) -> Manifest:
     """`mlserve.bundles.package` with the family that an installed plugin brings for `model`.
 
     Plugins and the families' settings are those of `application` where one is given; else `plugins` are names as in
     `mlserve.plugins`, all installed ones unless given, on their default settings. Raises ConfigurationError where no
     family, or more than one, takes the model, and what `mlserve.bundles.package` raises.
+
+    A folder is read by the importer that knows it; without `data` its own input example is the sample.
     """
     application = application or application_with(plugins)
-    family = _family_of(application, model)
-    section = f"mlserve.{family.name}"
-    return bundles.package(
-        model,
-        data,
-        family=family,
-        settings=application.settings.section(section),
-        changed=changed_settings(application.settings, section),
-        **options,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        imported = _imported(application, model, Path(folder))
+        if imported is not None:
+            model = imported.artefact
+            data = imported.sample if data is None else data
+        family = _family_of(application, model)
+        section = f"mlserve.{family.name}"
+        return bundles.package(
+            model,
+            data,
+            family=family,
+            settings=application.settings.section(section),
+            changed=changed_settings(application.settings, section),
+            imported=imported,
+            **options,
+        )
 
 
 def verify(
@@ -139,9 +147,10 @@ def load(bundle: Bundle, application: Application, trust: bool) -> LoadedVersion
     manifest = bundle.manifest
     family = application.families.get(manifest.family)
     if family is None:
-        raise ConfigurationError(f"No installed plugin brings the family {manifest.family}.")
+        missing = application.families.missing(manifest.family)
+        raise ConfigurationError(f"It is of family {manifest.family}, {missing}.")
     if family.runs_code and not trust:
-        raise BundleError(f"Loading a {family.name} model runs code that it brings: say that you trust it.")
+        raise BundleError(f"Loading a {family.name} model runs code that it brings: say that you trust it (--trust).")
     return load_bundle(application, family, bundle, {"model": manifest.name or "", "version": 0})
 
 
@@ -160,8 +169,21 @@ def application_with(
     return application
 
 
+def _imported(application: Application, model: Any, folder: Path) -> Imported | None:
+    """What an importer reads in a folder; None for a model file and a live model. Raises ConfigurationError."""
+    if not isinstance(model, str | Path) or not Path(model).is_dir():
+        return None
+    for importer in application.importers.values():
+        if importer.reads(Path(model)):
+            return importer.read(Path(model), folder)
+    known = ", ".join(application.importers) or "none is installed"
+    raise ConfigurationError(f"{model} is a folder that no importer reads ({known}): give a model file.")
+
+
 def _family_of(application: Application, model: Any) -> ModelFamily:
     if isinstance(model, str | Path):
+        if not Path(model).exists():
+            raise BundleError(f"{model} cannot be read: No such file or directory.")
         return application.families.reading(Path(model).suffix, str(model))
     with tempfile.TemporaryDirectory() as folder:
         for family in application.families:

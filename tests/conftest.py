@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
+from tests.installed import remember_entry_points
 
 # Enough to find what is wrong in a run of all, and the same examples each time: a change is judged by what it changes.
 # HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -22,6 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # Applications are built and dropped by the thousand; by default it would look after every 700 objects.
 gc.set_threshold(10_000, 20, 20)
+remember_entry_points()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

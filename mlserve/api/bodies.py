@@ -14,6 +14,7 @@ from mlserve.signature.faults import got
 # A text that never ends is one too, and nothing is given back: the search stays linear whatever it is given.
 _without_texts = partial(re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL).sub, b"")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _CLOSES = 0b100  # the bit that ] and } have, and [ and { have not
 
 
@@ -25,6 +26,19 @@ def json_body(request: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid("The body is not an object.", problems=[Problem("type", "an object", got(value))])
     return value
+
+
+def read_members(body: bytes, max_depth: int) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, each as its own JSON text. Raises Unreadable, Invalid.
+
+    A text that is not UTF-8 is found by whoever reads it.
+    """
+    refuse_depth(body, max_depth)
+    try:
+        return _members(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = read_any(body, max_depth)
+    raise Invalid("The body is not an object.", problems=[Problem("type", "an object", got(value))])
 
 
 def read_any(body: bytes, max_depth: int) -> Any:

@@ -6,16 +6,18 @@ is done by a decorator around Cornice's own views. A plugin's own include of Cor
 """
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from cornice.errors import Errors
-from cornice.pyramidhook import apply_filters, register_resource_views, register_service_views
+from cornice.pyramidhook import apply_filters, get_fallback_view, register_resource_views, register_service_views
 from cornice.renderer import CorniceRenderer
 from cornice.service import SERVICES, Service
 from cornice.util import ContentTypePredicate
 from pyramid.config import Configurator
 from pyramid.renderers import null_renderer
+from pyramid.security import NO_PERMISSION_REQUIRED
 
 from mlserve.api.negotiation import JSON
 from mlserve.api.resources import Resource
@@ -39,19 +41,27 @@ def includeme(config: Configurator) -> None:
 
 
 def add_resource(
-    config: Configurator, name: str, path: str, resource: type[Resource], *, factory: Any, **route: Any
+    config: Configurator,
+    name: str,
+    path: str,
+    resource: type[Resource],
+    *,
+    factory: Any,
+    model: Callable[[Any], str | None] | None = None,
+    **route: Any,
 ) -> None:
     """Give a resource class a route of that name.
 
     `factory` makes its context from the request and `offers`, the media types that the verb answers in.
+    `model(request)` names the model of a path that does not.
     """
     offers = {verb.upper(): operation.offers for verb, operation in resource.operations.items()}
     needs = needs_of(resource.operations)
     for verb in sorted(resource.plain):
-        own_factory = guarded(partial(factory, offers=offers.get(verb.upper(), (JSON,))), needs)
+        own_factory = _naming(model, guarded(partial(factory, offers=offers.get(verb.upper(), (JSON,))), needs))
         _add_plain(config, f"{name}.{verb}", path, resource, verb, factory=own_factory, **route)
     factory = partial(_context, factory, {**offers, "HEAD": offers.get("GET", (JSON,))})
-    factory = guarded(factory, needs)
+    factory = _naming(model, guarded(factory, needs))
     config.add_route(name, path, factory=factory, **route)
     config.add_cornice_service(_service_of(resource, factory=factory, pyramid_route=name))
 
@@ -61,6 +71,19 @@ def _add_plain(config: Configurator, name: str, path: str, resource: type[Resour
     config.add_route(name, path, request_method=verb.upper(), **route)
     # A plain verb returns a Response, so that there is nothing to render.
     config.add_view(resource, attr=verb, route_name=name, renderer=null_renderer, require_csrf=False)
+
+
+def _naming(model: Callable[[Any], str | None] | None, factory: Any) -> Any:
+    """The factory, once the model is where the guard looks for it."""
+    if model is None:
+        return factory
+
+    def named(request: Any) -> Any:
+        if (found := model(request)) is not None:
+            request.matchdict["model"] = found
+        return factory(request)
+
+    return named
 
 
 def _context(factory: Any, offers: dict[str, tuple[str, ...]], request: Any) -> Any:
@@ -98,6 +121,10 @@ def add_service(config: Configurator, service: Service) -> None:
     door = config.with_package(config.package)
     door.add_view = partial(_add_view, config, require_csrf=getattr(service, "require_csrf", None))
     register_service_views(door, others)
+    if service.definitions and not others.definitions:
+        # Where every verb is plain, Cornice adds no fallback view, which tells 405 for all others.
+        fallback = get_fallback_view(service)
+        door.add_view(fallback, route_name=service.pyramid_route, permission=NO_PERMISSION_REQUIRED)
     key = "__cornice" + service.pyramid_route if service.pyramid_route else (config.route_prefix or "") + service.path
     config.registry.cornice_services[key] = service  # All definitions, plain ones too: the API's description reads it.
 

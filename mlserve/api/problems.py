@@ -1,7 +1,9 @@
 """Maps every failure to one shape: RFC 9457 `application/problem+json` with a stable `code` and `errors[]`."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -9,9 +11,11 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPException, HTTPNotFound
 from pyramid.response import Response
 
+from mlserve.api.failure import Failure
 from mlserve.api.negotiation import PROBLEM
 from mlserve.api.own_addresses import OwnAddresses
 from mlserve.errors import MlserveError
+from mlserve.types import application_of
 
 log = logging.getLogger("mlserve.api")
 
@@ -117,51 +121,66 @@ def domain_problem(error: MlserveError, request: Any) -> Response:
     headers = [] if retry_after is None else [("Retry-After", str(retry_after))]
     if status == 401:
         headers.append(("WWW-Authenticate", CHALLENGE))
-    members = dict(error.members)
-    if error.problems:
-        members |= {"errors": [problem.as_dict() for problem in error.problems], "more": error.more}
-    return problem_response(request, status, error.code, detail, headers=headers, **members)
+    failure = Failure(status, error.code, detail, error.problems, error.more, retry_after, tuple(headers))
+    return _told(request, failure, error.members)
 
 
 def http_problem(error: HTTPException, request: Any) -> Response:
     status = error.code
     if status < 400:
         return error
-    headers = [
+    headers = tuple(
         (name, value) for name, value in error.headerlist if name in ("Allow", "Retry-After", "WWW-Authenticate")
-    ]
+    )
     code = CODE_OF.get(status, "http_error" if status < 500 else "internal")
-    return problem_response(request, status, code, _sentence(error, request), headers=headers)
+    return _told(request, Failure(status, code, _sentence(error, request), headers=headers))
 
 
 def encoding_problem(error: UnicodeDecodeError, request: Any) -> Response:
     """A path or a query that is not UTF-8 is the caller's mistake; anything else that cannot be decoded is ours."""
     if error.object == request.environ.get("PATH_INFO", "").encode("latin-1", "replace"):
-        return problem_response(request, 400, "unreadable", "The path is not UTF-8.")
+        return _told(request, Failure(400, "unreadable", "The path is not UTF-8."))
     return internal_problem(error, request)
 
 
 def internal_problem(error: Exception, request: Any) -> Response:
     _log_failure(error, request)
-    return problem_response(request, 500, "internal", INTERNAL)
+    return _told(request, Failure(500, "internal", INTERNAL))
 
 
-def problem_response(
-    request: Any, status: int, code: str, detail: str, *, headers: list[tuple[str, str]] | None = None, **members: Any
-) -> Response:
-    """Build a problem+json response; `members` are extension members such as `errors` and `more`."""
+def _told(request: Any, failure: Failure, members: Mapping[str, Any] = MappingProxyType({})) -> Response:
+    """The answer: ours, or that of the protocol which the address belongs to. `members` are told by ours only."""
+    claim = application_of(request).own_addresses.claim_of(request.environ.get("PATH_INFO", "/"))
+    if claim is None:
+        return _problem_json(request, failure, members)
+    try:
+        response = claim.write_problem(request, failure)
+        missing = [(name, value) for name, value in failure.headers if name not in response.headers]
+        response.headerlist.extend(missing)
+    except Exception as error:
+        # Nothing stands behind an exception view: what it raises would leave without an answer.
+        fields = {"protocol": claim.protocol, "plugin": claim.plugin, "status": failure.status, "code": failure.code}
+        log.error("protocol_failed", extra={"fields": fields}, exc_info=error)
+        return _problem_json(request, failure, members)
+    return response
+
+
+def _problem_json(request: Any, failure: Failure, members: Mapping[str, Any]) -> Response:
+    """RFC 9457; `members` are extension members."""
     body = {
-        "type": f"urn:mlserve:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
+        "type": f"urn:mlserve:problem:{failure.code}",
+        "title": HTTPStatus(failure.status).phrase,
+        "status": failure.status,
+        "code": failure.code,
+        "detail": failure.detail,
         "request_id": request.environ.get("mlserve.request_id"),
         **members,
     }
+    if failure.problems:
+        body |= {"errors": [problem.as_dict() for problem in failure.problems], "more": failure.more}
     return Response(
-        status=status,
-        headerlist=[("Content-Type", PROBLEM), *(headers or [])],
+        status=failure.status,
+        headerlist=[("Content-Type", PROBLEM), *failure.headers],
         body=msgspec.json.encode(body),
     )
 

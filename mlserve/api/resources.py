@@ -1,9 +1,11 @@
 """The classes that a REST resource derives from."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlserve.api.operations import Operation
+from mlserve.inference import LiveModel, LoadedVersion
 
 if TYPE_CHECKING:
     from mlserve.types import Request
@@ -30,3 +32,8 @@ class ModelResource(Resource):
     """A resource that each model of one family has; `context` is the ModelContext."""
 
     family: ClassVar[str]
+
+    def using_predictor(self) -> AbstractContextManager[LoadedVersion]:
+        """The version that answers; its predictor is not closed while the block runs. Raises ModelNotReady."""
+        model: LiveModel = self.context.model
+        return model.using_predictor()

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlserve.signature import Batch, Field, OutputField
-from mlserve.signature.fields import INTEGERS, TEXTS
+from mlserve.signature.fields import BINARY, INTEGERS, TEXTS
+from mlserve.signature.outputs import values_of
 from mlserve.signature.packing import EXACT_IN_DOUBLE
 
 BINS: Final = 20
@@ -26,7 +27,7 @@ def baseline_of(batch: Batch, outputs: Mapping[str, NDArray[Any]]) -> dict[str, 
     return {
         "rows": batch.n,
         "inputs": {field.name: _of_input(batch, field) for field in signature.inputs},
-        "outputs": {output.name: _of_output(np.asarray(outputs[output.name]), output) for output in signature.outputs},
+        "outputs": {output.name: _of_output(outputs[output.name], output) for output in signature.outputs},
     }
 
 
@@ -35,7 +36,11 @@ def _of_input(batch: Batch, field: Field) -> dict[str, Any]:
     counts = {"count": int(batch.n - missing.sum()), "missing": int(missing.sum())}
     if field.keep != "full" or field.type == "string":
         return counts
-    present = array[~missing].ravel()
+    if field.type == "image":
+        return counts | ({} if field.shape else _of_pictures(array[~missing]))
+    present = _flat(array[~missing], field)
+    if field.type in ("text", "bytes"):
+        return counts | _of_lengths(present)
     if field.type == "category":
         return counts | _of_texts(present.tolist(), field.categories)
     if field.type == "bool":
@@ -43,17 +48,42 @@ def _of_input(batch: Batch, field: Field) -> dict[str, Any]:
     return counts | _of_numbers(present, whole=field.type in INTEGERS)
 
 
-def _of_output(array: NDArray[Any], output: OutputField) -> dict[str, Any]:
-    if output.type in TEXTS:
+def _of_output(answered: Any, output: OutputField) -> dict[str, Any]:
+    array = values_of(output, answered)
+    if output.type in TEXTS | BINARY:
+        counts = {"count": array.size, "missing": 0}
         if not output.categories:
-            return {"count": array.size, "missing": 0}
-        values = [output.categories[value] if isinstance(value, int) else value for value in array.ravel().tolist()]
-        return {"count": len(values), "missing": 0} | _of_texts(values, output.categories)
-    if len(output.shape) == 1 and output.shape[0] <= _MOST_ELEMENTS:
+            return counts | (_of_lengths(array) if output.type in ("text", "bytes") else {})
+        values = [output.categories[value] if isinstance(value, int) else value for value in array.tolist()]
+        return counts | _of_texts(values, output.categories)
+    if len(output.shape) == 1 and 0 < output.shape[0] <= _MOST_ELEMENTS:
         names = output.categories or [str(number) for number in range(output.shape[0])]
-        elements = {name: _of_answers(array[:, number], output) for number, name in enumerate(names)}
-        return {"count": len(array), "missing": 0, "elements": elements}
-    return _of_answers(array.ravel(), output)
+        columns = array.reshape(-1, output.shape[0])
+        elements = {name: _of_answers(columns[:, number], output) for number, name in enumerate(names)}
+        return {"count": len(columns), "missing": 0, "elements": elements}
+    return _of_answers(array, output)
+
+
+def _flat(array: NDArray[Any], field: Field) -> NDArray[Any]:
+    """All values of the instances that have one."""
+    if not field.varies:
+        return array.ravel()
+    return np.concatenate([row.ravel() for row in array]) if len(array) else array
+
+
+def _of_lengths(values: NDArray[Any]) -> dict[str, Any]:
+    """How long texts are, in characters, or bytes; what is in them stays untold."""
+    return {"elements": {"length": _of_whole_numbers([len(value) for value in values])}}
+
+
+def _of_pictures(arrays: NDArray[Any]) -> dict[str, Any]:
+    """How large pictures are that keep their own size, in pixels."""
+    sizes = {"height": [len(array) for array in arrays], "width": [array.shape[1] for array in arrays]}
+    return {"elements": {name: _of_whole_numbers(found) for name, found in sizes.items()}}
+
+
+def _of_whole_numbers(numbers: Sequence[int]) -> dict[str, Any]:
+    return {"count": len(numbers), "missing": 0, **_of_numbers(np.array(numbers, np.int64), whole=True)}
 
 
 def _of_answers(array: NDArray[Any], output: OutputField) -> dict[str, Any]:

@@ -5,7 +5,6 @@ sample's rows, their smallest and largest numbers above all, is no reason to ref
 into the baseline and the examples.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,31 +15,42 @@ import numpy as np
 
 from mlserve.bundles.sample import Column, Sample
 from mlserve.errors import BundleError, Invalid, SignatureError
-from mlserve.signature import Batch, Decoder, Field, Signature, StoredInputs, complete
-from mlserve.signature.fields import FLOATS, OutputField
+from mlserve.signature import NUMBERS, Batch, Decoder, Field, Signature, StoredInputs, complete
+from mlserve.signature.fields import BINARY, FLOATS, OutputField, least_size
 from mlserve.signature.packing import EXACT_IN_DOUBLE
+from mlserve.signature.recast import recast
 from mlserve.signature.text import cell_values
 
 LABEL: Final = "label"
 # What data may declare of a field that the model takes as a float: which of its numbers there are at all.
-_NARROWS: Final = frozenset({"bool", "int32", "int64"})
+_NARROWS: Final = frozenset({"bool", "int32", "int64", "uint64"})
 _PIECE: Final = 10_000
 _MOST_PROBLEMS: Final = 5
 _MOST_NUMBERS: Final = 100  # in the example of a tensor
+_MOST_NAMES: Final = 10  # of a list of categories in a sentence
 _MOST_CHARACTERS: Final = 1000  # in the example of a text
 _PLACEHOLDER: Final = re.compile(r"f\d+").fullmatch
 
 
-def describe(file: Signature, given: Mapping[str, Any], sample: Sample, classes: Sequence[str] = ()) -> Signature:
+def describe(
+    file: Signature,
+    given: Mapping[str, Any],
+    sample: Sample,
+    classes: Sequence[str] = (),
+    lists: Sequence[tuple[str, ...]] = (),
+) -> Signature:
     """The file's signature with what is given of it (the JSON of a sidecar), then with what the data declares.
 
     `classes` are the names of a classifier's classes in the model's order: those of its label, and of a probability
-    for each of them. Raises SignatureError where something contradicts the file, BundleError where columns are missing.
+    for each of them. `lists` are categories of the file that it does not prove to be a field's: one is a field's where
+    the data declares the same. Raises SignatureError where something contradicts the file, BundleError where columns
+    are missing.
     """
     said = _said(file, given)
+    file = recast(file, list(said.values()))
     names = _names(file, list(said), sample)
     inputs = [
-        {"name": name, **_declared(field, said.get(name, {}), sample.columns.get(name)), **said.get(name, {})}
+        {"name": name, **_declared(field, said.get(name, {}), sample.columns.get(name), lists), **said.get(name, {})}
         for name, field in zip(names, file.inputs, strict=True)
     ]
     if {*said} == {*names}:  # Their order is part of what they say.
@@ -54,6 +64,17 @@ def describe(file: Signature, given: Mapping[str, Any], sample: Sample, classes:
     return signature
 
 
+def whole(artefact: str, given: Mapping[str, Any] | None) -> Signature:
+    """The signature of a file that says nothing itself, which is all that is given. Raises SignatureError."""
+    if not given or not given.get("inputs") or not given.get("outputs"):
+        raise SignatureError(
+            f"{artefact} does not say what it takes and answers: list its inputs and outputs, with name and type, in "
+            f"{artefact}.signature.json."
+        )
+    signature = Signature.from_json(given)
+    return complete(signature, {})  # Checks what no signature of a file can have wrong, such as examples.
+
+
 def read_batch(signature: Signature, sample: Sample) -> Batch:
     """All rows of a sample, checked as those of a caller are. Raises BundleError naming row, column and value."""
     decoder = Decoder(signature, max_instances=_PIECE, max_problems=_MOST_PROBLEMS)
@@ -62,6 +83,21 @@ def read_batch(signature: Signature, sample: Sample) -> Batch:
         for name, values in _piece(decoder, sample, start).items():
             found[name] += values
     return Batch.from_columns(signature, found)
+
+
+def refuse_unnamed(signature: Signature, lists: Sequence[tuple[str, ...]], sample: Sample, sidecar: str) -> None:
+    """Raises BundleError where the data has names of the file's lists in a field that nothing proves to have them."""
+    for field in signature.inputs:
+        if field.type not in NUMBERS or field.name not in sample.columns:
+            continue
+        cells = {cell for cell in sample.columns[field.name].cells if isinstance(cell, str) and not _is_number(cell)}
+        for names in lists if cells else ():
+            if not cells.isdisjoint(names):
+                more = ", …" if len(names) > _MOST_NAMES else ""
+                raise BundleError(
+                    f"The model's file does not prove the categories of {field.name!r}: list them in a signature "
+                    f"(--signature, or {sidecar}); the file has {', '.join(names[:_MOST_NAMES])}{more}."
+                )
 
 
 def with_examples(batch: Batch) -> Signature:
@@ -111,12 +147,15 @@ def _names(file: Signature, said: Sequence[str], sample: Sample) -> Sequence[str
         return said
     if not said and not {*file.names} & {*sample.columns}:
         raise BundleError(
-            f"The model's file has no names for its {len(file.names)} inputs: list them in their order in a signature."
+            f"The model's file has no names for its {len(file.names)} inputs: list them in their order in a signature "
+            "(--signature)."
         )
     return file.names
 
 
-def _declared(field: Field, said: Mapping[str, Any], column: Column | None) -> dict[str, Any]:
+def _declared(
+    field: Field, said: Mapping[str, Any], column: Column | None, lists: Sequence[tuple[str, ...]]
+) -> dict[str, Any]:
     """What the data declares of a field of the file, and nobody else has said."""
     if column is None:
         return {}
@@ -124,6 +163,8 @@ def _declared(field: Field, said: Mapping[str, Any], column: Column | None) -> d
     kind = said.get("type", field.type)
     if "type" not in said and not field.shape and field.type in FLOATS and column.type in _NARROWS:
         kind = declared["type"] = column.type
+    if field.type in NUMBERS and column.categories in lists and not {"type", "categories"} & {*said}:
+        kind = declared["type"] = "category"
     if kind == "category" and column.categories and not field.categories and "categories" not in said:
         declared["categories"] = list(column.categories)
     if column.never_missing and field.nullable and not {"nullable", "required"} & {*said}:
@@ -162,11 +203,12 @@ def _piece(decoder: Decoder, sample: Sample, start: int) -> dict[str, list[Any]]
     except (TypeError, UnicodeError) as error:
         raise BundleError(f"The data holds what JSON has no form for: {str(error).rstrip('.')}.") from error
     except Invalid as error:
+        first = {fault.field: fault for fault in reversed(error.problems)}  # Each field once.
         told = "; ".join(
             f"row {start + (fault.instance or 0) + 1}, {fault.field}: expected {fault.expected}, got {fault.got}"
-            for fault in error.problems
+            for fault in reversed(first.values())
         )
-        more = " and more" if error.more else ""
+        more = " and more" if error.more or len(first) < len(error.problems) else ""
         raise BundleError(f"The data does not fit the signature: {told}{more}.") from error
     return {name: batch.values(name) for name in signature.names}
 
@@ -179,8 +221,18 @@ def _refuse_infinite(columns: Mapping[str, Sequence[Any]]) -> None:
                 raise BundleError(f"The column {name!r} of the data holds infinite numbers, which no request can send.")
 
 
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def _may_have_example(field: Field) -> bool:
-    return field.example is None and field.keep == "full" and math.prod(field.shape) <= _MOST_NUMBERS
+    """Files and other bytes are too long to be shown, and nobody could read them."""
+    shown = field.example is None and field.keep == "full" and field.type not in BINARY
+    return shown and least_size(field.shape) <= _MOST_NUMBERS
 
 
 def _shortest(field: Field, value: Any) -> Any:
@@ -192,7 +244,7 @@ def _shortest(field: Field, value: Any) -> Any:
 def _is_exact(value: Any) -> bool:
     """Whether there is a value that canonical JSON holds as it is, and that is no novel."""
     if isinstance(value, list):
-        return all(map(_is_exact, value))
+        return len(value) <= _MOST_NUMBERS and all(map(_is_exact, value))
     if isinstance(value, str):
         return len(value) <= _MOST_CHARACTERS
     return value is not None and not (type(value) is int and abs(value) >= EXACT_IN_DOUBLE)

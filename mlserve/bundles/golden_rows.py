@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mlserve.bundles.canonical import canonical_json, from_canonical
 from mlserve.bundles.parts import MOST_GOLDEN
 from mlserve.errors import BundleError
-from mlserve.signature import Batch, Field, Signature, StoredInputs
+from mlserve.signature import Batch, Decoder, Field, Signature, StoredInputs
 from mlserve.signature.examples import example_value
-from mlserve.signature.fields import TEXTS
+from mlserve.signature.fields import FLOATS, INTEGERS, least_size
 
 Mask = NDArray[np.bool_]
 
@@ -31,7 +31,7 @@ def choose(batch: Batch, outputs: Mapping[str, NDArray[Any]]) -> list[int]:
     truth value and an unknown category of every field, and the smallest and largest answers, as far as there is room;
     then rows at even distances. Of rows that show the same, the first.
     """
-    cells = sum(math.prod(field.shape) for field in batch.signature.inputs)
+    cells = sum(least_size(field.nesting) for field in batch.signature.inputs)
     most = max(1, min(MOST_GOLDEN, batch.n, _MOST_CELLS // cells))
     chosen: dict[int, None] = {}
     for shown in chain(_of_answers(outputs), _of_fields(batch)):
@@ -74,12 +74,19 @@ def is_exact(row: Mapping[str, Any]) -> bool:
 def _known(field: Field, values: Sequence[Any], places: Sequence[int]) -> list[Any]:
     if field.keep == "full":
         return [values[place] for place in places]
-    return [None if field.nullable else example_value(field)] * len(places)
+    return [None if field.nullable else _example(field)] * len(places)
+
+
+def _example(field: Field) -> Any:
+    """The field's example as the Python value that a Batch has of it."""
+    decoder = Decoder(Signature((field,), ()), max_instances=1, max_problems=1)
+    return decoder.decode(msgspec.json.encode([[example_value(field)]]), None).values(field.name)[0]
 
 
 def _of_answers(outputs: Mapping[str, NDArray[Any]]) -> Iterator[Mask]:
-    for array in outputs.values():
-        flat = np.asarray(array).reshape(len(array), -1)
+    for answered in outputs.values():
+        array = np.asarray(answered)
+        flat = array.reshape(len(array), math.prod(array.shape[1:]))
         for answer in flat.T[:10]:
             if answer.dtype.kind in "iufb" and np.isfinite(answer).any():
                 yield answer == np.nanmin(answer)
@@ -96,6 +103,8 @@ def _of_fields(batch: Batch) -> Iterator[Mask]:
 def _of_field(batch: Batch, field: Field) -> Iterator[Mask]:
     array, missing = batch.column(field.name)
     yield missing
+    if field.varies:
+        return
     if field.type == "category":
         codes = {name: code for code, name in enumerate(field.categories)}
         found = np.fromiter((codes.get(value, -1) for value in array.ravel()), np.int64).reshape(batch.n, -1)
@@ -106,7 +115,7 @@ def _of_field(batch: Batch, field: Field) -> Iterator[Mask]:
     elif field.type == "bool":
         for value in (True, False):
             yield (array == value).reshape(batch.n, -1).any(axis=1) & ~missing
-    elif field.type not in TEXTS and not missing.all():
+    elif field.type in INTEGERS | FLOATS and not missing.all():
         numbers = array.reshape(batch.n, -1)
         for end in (numbers[~missing].min(), numbers[~missing].max()):
             yield (numbers == end).any(axis=1) & ~missing

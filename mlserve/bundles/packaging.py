@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mlserve.bundles import archive
 from mlserve.bundles.baseline import baseline_of
 from mlserve.bundles.card import card_of
-from mlserve.bundles.completed import describe, read_batch, with_examples
+from mlserve.bundles.completed import describe, read_batch, refuse_unnamed, whole, with_examples
+from mlserve.bundles.foreign import fitting, imported_into
 from mlserve.bundles.golden_rows import choose, instances_of, is_exact
 from mlserve.bundles.manifest import PACKAGED, BundleFile, Manifest
 from mlserve.bundles.pack import measure
@@ -23,15 +24,18 @@ from mlserve.bundles.scored import scores_of
 from mlserve.bundles.sidecar import read_metrics, read_sidecar
 from mlserve.bundles.store import BundleStore
 from mlserve.errors import BundleError, MlserveError
-from mlserve.inference.family import Maker, ModelFamily
+from mlserve.inference.families import inspected
+from mlserve.inference.family import ListsCategories, Maker, ModelFamily
 from mlserve.inference.golden import answers, compare, read_instances, written
+from mlserve.inference.importer import Imported
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.signature import Batch, Signature
+from mlserve.signature.outputs import rows_of
 
 TOLERANCE: Final = 1e-6
 _PIECE: Final = 10_000
 # Packaging answers what it is given: no request is bounded here.
-_LIMITS: Final = Limits(body=2**40, instances=2**31, problems=5, depth=100, explained=1)
+_LIMITS: Final = Limits(body=2**40, instances=2**31, problems=5, depth=100, explained=1, image_pixels=2**40)
 
 
 def package(
@@ -48,6 +52,7 @@ def package(
     settings: Mapping[str, Any] | None = None,
     changed: str = "",
     trust: bool = False,
+    imported: Imported | None = None,
     store: BundleStore | None = None,
     out: Path | str | None = None,
 ) -> Manifest:
@@ -57,21 +62,27 @@ def package(
     golden predictions, the baseline, what is missing in the signature and, with the `target` column, scores.
     `signature` is what a sidecar may say, by default the one beside the file. `engine` is refused where the family
     answers with another. `metadata` goes into the model card; `settings` are the family's, of which `changed` says what
-    `load_version` wants to know. `trust` allows a format that runs code when it is loaded.
+    `load_version` wants to know. `trust` allows a format that runs code when it is loaded. `imported` is what another
+    tool says of the file.
 
     Raises BundleError or SignatureError with one sentence, also where the family's predictor does not answer as the
     library that made the model.
     """
     if (store is None) == (out is None):
         raise BundleError("Say where the bundle goes: either a store or out.")
-    if family.runs_code and not trust:
-        raise BundleError(f"Loading a model of family {family.name} runs code that it brings: say that you trust it.")
     card = card_of(name, metadata or {})
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _require_free(folder)
+    if family.runs_code and not trust:
+        raise BundleError(
+            f"Loading a model of family {family.name} runs code that it brings: say that you trust it (--trust)."
+        )
     sample = read_sample(data)
     with _artefact(model, family) as artefact:
         # First of all, since a family need not say well that a file cannot be read.
         file = BundleFile("model" + artefact.suffix.lower(), *measure(artefact))
-        batch = _completed(family, artefact, signature, sample, classes or ())
+        batch = _completed(family, artefact, signature, sample, classes or (), imported)
         with _loaded(family, artefact, batch.signature, settings or {}, changed) as loaded:
             _require_engine(loaded, engine)
             content = {
@@ -89,7 +100,9 @@ def package(
             family.libraries(),
             target,
         )
-        return _put(Manifest(content, provenance), artefact, store, None if out is None else Path(out))
+        if imported is not None:
+            provenance["imported"] = dict(imported.metadata)
+        return _put(Manifest(content, provenance), artefact, store, folder)
 
 
 def _completed(
@@ -98,12 +111,23 @@ def _completed(
     signature: Mapping[str, Any] | Signature | None,
     sample: Sample,
     classes: Sequence[str],
+    imported: Imported | None,
 ) -> Batch:
     """All rows of the sample, with the signature that the file, what is given, and the rows themselves say."""
     given = signature.to_json() if isinstance(signature, Signature) else signature
     if given is None:
         given = read_sidecar(artefact) or {}
-    batch = read_batch(describe(family.inspect(artefact), given, sample, classes), sample)
+    file = inspected(family, artefact)
+    if imported is not None and imported.signature is not None:
+        file = imported_into(file, imported.signature)
+    if file is None:
+        file, given = whole(artefact.name, given), {}
+    if imported is not None:
+        sample = fitting(sample, file)
+    lists = family.category_lists(artefact) if isinstance(family, ListsCategories) else ()
+    signature = describe(file, given, sample, classes, lists)
+    refuse_unnamed(signature, lists, sample, f"{artefact.name}.signature.json")
+    batch = read_batch(signature, sample)
     completed = with_examples(batch)
     return Batch.from_columns(completed, {name: batch.values(name) for name in completed.names})
 
@@ -165,7 +189,8 @@ def predict_all(loaded: LoadedVersion, batch: Batch) -> dict[str, NDArray[Any]]:
         piece = Batch.from_rows(loaded.signature, rows[start : start + _PIECE])
         found.append(loaded.predict(piece))
     written(loaded, {name: array[:1] for name, array in found[0].items()}, 1)  # Refuses answers of other shapes.
-    return {name: np.concatenate([np.asarray(part[name]) for part in found]) for name in found[0]}
+    outputs = {output.name: output for output in loaded.signature.outputs}
+    return {name: np.concatenate([rows_of(outputs[name], part[name]) for part in found]) for name in found[0]}
 
 
 @contextmanager
@@ -210,13 +235,16 @@ def _loaded(
         loaded.close()
 
 
+def _require_free(out: Path) -> None:
+    if out.suffix != archive.SUFFIX and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} is there already: give a new folder, or a file that ends in {archive.SUFFIX}.")
+
+
 def _put(manifest: Manifest, artefact: Path, store: BundleStore | None, out: Path | None) -> Manifest:
     files = {manifest.artefact: artefact}
     if store is not None:
         return store.put(manifest, files).manifest
     assert out is not None
-    if out.suffix != archive.SUFFIX and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BundleError(f"{out} is there already: give a new folder, or a file that ends in {archive.SUFFIX}.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=out.parent) as folder:

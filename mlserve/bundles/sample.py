@@ -1,5 +1,5 @@
 """Sample: the rows that a model is packed with, read from a file or taken from memory, with what the data itself says
-of its types. A cell is a JSON value, None where it is missing; the cells of a CSV are texts."""
+of its types. A cell is a JSON value or bytes, None where it is missing; the cells of a CSV are texts."""
 
 import csv
 import hashlib
@@ -23,7 +23,8 @@ _INSTALL = "reading Parquet needs pyarrow: pip install 'pyramid-mlserve[package]
 class Column:
     """The cells of one column, and what the data declares of it: a type, categories in their order, no missing cells.
 
-    What only happens to be so in these rows is no declaration.
+    What only happens to be so in these rows is no declaration. A CSV declares one thing: a column of true and false
+    holds truth values, as a data frame's does.
     """
 
     cells: list[Any]
@@ -47,6 +48,8 @@ def read_sample(data: Any) -> Sample:
 
     Raises BundleError with one sentence: no such file, another kind of file, no rows, columns of different lengths.
     """
+    if data is None:
+        raise BundleError("There are no rows to package the model with: give real ones as data (--data).")
     sample = _from_file(Path(data)) if isinstance(data, str | Path) else _from_memory(data)
     if not sample.rows:
         raise BundleError("The data has no rows: packaging needs real ones.")
@@ -83,7 +86,13 @@ def _csv_columns(path: Path) -> dict[str, Column]:
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
             raise BundleError(f"Row {number} of {path} has {len(row)} cells, and the first line {len(names)}.")
-    return {name: Column([row[at] or None for row in rows]) for at, name in enumerate(names)}
+    columns = {name: [row[at] or None for row in rows] for at, name in enumerate(names)}
+    return {name: Column(cells, "bool" if _are_truths(cells) else None) for name, cells in columns.items()}
+
+
+def _are_truths(cells: list[str | None]) -> bool:
+    words = {cell if cell is None else cell.strip().lower() for cell in cells} - {None}
+    return bool(words) and words <= {"true", "false"}
 
 
 def _parquet(path: Path) -> Any:
@@ -122,9 +131,13 @@ def _arrow_type(types: Any, kind: Any) -> FieldType | None:
     if types.is_boolean(kind):
         return "bool"
     if types.is_integer(kind):
+        if types.is_uint64(kind):
+            return "uint64"
         return "int32" if kind.bit_width < 32 or types.is_int32(kind) else "int64"
     if types.is_floating(kind):
         return "float64" if kind.bit_width == 64 else "float32"
+    if any(is_binary(kind) for is_binary in (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)):
+        return "bytes"
     return "string" if types.is_string(kind) or types.is_large_string(kind) else None
 
 
@@ -165,6 +178,8 @@ def _numpy_type(dtype: Any) -> FieldType | None:
     kind, size = getattr(dtype, "kind", "O"), getattr(dtype, "itemsize", 8)
     if kind == "b":
         return "bool"
+    if kind == "u" and size == 8:
+        return "uint64"
     if kind in "iu":
         return "int32" if size < 4 or (kind == "i" and size == 4) else "int64"
     if kind == "f":
@@ -175,12 +190,19 @@ def _numpy_type(dtype: Any) -> FieldType | None:
 def _column(
     cells: list[Any], kind: FieldType | None, categories: tuple[str, ...] = (), never_missing: bool = False
 ) -> Column:
-    cells = [cell.tolist() if isinstance(cell, np.generic | np.ndarray) else cell for cell in cells]
+    cells = [_plain(cell) for cell in cells]
     if kind == "category":
         cells = [None if cell is None else str(cell) for cell in cells]
-    elif kind not in ("bool", "int32", "int64", "string"):
+    elif kind not in ("bool", "int32", "int64", "uint64", "string", "bytes"):
         cells = [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
     return Column(cells, kind, categories, never_missing)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell without numpy in it: a tensor as nested lists, also where it came as arrays in an array or a list."""
+    if isinstance(cell, np.generic | np.ndarray):
+        cell = cell.tolist()
+    return [_plain(item) for item in cell] if isinstance(cell, list | tuple) else cell
 
 
 def _rows_of(columns: Mapping[str, Column]) -> int:

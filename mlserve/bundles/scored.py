@@ -34,7 +34,7 @@ def scores_of(
         raise BundleError(f"The column {target!r} of the data is empty: there is nothing to compare the answers with.")
     happened = [cell for cell in cells if cell is not None]
     answered = {name: np.asarray(array)[known] for name, array in outputs.items()}
-    by_name = {output.name: output for output in signature.outputs}
+    by_name = {output.name: output for output in signature.outputs if not output.varies}
     probability, label = by_name.get(PROBABILITY), by_name.get(LABEL)
     ranking = next((by_name[name] for name in _RANKING if name in by_name and not by_name[name].shape), None)
     if probability is not None or label is not None or ranking is not None:

@@ -13,12 +13,13 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 # The first sentence of each verb's help: the list of the verbs imports none of them.
 VERBS = {
-    "package": "Package a model with real rows and its answers to them.",
+    "package": "Package a model with real rows and its answers to them: a model file, or another tool's model folder.",
     "verify": "Verify a bundle, a folder or an archive.",
     "test": "Test a bundle with real rows before it goes live.",
     "check": "Check an INI without serving.",
     "plugins": "List the installed and the enabled plugins.",
-    "routes": "List each declared model's resources, its own address first.",
+    "new-plugin": "Write a plugin that works: a family of models of your own.",
+    "routes": "List each declared model's resources, its own address first, and then those of the protocols.",
     "models": "List the registered models with their versions.",
     "show": "Show MODEL with its aliases and versions, or one version of it, in JSON.",
     "deploy": "Register a bundle as a version, and let an alias name it.",
@@ -60,7 +61,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        verb: click.Command = getattr(import_module(f"mlserve.cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        verb: click.Command = getattr(import_module(f"mlserve.cli.{module}"), module)
         return verb
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,6 +1,7 @@
 """`mlserve check`: would this INI start?"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import make_url
@@ -9,9 +10,10 @@ from mlserve.application import Application
 from mlserve.auth.exposure import refuse_open_ini
 from mlserve.cli.ini import built, ini_argument, refuse_server
 from mlserve.db.wiring import examine_database, opened_by_operator
-from mlserve.errors import DatabaseUnavailable
-from mlserve.registry import service
+from mlserve.errors import ConfigurationError, DatabaseUnavailable
+from mlserve.names import CHAMPION
 from mlserve.registry.declared import examine
+from mlserve.registry.setting_checks import registered, told
 from mlserve.startup import one_sentence
 from mlserve.webhooks.declared import declared
 from mlserve.webhooks.signing import read_signer
@@ -26,19 +28,26 @@ def check(ini: Path) -> None:
     PostgreSQL database. It says what the server would say, and leaves nothing behind.
     """
     deployed: list[str] = []
+    known: dict[str, dict[str, Any]] = {}
     with built(ini) as application, one_sentence():
         refuse_server(ini)
+        _refuse_faults(application)
         refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
-        for name, path in application.settings.models.items():
-            examine(application, name, path)
+        declares = {name: examine(application, name, path) for name, path in application.settings.models.items()}
         for hook in declared(application.settings):
             read_signer(hook.secret, hook.secret_key)
         try:
             examine_database(application)
-            deployed = _deployed(application)
+            known = _registered(application)
+            deployed = [name for name in known if name not in declares]
         except DatabaseUnavailable as error:
             # A server that has served these models before starts all the same.
             click.echo(f"The database of mlserve.database.url cannot be checked now: {error}", err=True)
+        for name, signature in declares.items():
+            known[name] = {**known.get(name, {}), CHAMPION: signature}
+        for sentence in told(application, known):
+            # No mistake for certain: the model may be deployed yet, and the server starts without it.
+            click.echo(sentence, err=True)
     models = ", ".join(application.settings.models)
     served = f"models {models}" if models else "no model is declared"
     if deployed:
@@ -48,11 +57,17 @@ def check(ini: Path) -> None:
     click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}.")
 
 
-def _deployed(application: Application) -> list[str]:
-    """The models that are registered, and not declared. A database that is still to be made has none."""
+def _refuse_faults(application: Application) -> None:
+    """A server starts without a plugin that fails, and that is no way to be well. Raises ConfigurationError."""
+    if application.faults:
+        told = " ".join(f"mlserve.plugins names {fault.plugin!r}, whose {fault.reason}" for fault in application.faults)
+        raise ConfigurationError(told)
+
+
+def _registered(application: Application) -> dict[str, dict[str, Any]]:
+    """Signatures of the models that are registered, by alias. A database that is still to be made has none."""
     url = make_url(application.settings["mlserve.database.url"])
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return []
+        return {}
     with opened_by_operator(application) as database, database.read() as connection:
-        names = [row["name"] for row in service.models(connection)]
-    return [name for name in names if name not in application.settings.models]
+        return registered(connection)

@@ -1,6 +1,7 @@
 """What every verb does first: read the INI, and build the application without starting it."""
 
 import configparser
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from mlserve.application import Application
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ConfigurationError, DatabaseUnavailable, MlserveError
 from mlserve.ini_file import open_ini
+from mlserve.observability.logging import ColumnsFormatter
 from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
@@ -35,7 +37,9 @@ class _Ini(click.Path):
         return super().convert(value, param, ctx)
 
 
-ini_argument = click.argument("ini", type=_Ini(exists=True, dir_okay=False, path_type=Path))
+_INI = _Ini(exists=True, dir_okay=False, path_type=Path)
+ini_argument = click.argument("ini", type=_INI)
+optional_ini_argument = click.argument("ini", type=_INI, required=False)
 
 
 def app_settings(ini: Path) -> dict[str, str]:
@@ -149,12 +153,29 @@ def surroundings(ini: Path | None, plugins: Sequence[str]) -> Application | None
 
 
 @contextmanager
+def _warnings_told() -> Iterator[None]:
+    """The log's warnings with their fields, where nobody else reads it: Python's own way shows their names alone."""
+    handler, ours = logging.StreamHandler(), logging.getLogger("mlserve")
+    if ours.hasHandlers():
+        yield
+        return
+    handler.setFormatter(ColumnsFormatter())
+    handler.setLevel(logging.WARNING)
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+
+
+@contextmanager
 def started(ini: Path) -> Iterator[Application]:
     """The application of an INI, started as a server would, and stopped in order at the end.
 
-    It serves nobody: among the processes of the host, it is none that metrics tell of.
+    It serves nobody: among the processes of the host, it is none that metrics tell of. What it warns of is told on
+    standard error, for people.
     """
-    with built(ini) as application:
+    with built(ini) as application, _warnings_told():
         with one_sentence():
             application.start()
         try:

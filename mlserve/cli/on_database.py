@@ -233,9 +233,11 @@ def _loaded(application: Application, past: Past) -> Iterator[LoadedVersion]:
     try:
         loaded = load_past(application, past)
     except NotSupported as error:
-        if isinstance(error.__cause__, MlserveError):
-            raise NotSupported(f"{error.detail} {error.__cause__.detail}") from error
-        raise
+        if error.__cause__ is None:
+            raise
+        cause = error.__cause__
+        told = cause.detail if isinstance(cause, MlserveError) else f"Loading it raised {type(cause).__name__}: {cause}"
+        raise NotSupported(f"{error.detail} {told}") from error
     try:
         yield loaded
     finally:

@@ -13,10 +13,12 @@ from mlserve.packaging import package as make
 
 
 @click.command()
-@click.argument("model", metavar="MODEL_FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="The model's name, such as flight-delay.")
 @click.option(
-    "--data", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Real rows: .parquet, .csv."
+    "--data",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Real rows: .parquet, .csv. Default: a folder's own example.",
 )
 @click.option("--target", help="The column with what really happened: the model is scored on it.")
 @click.option("--classes", help="The names of a classifier's classes, in the model's order: on_time,late.")
@@ -30,7 +32,7 @@ from mlserve.packaging import package as make
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder, or NAME.mlbundle.")
 def package(
     model: Path,
-    data: Path,
+    data: Path | None,
     classes: str | None,
     signature: Path | None,
     meta: tuple[str, ...],
@@ -39,7 +41,7 @@ def package(
     ini: Path | None,
     **options: Any,
 ) -> None:
-    """Package a model with real rows and its answers to them.
+    """Package a model with real rows and its answers to them: a model file, or another tool's model folder.
 
     The bundle has the signature, golden predictions, a baseline of inputs and outputs, scores, where all of it came
     from, and the model card. Families have their default settings unless there is --ini.

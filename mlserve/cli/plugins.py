@@ -1,37 +1,42 @@
 """`mlserve plugins`: what is installed, and what this INI enables."""
 
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import click
 
-from mlserve.cli.ini import built, ini_argument
+from mlserve.application import Application
+from mlserve.cli.ini import built, optional_ini_argument
 from mlserve.cli.output import print_table
-from mlserve.plugins import installed
+from mlserve.plugins import contract_of, installed, source_of
 
 
 @click.command()
-@ini_argument
-def plugins(ini: Path) -> None:
+@optional_ini_argument
+def plugins(ini: Path | None) -> None:
     """List the installed and the enabled plugins.
 
-    With their distributions, versions and families.
+    With their distributions, versions, the contract that each was built for, and families; and why one has failed.
+    Without INI those that are installed.
     """
-    with built(ini) as application:
-        rows = [
-            (
-                plugin.name,
-                plugin.distribution,
-                plugin.version,
-                "yes",
-                ", ".join(application.families.of_plugin(plugin.label)),
-            )
-            for plugin in application.plugins.values()
+    if ini is None:
+        found = [
+            (name, *source_of(point.value), contract_of(point.value)) for name, point in sorted(installed().items())
         ]
-        others = sorted(installed().keys() - application.plugins.keys())
-    rows += [(name, *_distribution(installed()[name]), "no", "") for name in others]
-    print_table(("plugin", "distribution", "version", "enabled", "families"), rows)
+        print_table(("plugin", "distribution", "version", "contract"), found)
+        return
+    with built(ini) as application:
+        names = [*application.settings["mlserve.plugins"], *sorted(installed())]
+        rows = [_row(application, name) for name in dict.fromkeys(names)]
+        faults = [f"{fault.plugin}: its {fault.reason}" for fault in application.faults]
+    print_table(("plugin", "distribution", "version", "contract", "enabled", "families"), rows)
+    for fault in faults:
+        click.echo(fault)
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else (point.value, "")
+def _row(application: Application, name: str) -> tuple[str, ...]:
+    plugin, point = application.plugins.get(name), installed().get(name)
+    source = (plugin.distribution, plugin.version) if plugin else source_of(point.value if point else name)
+    contract = contract_of(plugin.module.__name__ if plugin else point.value if point else name)
+    enabled = "yes" if plugin else "failed" if name in application.faults else "no"
+    families = application.families.of_plugin(plugin.label) if plugin else []
+    return (name, *source, contract, enabled, ", ".join(families))

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -46,7 +47,8 @@ def predict(ini: Path, model: str, file: TextIO, source: str | None, target: str
             raise click.ClickException(f"The file is not UTF-8 at byte {error.start} of what was read last.") from None
         except MlserveError as error:
             before = [f"  The {answered:,} rows before are answered and kept."] if answered else []
-            raise click.ClickException("\n".join([str(error), *map(_line, error.problems), *before])) from None
+            told = [str(error), *_cause(error), *map(_line, error.problems), *before]
+            raise click.ClickException("\n".join(told)) from None
 
 
 def _read(file: TextIO, source: str | None, loaded: LoadedVersion, limits: Limits) -> Instances:
@@ -92,6 +94,14 @@ class _Writer:
 def _cell(value: Any) -> Any:
     """Numbers and texts as they are; what CSV has no form for as JSON."""
     return msgspec.json.encode(value).decode() if isinstance(value, dict | list | bool) else value
+
+
+def _cause(error: MlserveError) -> list[str]:
+    """What a family raised: callers are never told it, and who has the INI is no caller."""
+    cause = error.__cause__
+    if cause is None or isinstance(cause, MlserveError):
+        return []
+    return ["  " + traceback.format_exception_only(cause)[-1].strip()]
 
 
 def _line(problem: Problem) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -15,11 +16,14 @@ from mlserve.registry.declared import family_of
 from mlserve.registry.resources import OneModelResource
 from mlserve.registry.wiring import RESOURCES as REGISTRY
 
+# Instead of a model, of an address that is each one's, or the server's.
+ANY: Final = "any"
+
 
 @click.command()
 @ini_argument
 def routes(ini: Path) -> None:
-    """List each declared model's resources, its own address first.
+    """List each declared model's resources, its own address first, and then those of the protocols.
 
     Pyramid's `proutes` lists the application's routes.
     """
@@ -29,6 +33,8 @@ def routes(ini: Path) -> None:
             family = family_of(application, name, path).name
             for route, suffix, resource in _resources(application, family):
                 rows.append((name, _verbs(resource), f"/api/v1/models/{name}{suffix}", route))
+        for route, (pattern, resource) in sorted(application.protocol_resources.items()):
+            rows.append((ANY, _verbs(resource), pattern, route))
     print_table(("model", "verbs", "path", "resource"), rows)
 
 

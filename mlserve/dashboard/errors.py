@@ -60,7 +60,7 @@ def reads_pages(request: Any) -> bool:
     path = request.environ.get("PATH_INFO", "/")
     own = application.own_addresses
     programs = tuple(f"{own.prefix}/{name}" for name in ("api/", "health/", "metrics", "static/"))
-    if path not in own or path.startswith(programs):
+    if path not in own or path.startswith(programs) or own.claim_of(path) is not None:
         return False
     if "HTTP_HX_REQUEST" in request.environ:
         return True

@@ -3,6 +3,7 @@
 Pure: what is checked is checked by the signature's own decoder, on the body that `body_of` makes.
 """
 
+import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import msgspec
 
 from mlserve.dashboard.present import real_minus, short
 from mlserve.errors import Problem
+from mlserve.predictions.multipart import Part, is_file
 from mlserve.signature import Field, Signature
-from mlserve.signature.fields import FLOATS, INTEGERS
+from mlserve.signature.examples import example_instance
+from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, TEXTS
 from mlserve.signature.text import cell_values
 
 # A list of more choices than this is searched, not scrolled.
@@ -32,7 +35,7 @@ class Control:
 
     name: str
     field: Field
-    kind: str  # select, search (a text with suggestions), number, text, json
+    kind: str  # select, search (a text with suggestions), number, text, lines (a text of several), file, json
     options: tuple[tuple[str, str], ...]  # of a select or a search: the value that is posted, and what is read
     hint: str
 
@@ -43,6 +46,10 @@ class Control:
     @property
     def step(self) -> str:
         return "1" if self.field.type in INTEGERS else "any"
+
+    @property
+    def accept(self) -> str:
+        return "image/*" if self.field.type == "image" else ""
 
 
 def controls(signature: Signature) -> list[Control]:
@@ -60,6 +67,12 @@ def groups(made: list[Control]) -> list[list[Control]]:
     return [made[start : start + size] for start in range(0, len(made), max(size, 1))]
 
 
+def beginning(signature: Signature) -> dict[str, Any]:
+    """The instance that a form begins with. A file that is only made up, as for lack of an example, is left out."""
+    made_up = {field.name for field in signature.inputs if is_file(field) and field.example is None}
+    return {name: value for name, value in example_instance(signature).items() if name not in made_up}
+
+
 def texts_of(signature: Signature, instance: Mapping[str, Any]) -> dict[str, str]:
     """The texts that a form begins with, by control; a field that the instance does not have is left empty."""
     return {f"f{position}": text_of(field, instance.get(field.name)) for position, field in enumerate(signature.inputs)}
@@ -68,12 +81,16 @@ def texts_of(signature: Signature, instance: Mapping[str, Any]) -> dict[str, str
 def text_of(field: Field, value: Any) -> str:
     """A value as it stands in its control. Empty is missing, so an empty text is written \"\", as JSON writes it.
 
-    So is a text that begins with a quotation mark, or has line breaks: a control of one line would drop them.
+    So is a text that begins with a quotation mark, or has line breaks that its control would drop or change.
     """
     if value is None:
         return ""
-    if isinstance(value, str) and not field.shape:
-        return value if _is_simple(value) else msgspec.json.encode(value).decode()
+    if isinstance(value, str) and not field.nesting:
+        return (
+            value
+            if _is_simple(value, "\r" if field.type == "text" else "\r\n")
+            else msgspec.json.encode(value).decode()
+        )
     return msgspec.json.encode(value).decode()
 
 
@@ -92,13 +109,37 @@ def instance_of(signature: Signature, posted: Mapping[str, str]) -> dict[str, An
             if field.nullable:
                 instance[field.name] = None
             # Where a value must be, the absent key is told as what it is: required.
-        elif field.shape or field.type == "bool":
+        elif field.nesting or field.type == "bool":
             instance[field.name] = cells[field.name]
         elif field.type in INTEGERS | FLOATS:
             instance[field.name] = _number(text.strip(), cells[field.name])
+        elif field.type in BINARY:
+            instance[field.name] = _text("".join(text.split()))
+        elif field.type == "text":
+            instance[field.name] = _text(text.replace("\r\n", "\n"))  # As browsers send the lines of a text area.
         else:
             instance[field.name] = _text(text)
     return instance
+
+
+def texts_of_parts(parts: Iterable[Part]) -> dict[str, str]:
+    """The posted texts of a form that has files, which stand in `f0.file` for the control `f0` and become base64.
+
+    Where none was chosen, the control's own text counts, which is what the page has held; unless `f0.none` says no.
+    Raises UnicodeDecodeError.
+    """
+    texts: dict[str, str] = {}
+    files: dict[str, str] = {}
+    for name, value, _ in parts:
+        control, _, kind = name.partition(".")
+        if kind == "none":
+            files.setdefault(control, "")
+        elif kind == "file":
+            if value is not None:  # Empty means missing, so that a file of no bytes is written as an empty text is.
+                files[control] = base64.b64encode(value).decode() or '""'
+        else:
+            texts[name] = (value or b"").decode()
+    return texts | files
 
 
 def body_of(instance: Mapping[str, Any], *, explain: bool) -> bytes:
@@ -127,7 +168,9 @@ def messages(signature: Signature, problems: Iterable[Problem]) -> tuple[dict[st
 def _sentence(problem: Problem, field: Field | None) -> str:
     expected = f"{problem.expected[:1].upper()}{problem.expected[1:]}"
     if problem.code in ("required", "null"):
-        if field is not None and not field.shape and field.type in ("category", "string"):
+        if field is not None and is_file(field):
+            return "Please choose a file."
+        if field is not None and not field.nesting and field.type in TEXTS:
             return f"Please give {_texts(field)}."
         return f"Please give {problem.expected}."
     return f"{expected} is expected here; this is {problem.got}." if problem.got else f"{expected} is expected here."
@@ -144,8 +187,12 @@ def _texts(field: Field) -> str:
 
 
 def _kind(field: Field) -> str:
-    if field.shape:
+    if field.nesting:
         return "json"
+    if is_file(field):
+        return "file"
+    if field.type == "text":
+        return "lines"
     if field.type == "bool":
         return "select"
     if field.type in INTEGERS | FLOATS:
@@ -157,7 +204,7 @@ def _kind(field: Field) -> str:
 
 
 def _options(field: Field) -> tuple[tuple[str, str], ...]:
-    if field.shape:
+    if field.nesting:
         return ()
     if field.type == "bool":
         return (("true", "true"), ("false", "false"))
@@ -170,8 +217,13 @@ def _hint(field: Field) -> str:
 
 
 def _hints(field: Field) -> Iterator[str]:
-    if field.shape:
-        yield f"JSON array of shape {' × '.join(str(size) for size in field.shape)}, {field.type}"
+    if field.nesting:
+        sizes = " × ".join("any" if size == ANY_SIZE else str(size) for size in field.shape)
+        yield f"JSON array of shape {sizes}, {field.type}"
+    elif field.type == "image":
+        yield "a JPEG, PNG, WebP, GIF or BMP file"
+    elif field.type == "bytes":
+        yield "a file"
     elif field.type in INTEGERS:
         yield "whole number"
     low, high = (
@@ -208,8 +260,8 @@ def _text(text: str) -> str:
     return text
 
 
-def _is_simple(text: str) -> bool:
-    return text != "" and not text.startswith('"') and not any(character in text for character in "\r\n\0")
+def _is_simple(text: str, breaks: str) -> bool:
+    return text != "" and not text.startswith('"') and not any(character in text for character in breaks + "\0")
 
 
 # Of the Basic Multilingual Plane: controls but the line break, invisible and bidirectional marks, odd spaces.

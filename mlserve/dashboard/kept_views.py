@@ -15,6 +15,7 @@ from mlserve.api.query import read_query
 from mlserve.dashboard import csrf, present, snippets
 from mlserve.dashboard.contexts import HTML
 from mlserve.dashboard.explained import explained
+from mlserve.dashboard.files import OCTETS, kept_file, kept_files, media_type_of
 from mlserve.dashboard.page import asks_for_keys, page
 from mlserve.dashboard.plots import MOST, Plot, plot_of
 from mlserve.dashboard.reproduced import Reproduced
@@ -28,6 +29,12 @@ from mlserve.predictions.table import CSV
 from mlserve.registry import service
 from mlserve.signature import Signature
 
+# A file does nothing in a browser, in no page of another site either.
+FILE_HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "private, no-cache"),
+)
 # So many instances of one prediction are shown; all of them are in its JSON and CSV.
 INSTANCES = 50
 # The report of what happened is shown as a command up to this length of its body.
@@ -95,6 +102,33 @@ def prediction(request: Any) -> Any:
     return show(request, query["instance"], explain=query["explain"])
 
 
+def file(request: Any) -> Response:
+    """The bytes of one file of an instance, by the position of its field. Raises PredictionUnknown.
+
+    They are whatever a caller has sent: a browser is to save them or to draw them, and never to run them.
+    """
+    record: PredictionRecord = request.context.record
+    number, position = int(request.matchdict["instance"]), int(request.matchdict["field"])
+    raw = None
+    if number < record.n:
+        with request.mlserve.database.read() as connection:
+            signature = service.signature(connection, record.model, record.version)
+        raw = kept_file(record, signature, msgspec.json.decode(record.inputs)[number], position)
+    if raw is None:
+        raise PredictionUnknown(f"Prediction {record.id} has no such file, or it was not kept.")
+    media_type = media_type_of(raw)
+    ending = media_type.partition("/")[2] if media_type != OCTETS else "bin"
+    name = f"{record.id}-{number}-{position}.{ending}"
+    return Response(
+        raw,
+        headerlist=[
+            ("Content-Type", media_type),
+            ("Content-Disposition", f'attachment; filename="{name}"'),
+            *FILE_HEADERS,
+        ],
+    )
+
+
 def show(request: Any, number: int, *, explain: bool = False, reproduced: Reproduced | None = None) -> Response:
     """The page of a kept prediction with one instance of it. Raises PredictionUnknown where it has no such one."""
     record: PredictionRecord = request.context.record
@@ -124,6 +158,7 @@ def show(request: Any, number: int, *, explain: bool = False, reproduced: Reprod
         fields={} if signature is None else {field.name: field for field in signature.inputs},
         explained=explained(explanation, number, kept, present.labels_of(signature, outputs[number]), unseen),
         unseen=unseen,
+        files=kept_files(record, signature, inputs[number]),
         why_not=why_not,
         live=served.get(record.model),
         history=history,

@@ -9,13 +9,14 @@ import colander
 import msgspec
 from pyramid.response import Response
 
-from mlserve.api.negotiation import read_body
+from mlserve.api.negotiation import UPLOAD, boundary_sent, read_body
 from mlserve.api.problems import domain_problem
 from mlserve.api.query import read_query
 from mlserve.auth.guard import sees, why_not
 from mlserve.auth.roles import PREDICT
 from mlserve.dashboard import csrf, forms, panels, present, snippets
 from mlserve.dashboard.explained import Explained, explained
+from mlserve.dashboard.files import Held, held_of
 from mlserve.dashboard.kept_views import QUERY_OF_INSTANCE, Row, rows
 from mlserve.dashboard.life import life_of
 from mlserve.dashboard.page import asks_for_keys, page
@@ -32,13 +33,13 @@ from mlserve.errors import (
 from mlserve.inference import LiveModel, LoadedVersion
 from mlserve.names import CHAMPION
 from mlserve.predictions import store
+from mlserve.predictions.multipart import EXPLAIN, is_file, read_parts
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.resources import swapped_in
 from mlserve.predictions.schemas import first_page
 from mlserve.predictions.service import Answered, Asked, PredictionService
 from mlserve.registry.resources import describe
 from mlserve.signature import Signature
-from mlserve.signature.examples import example_instance
 
 FORM = "application/x-www-form-urlencoded"
 LAST = 10
@@ -47,6 +48,9 @@ LAST_BYTES = 1_000_000
 # A form of more bytes is refused, and a request of more bytes is not shown as code: a page holds each value often.
 FORM_BYTES = 1_000_000
 CODE_BYTES = 100_000
+
+# What the files of a command are called.
+EXAMPLES = {"image": "picture.jpg", "bytes": "file.bin"}
 
 FromQuery = colander.MappingSchema(
     colander.SchemaNode(colander.String(), name="from", missing=None),
@@ -95,7 +99,7 @@ def model(request: Any) -> Response:
         return page(request, "model_failed.jinja2", model=live, life=life_of(request, live))
     signature = live.champion.signature
     query = read_query(request.environ, FromQuery)
-    instance, note = example_instance(signature), ""
+    instance, note = forms.beginning(signature), ""
     if query["from"] is not None:
         instance, note = _earlier(request, live, query["from"], query["instance"])
     texts = forms.texts_of(signature, instance)
@@ -136,6 +140,7 @@ def _page(
     controls = forms.controls(loaded.signature)
     url = request.route_url("model", model=live.name) + "/predictions"
     body = trial.body.decode() if len(trial.body) <= CODE_BYTES else None
+    held = {control.name: held_of(trial.texts.get(control.name, "")) for control in controls if control.kind == "file"}
     about, key = describe(live), asks_for_keys(request)
     return page(
         request,
@@ -153,12 +158,45 @@ def _page(
         token_field=csrf.FIELD,
         why_not=why_not(request, PREDICT, live.name),
         key=key,
-        curl=None if body is None else snippets.curl_post(url, body, key=key),
-        python=None if body is None else snippets.python_post(url, body, key=key),
+        held=held,
+        curl=_curl(loaded, trial, url, key=key),
+        python=None if body is None or _lacks_file(controls, held) else snippets.python_post(url, body, key=key),
         last=_last(request, live.name),
         life=life_of(request, live),
         panels=panels.shown(request, live),
     )
+
+
+def _lacks_file(controls: list[forms.Control], held: Mapping[str, Held | None]) -> bool:
+    """Whether the request is not whole yet, for want of a file that nobody has chosen."""
+    return any(control.kind == "file" and not control.field.nullable and not held[control.name] for control in controls)
+
+
+def _curl(loaded: LoadedVersion, trial: Trial, url: str, *, key: bool) -> str | None:
+    """The command that sends the same: with files where there are some, else JSON; None where that is long."""
+    parts = _parts(loaded, trial)
+    if parts is None:
+        return None if len(trial.body) > CODE_BYTES else snippets.curl_post(url, trial.body.decode(), key=key)
+    if sum(map(len, parts.values())) > CODE_BYTES:
+        return None
+    # The page does not know what the files were called on the visitor's disk.
+    files = [(field.name, EXAMPLES[field.type]) for field in loaded.signature.inputs if field.name not in parts]
+    return snippets.curl_form(url, parts.items(), files, key=key)
+
+
+def _parts(loaded: LoadedVersion, trial: Trial) -> dict[str, str] | None:
+    """The texts of the same request as a form, all but its files; None where it has no file, or no form says it."""
+    inputs = loaded.signature.inputs
+    if not any(map(is_file, inputs)):
+        return None
+    sent = msgspec.json.decode(trial.body, type=dict[str, Any])
+    (instance,) = sent["instances"]
+    names = {field.name for field in inputs if is_file(field) and (not field.nullable or instance.get(field.name))}
+    # Of an empty part it means that there is no value.
+    if not names or any("=" in field.name for field in inputs) or "" in instance.values():
+        return None
+    texts = {name: present.as_cell(value) for name, value in instance.items() if name not in names}
+    return texts | ({EXPLAIN: "true"} if sent.get(EXPLAIN) and EXPLAIN not in loaded.signature.positions else {})
 
 
 def _body(loaded: LoadedVersion, texts: Mapping[str, str]) -> bytes:
@@ -208,8 +246,17 @@ def _answer(loaded: LoadedVersion, answered: Answered, body: bytes) -> Answer:
 def read_form(request: Any, fields: int) -> dict[str, str]:
     """The posted texts by control. Raises Unreadable, TooLarge, UnsupportedMediaType."""
     sent = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if sent != FORM:
-        raise UnsupportedMediaType(f"The body is {sent!r}; this form sends {FORM}.")
+    if sent == UPLOAD:
+        posted = _read_upload(request)
+    elif sent == FORM:
+        posted = _read_texts(request, fields)
+    else:
+        raise UnsupportedMediaType(f"The body is {sent!r}; this form sends {FORM}, and {UPLOAD} where it has files.")
+    # Browsers send every line break as CR LF.
+    return {name: value.replace("\r\n", "\n") for name, value in posted.items()}
+
+
+def _read_texts(request: Any, fields: int) -> dict[str, str]:
     try:
         body = read_body(request.environ, min(request.mlserve.limits.body, FORM_BYTES))
     except TooLarge as error:
@@ -218,11 +265,18 @@ def read_form(request: Any, fields: int) -> dict[str, str]:
         raise TooLarge(f"The form has more than {FORM_BYTES:,} bytes: values as large go to the API.") from error
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=fields + 10)
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=fields + 10))
     except ValueError as error:  # UnicodeDecodeError is one.
         raise Unreadable("The form cannot be read: it is not UTF-8, or has too many fields.") from error
-    # Browsers send every line break as CR LF.
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def _read_upload(request: Any) -> dict[str, str]:
+    boundary = boundary_sent(request.environ)
+    assert boundary is not None  # The media type has been looked at.
+    try:
+        return forms.texts_of_parts(read_parts(read_body(request.environ, request.mlserve.limits.body), boundary))
+    except UnicodeDecodeError as error:
+        raise Unreadable("The form cannot be read: a text in it is not UTF-8.") from error
 
 
 def _earlier(request: Any, live: LiveModel, identity: str, number: int) -> tuple[dict[str, Any], str]:
@@ -230,9 +284,9 @@ def _earlier(request: Any, live: LiveModel, identity: str, number: int) -> tuple
     try:
         record: PredictionRecord | None = request.serving.log.find(identity.lower())
     except DatabaseUnavailable:
-        return example_instance(_signature(live)), "The database cannot be reached, so these are the examples."
+        return forms.beginning(_signature(live)), "The database cannot be reached, so these are the examples."
     if record is None or record.model != live.name or number >= record.n:
-        return example_instance(_signature(live)), "There is no such prediction of this model; these are the examples."
+        return forms.beginning(_signature(live)), "There is no such prediction of this model; these are the examples."
     kept: dict[str, Any] = msgspec.json.decode(record.inputs)[number]
     hidden = record.not_kept or {}
     note = f"These are the inputs of prediction {record.id}."

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from mlserve.api.panels import Panel
 from mlserve.dashboard.page import render
+from mlserve.errors import ModelNotReady
 from mlserve.inference import LiveModel
 from mlserve.types import application_of
 
@@ -23,7 +24,10 @@ class ShownPanel:
 
 
 def shown(request: Any, model: LiveModel) -> list[ShownPanel]:
-    """The panels of a model, in order of their registration. One that fails takes nothing else with it."""
+    """The panels of a model, in order of their registration. One that fails takes nothing else with it.
+
+    One that needs a version that answers, where there is none, is not shown.
+    """
     panels = application_of(request).panels.values()
     made = [_shown(request, model, panel) for panel in panels if panel.family in (None, model.family)]
     return [panel for panel in made if panel is not None]
@@ -36,6 +40,8 @@ def _shown(request: Any, model: LiveModel, panel: Panel) -> ShownPanel | None:
             return None
         # The template has escaped what it shows.
         return ShownPanel(panel.name, Markup(render(request, panel.template, **{"model": model, **values})))
+    except ModelNotReady:
+        return None
     except Exception as failure:
         fields = {"panel": panel.name, "model": model.name}
         log.error("panel_failed", extra={"fields": fields}, exc_info=failure)

@@ -139,6 +139,13 @@ def exact(value: Any) -> str:
     return value if isinstance(value, str) else real_minus(msgspec.json.encode(value).decode())
 
 
+def as_cell(value: Any) -> str:
+    """A value as a cell of a CSV has it: a missing one is empty."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def given(value: Any) -> str:
     """A value that a caller gave, the same whether as it was typed or as the log keeps it: 77, not 77.0."""
     return exact(_plain(value))

@@ -11,7 +11,10 @@ from mlserve.auth.guard import Need, guarded
 from mlserve.auth.roles import OBSERVE, PREDICT
 from mlserve.dashboard import kept_views, model_views, reproduce_view
 from mlserve.dashboard.contexts import HTML, OFFERS, KeptContext
+from mlserve.dashboard.files import OCTETS, PICTURES
 from mlserve.dashboard.page import templates
+
+FILES = (*PICTURES, OCTETS)
 
 
 def includeme(config: Configurator) -> None:
@@ -23,12 +26,14 @@ def includeme(config: Configurator) -> None:
     config.include("mlserve.dashboard.docs_page")
     config.include("mlserve.dashboard.errors")
     config.include("mlserve.dashboard.login")
+    file = {"GET": kept_views.file}
     prediction = {"GET": kept_views.prediction, "POST": reproduce_view.reproduce}
     for name, path, context, offers, allowed in (
         ("models", "/", ApiContext, (HTML,), {"GET": model_views.models}),
         ("model", "/models/{model}", ModelContext, (HTML,), {"GET": model_views.model, "POST": model_views.predict}),
         ("predictions", "/models/{model}/predictions", ModelContext, OFFERS, {"GET": kept_views.predictions}),
         ("prediction", "/predictions/{id}", KeptContext, OFFERS, prediction),
+        ("file", r"/predictions/{id}/inputs/{instance:\d{1,9}}/{field:\d{1,9}}", KeptContext, FILES, file),
     ):
         route = f"dashboard.{name}"
         look = Need(OBSERVE, lists=True)

@@ -5,6 +5,7 @@
 
 import re
 import shlex
+from collections.abc import Iterable
 
 # JSON's three words outside of texts, which Python spells differently.
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b')
@@ -24,6 +25,20 @@ def curl_post(url: str, body: str, *, key: bool) -> str:
             f"{curl_get(url, key=key)} \\",
             "  -H 'Content-Type: application/json' \\",
             f"  --data-raw {shlex.quote(body)}",
+        ]
+    )
+
+
+def curl_form(url: str, parts: Iterable[tuple[str, str]], files: Iterable[tuple[str, str]], *, key: bool) -> str:
+    """A command that sends a form: texts by name exactly as they are, and files by name, each from a file.
+
+    curl reads a part's name up to its first `=`.
+    """
+    return " \\\n".join(
+        [
+            curl_get(url, key=key),
+            *(f"  -F {shlex.quote(f'{name}=@{path}')}" for name, path in files),
+            *(f"  --form-string {shlex.quote(f'{name}={text}')}" for name, text in parts),
         ]
     )
 

@@ -1,9 +1,9 @@
 """Start of the database: SQLite is brought up to date by whoever starts first, PostgreSQL by its operator."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pyramid.config import Configurator
 
@@ -11,7 +11,10 @@ from mlserve.application import Application
 from mlserve.db.engine import Database, open_database
 from mlserve.db.failures import reason_of
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
+from mlserve.faults import Fault
 from mlserve.observability.health import Degraded
+
+_Found = TypeVar("_Found")
 
 
 def includeme(config: Configurator) -> None:
@@ -37,13 +40,42 @@ def _open(application: Application) -> None:
 
         try:
             with told_to_operator():
-                migrate.upgrade(url, application.migrations)
+                _with_sound_migrations(application, partial(migrate.upgrade, url))
         except DatabaseUnavailable as error:
             raise ConfigurationError(f"mlserve.database.url is {url!r}, which cannot be opened: {error}") from error
         return
     # Where it cannot be reached, the models decide whether this host can start without it.
     with suppress(DatabaseUnavailable):
         _refuse_old_tables(application, database)
+
+
+def _with_sound_migrations(application: Application, attempt: Callable[[Sequence[str]], _Found]) -> _Found:
+    """What `attempt(locations)` gives with all migrations; without those of a plugin that make it fail.
+
+    Raises what it raises of the core's own, and ConfigurationError.
+    """
+    try:
+        return attempt(application.migrations)
+    except ConfigurationError:
+        raise
+    except Exception:
+        if not application.migrating:
+            raise
+        sound: list[str] = []
+        found = attempt(sound)
+        for location in application.migrations:
+            try:
+                found = attempt([*sound, location])
+                sound.append(location)
+            except Exception as error:
+                plugin = application.migrating.get(location)
+                if plugin is None or isinstance(error, ConfigurationError):
+                    raise
+                cause = error.__cause__ or error  # what the database has said
+                application.withdraw(Fault(plugin.name, "migrations", cause, plugin.module.__name__))
+        application.migrations[:] = sound
+        application.faults.log()
+        return found
 
 
 def examine_database(application: Application) -> None:
@@ -85,7 +117,7 @@ def told_to_operator() -> Iterator[None]:
 def _refuse_old_tables(application: Application, database: Database) -> None:
     from mlserve.db import migrate
 
-    if not migrate.is_current(database, application.migrations):
+    if not _with_sound_migrations(application, partial(migrate.is_current, database)):
         raise ConfigurationError(
             "The database of mlserve.database.url lacks tables of this version: run `mlserve db upgrade` with this INI."
         )

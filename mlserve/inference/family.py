@@ -1,6 +1,6 @@
 """What a plugin implements to bring a model family: two protocols, nothing to inherit."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -22,7 +22,7 @@ class Predictor(Protocol):
     concurrency: Concurrency
     engine: str
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         """Answer the whole Batch: one array (batch.n, *shape) for each output of the signature, and no other."""
 
     def info(self) -> dict[str, Any]:
@@ -51,9 +51,10 @@ class ModelFamily(Protocol):
     formats: tuple[str, ...]  # file suffixes, with the dot
     runs_code: bool  # True: loading an artefact can run code that the artefact brings
 
-    def inspect(self, path: Path) -> Signature:
+    def inspect(self, path: Path) -> Signature | None:
         """Read the signature out of an artefact, and never run code of it: it may not be trusted yet.
 
+        None where the artefact does not say what it takes and answers: the sidecar's signature then counts whole.
         Raises BundleError or SignatureError.
         """
 
@@ -62,6 +63,17 @@ class ModelFamily(Protocol):
 
     def libraries(self) -> dict[str, str]:
         """Name and version of the libraries that compute the answer: part of each prediction's lineage."""
+
+
+@runtime_checkable
+class ListsCategories(Protocol):
+    """What a family has besides whose artefacts list categories without proving which field has them.
+
+    Packaging takes a list for a field where the data declares the same one.
+    """
+
+    def category_lists(self, path: Path) -> Sequence[tuple[str, ...]]:
+        """The names of each list, in the order of their codes. Raises BundleError."""
 
 
 @runtime_checkable

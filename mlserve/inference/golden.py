@@ -13,6 +13,9 @@ from mlserve.signature import Batch, Decoder
 from mlserve.signature.fields import FLOATS, Signature
 
 _MOST_PROBLEMS = 3
+# Of all pictures together. They come with a bundle, from anybody who may register one; those of an honest one, which
+# are four million bytes at most, have about half as many.
+_MOST_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def replay(loaded: LoadedVersion, golden: Mapping[str, Any]) -> Replay:
 
 def read_instances(signature: Signature, instances: Sequence[Mapping[str, Any]]) -> Batch:
     """The Batch of golden instances, checked as those of a caller are. Raises BundleError."""
-    decoder = Decoder(signature, max_instances=len(instances), max_problems=_MOST_PROBLEMS)
+    decoder = Decoder(signature, max_instances=len(instances), max_problems=_MOST_PROBLEMS, max_pixels=_MOST_PIXELS)
     try:
         return decoder.decode(msgspec.json.encode(instances), None)
     except Invalid as error:

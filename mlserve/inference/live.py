@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
@@ -17,7 +18,7 @@ VersionState = Literal["loading", "ready", "failed", "draining"]
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """How a version is doing in this process, and why it is not ready."""
+    """How a version is doing in this process, and why it is not ready; of one that is loading, once it is late."""
 
     state: VersionState
     reason: str = ""
@@ -62,8 +63,20 @@ class LiveModel:
     def loaded(self) -> LoadedVersion:
         """The version that answers. Raises ModelNotReady."""
         if self.champion is None:
-            raise ModelNotReady(f"Model {self.name} has no loaded version: {self.reason}", retry_after=5)
+            raise self.not_ready
         return self.champion
+
+    @property
+    def not_ready(self) -> ModelNotReady:
+        """What is raised where there is no champion."""
+        return ModelNotReady(f"Model {self.name} has no loaded version: {self.reason}", retry_after=5)
+
+    @contextmanager
+    def using_predictor(self) -> Iterator[LoadedVersion]:
+        """The version that answers; its predictor is not closed while the block runs. Raises ModelNotReady."""
+        loaded = self.loaded()
+        with loaded.users:
+            yield loaded
 
     def at(self, alias: str, coming: Container[tuple[str, str]] = ()) -> LoadedVersion:
         """The version that answers for an alias. Raises AliasUnknown, ModelNotReady.

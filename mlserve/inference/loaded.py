@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from mlserve.errors import MlserveError, NotSupported, PredictionFailed
+from mlserve.faults import ends_process
 from mlserve.inference.explanation import Explanation
-from mlserve.inference.family import Explainer, ModelFamily, Predictor
+from mlserve.inference.family import Concurrency, Explainer, ModelFamily, Predictor
 from mlserve.inference.users import Users
 from mlserve.signature import Batch, Decoder, OutputEncoder, Signature, StoredInputs
+from mlserve.signature.fields import least_size
 
 log = logging.getLogger("mlserve.inference")
 
@@ -36,15 +38,20 @@ class Limits:
     problems: int
     depth: int
     explained: int
+    image_pixels: int
 
     def instances_of(self, signature: Signature) -> int:
         """The most instances of one prediction of this model.
 
         A value takes two bytes at least, so no body that spells all of them out has more. But fields that may be absent
-        take none: without this bound, 40 kB of empty objects could become gigabytes of missing values.
+        take none: without this bound, 40 kB of empty objects could become gigabytes of missing values. A tensor whose
+        sizes may be any is as large as it is spelled out, and missing it is nothing.
+
+        A picture of one pixel can become one of thousands: what they are brought to counts as pixels too.
         """
-        values = sum(math.prod(field.shape) for field in signature.inputs)
-        return max(1, min(self.instances, self.body // (2 * max(values, 1))))
+        values = sum(1 if field.varies else least_size(field.nesting) for field in signature.inputs)
+        pixels = sum(math.prod(field.shape[:2]) for field in signature.inputs if field.type == "image" and field.shape)
+        return max(1, min(self.instances, self.body // (2 * max(values, 1)), self.image_pixels // max(pixels, 1)))
 
     def explained_of(self, signature: Signature, seconds: float = 0.0) -> int:
         """The most instances of this model that are explained at once, by `seconds_to_explain` of each."""
@@ -56,7 +63,7 @@ def seconds_to_explain(signature: Signature, seconds: float) -> float:
 
     One explanation has fields × classes numbers, each of which becomes text.
     """
-    classes = max((math.prod(field.shape) for field in signature.outputs), default=1)
+    classes = max((least_size(field.shape) for field in signature.outputs), default=1)
     return seconds + _CONTRIBUTION * max(1, len(signature.inputs) * classes)
 
 
@@ -102,10 +109,23 @@ class LoadedVersion:
         try:
             with self.users, self.turn:
                 return self.predictor.predict(batch)
+        except PredictionFailed as wrong:
+            raise PredictionFailed(f"{self._named} failed: {wrong.detail}") from wrong
         except MlserveError:
             raise
-        except Exception as cause:
+        except BaseException as cause:  # A predictor that calls sys.exit() ends no server.
+            if ends_process(cause):
+                raise
             raise PredictionFailed(f"{self._named} failed on a valid request.") from cause
+
+    def encode(self, outputs: dict[str, Any], n: int) -> tuple[bytes, list[dict[str, Any]]]:
+        """The JSON of an answer, and its warnings. Raises PredictionFailed for what no predictor should answer."""
+        try:
+            return self.output_encoder.encode(outputs, n)
+        except PredictionFailed as wrong:
+            raise PredictionFailed(f"{self._named} answered wrongly: {wrong.detail}") from wrong
+        except Exception as cause:
+            raise PredictionFailed(f"{self._named} answered what is no array for each of its outputs.") from cause
 
     @property
     def explains(self) -> bool:
@@ -134,7 +154,9 @@ class LoadedVersion:
             wrong = explanation.misshapen(batch.n, len(self.signature.inputs))
         except MlserveError:
             raise
-        except Exception as cause:
+        except BaseException as cause:
+            if ends_process(cause):
+                raise
             raise PredictionFailed(f"{self._named} failed to explain a valid request.") from cause
         if wrong is not None:
             raise PredictionFailed(f"{self._named} gave an explanation that does not fit the request: {wrong}.")
@@ -155,12 +177,22 @@ class LoadedVersion:
         left = self.users.wait(patience)
         if not left:
             if self.users.take_over():
-                self.predictor.close()
+                self._close_predictor()
             return True
         if first:
             fields = {"model": self.lineage.model, "version": self.lineage.version, "predictions": left}
             log.warning("predictor_left_open", extra={"fields": fields})
         return False
+
+    def _close_predictor(self) -> None:
+        """Whatever it raises, those that close versions go on to the next."""
+        try:
+            self.predictor.close()
+        except BaseException as error:
+            if ends_process(error):
+                raise
+            fields = {"model": self.lineage.model, "version": self.lineage.version}
+            log.error("close_failed", extra={"fields": fields}, exc_info=error)
 
 
 def load_version(
@@ -180,17 +212,22 @@ def load_version(
     `changed` says which of the family's settings may give other answers than its defaults would: the engine of the
     lineage is named with it. `count_fallback` is called for each request that only the slow decoder accepts.
 
-    Raises BundleError or SignatureError, and leaves no predictor open then.
+    Raises BundleError, SignatureError, or NotSupported for a predictor that does not say how it may be called; no
+    predictor is left open then.
     """
     decoder = Decoder(
         signature,
         max_instances=limits.instances_of(signature),
         max_problems=limits.problems,
+        max_pixels=limits.image_pixels,
         count_fallback=count_fallback,
     )
     stored_inputs, output_encoder = StoredInputs(signature), OutputEncoder(signature)
-    library = ", ".join(f"{name} {version}" for name, version in sorted(family.libraries().items()))
+    libraries = family.libraries()
     predictor = family.load(artefact, signature, settings)  # Last: what fails before it has nothing to close.
+    _require_concurrency(family, predictor)
+    libraries = {**libraries, **getattr(predictor, "libraries", {})}
+    library = ", ".join(f"{name} {version}" for name, version in sorted(libraries.items()))
     engine = f"{predictor.engine} ({changed})" if changed else predictor.engine
     lineage = Lineage(family=family.name, engine=engine, library=library, **identity)
     return LoadedVersion(
@@ -203,3 +240,13 @@ def load_version(
         output_encoder=output_encoder,
         turn=threading.Lock() if predictor.concurrency == "serial" else nullcontext(),
     )
+
+
+def _require_concurrency(family: ModelFamily, predictor: Predictor) -> None:
+    said = getattr(predictor, "concurrency", None)
+    if said not in get_args(Concurrency):
+        predictor.close()
+        raise NotSupported(
+            f"The predictor of the family {family.name!r} has concurrency = {said!r}: it must be "
+            f"{' or '.join(map(repr, get_args(Concurrency)))}."
+        )

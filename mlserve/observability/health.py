@@ -43,13 +43,22 @@ class HealthMonitor:
         self.interval = interval
         self.timeout = timeout
         self._checks: dict[str, Check] = {}
+        self.owners: dict[str, str] = {}  # the plugin that has brought a check, by the check's name
         self._results: dict[str, Result] = {}
         self._stop = threading.Event()
         self._looked = threading.Event()  # every check has a result
         self._threads: list[threading.Thread] = []
 
-    def add(self, name: str, check: Check) -> None:
+    def add(self, name: str, check: Check, owner: str | None = None) -> None:
+        """`owner` is the name of the plugin that brings it."""
         self._checks[name] = check
+        if owner is not None:
+            self.owners[name] = owner
+
+    def remove(self, owner: str) -> None:
+        """Remove the checks of a plugin, before any has begun."""
+        for name in [name for name, plugin in self.owners.items() if plugin == owner]:
+            del self._checks[name], self.owners[name]
 
     def start(self) -> None:
         # An event of its own for each start: a check that outlived the last one must not go on.
@@ -121,7 +130,7 @@ def _result_of(check: Check) -> Result:
         return Result("degraded", {}, time.monotonic(), reason=str(degraded))
     except MlserveError as error:
         return Result("failed", {"reason": error.detail}, time.monotonic())
-    except Exception as error:
+    except BaseException as error:  # The thread is the check's own, and whatever ends it would end the check.
         if error.args and isinstance(error.args[0], dict):
             return Result("failed", error.args[0], time.monotonic())
         return Result("failed", {"error": type(error).__name__}, time.monotonic(), reason=str(error))

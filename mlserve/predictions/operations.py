@@ -30,6 +30,7 @@ from mlserve.predictions.explanation_schemas import (
 from mlserve.predictions.reproduction_schemas import REPRODUCTION as REPRODUCED
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, PredictionsQuery
 from mlserve.predictions.table import CSV
+from mlserve.predictions.upload_schemas import prediction_form
 from mlserve.signature.json_schema import JsonObject
 
 _TABLE: JsonObject = {"type": "string", "description": "One row an instance, below a header."}
@@ -61,6 +62,7 @@ PREDICTIONS = {
         description="The answer leaves only when the prediction is kept.",
         answer=prediction_schema,
         body=prediction_body,
+        form=prediction_form,
         example=prediction_example,
         headers={"Idempotency-Key": _KEY},
         problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", NO_DATABASE),
@@ -78,6 +80,7 @@ _OF_ANOTHER = replace(
     summary="Make a prediction by one version",
     answer={"type": "object", "required": ["id", "model", "version", "alias", "outputs"]},
     body=_BODY,
+    form=None,
     example=None,
 )
 ALIAS_PREDICTIONS = {

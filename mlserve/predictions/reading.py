@@ -1,4 +1,4 @@
-"""From a JSON body to a Batch of one version, or everything that is wrong with it."""
+"""From a body, JSON or a form, to a Batch of one version, or everything that is wrong with it."""
 
 import msgspec
 
@@ -7,14 +7,30 @@ from mlserve.errors import Invalid, MlserveError, Problem, Unreadable
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.predictions.envelope import Envelope, read_envelope
+from mlserve.predictions.multipart import EXPLAIN, Upload
 from mlserve.signature import Batch
 
 
-def read_batch(loaded: LoadedVersion, body: bytes, limits: Limits) -> tuple[Envelope, Batch]:
+def identity_of(body: bytes | Upload) -> bytes:
+    """What is the same for the same request: the body, but of a form only what it says."""
+    return body.identity() if isinstance(body, Upload) else body
+
+
+def asks_why(loaded: LoadedVersion, body: bytes | Upload, limits: Limits) -> bool:
+    """Whether the body asks for an explanation. Raises Unreadable, TooLarge."""
+    if isinstance(body, Upload):
+        return body.members(loaded.signature).get(EXPLAIN) is True
+    envelope, _ = read_envelope(body, limits.depth, limits.problems)
+    return envelope.explain
+
+
+def read_batch(loaded: LoadedVersion, body: bytes | Upload, limits: Limits) -> tuple[Envelope, Batch]:
     """Read a body, and check its instances against the version's own signature.
 
     Raises Unreadable, TooLarge, and Invalid with the problems of the envelope and of the instances together.
     """
+    if isinstance(body, Upload):
+        body = body.as_json(loaded.signature)
     envelope, problems = read_envelope(body, limits.depth, limits.problems)
     if problems:
         raise _all_problems(loaded, envelope, problems, body, limits)

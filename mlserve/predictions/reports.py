@@ -53,7 +53,8 @@ class ReportReader:
         if problems or batch is None:
             limit = self._limits.problems
             raise Invalid(REFUSAL, problems=problems[:limit], more=more or len(problems) > limit)
-        return {name: batch.values(name) for name in values}
+        # Bytes are kept as base64, as they were sent.
+        return {name: msgspec.to_builtins(batch.values(name)) for name in values}
 
     def read_bulk(self, model: str, body: Mapping[str, Any], known: KnownOf) -> list[BulkItem]:
         """The items of a bulk report, each checked by itself. Raises Invalid, TooLarge for the body as a whole."""

@@ -1,5 +1,6 @@
 """Predictions as REST resources: make one, read it back, list them, and say what really happened."""
 
+import shlex
 from typing import Any
 
 from pyramid.response import Response
@@ -7,14 +8,21 @@ from sqlalchemy import Connection
 
 from mlserve.api.addresses import next_page, path_of
 from mlserve.api.bodies import json_body
-from mlserve.api.negotiation import read_body, require_json_sent
+from mlserve.api.negotiation import boundary_sent, comes_from_elsewhere, read_body, require_json_sent
 from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
-from mlserve.errors import DatabaseUnavailable, ModelNotReady, PredictionUnknown, Unreadable
+from mlserve.errors import (
+    DatabaseUnavailable,
+    ModelNotReady,
+    PredictionUnknown,
+    Unreadable,
+    UnsupportedMediaType,
+)
 from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION
 from mlserve.predictions import actuals, operations
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
+from mlserve.predictions.multipart import Upload, is_file
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reports import BulkItem
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, describe_revision
@@ -178,25 +186,41 @@ def _unknown(model: str, identity: str) -> PredictionUnknown:
     return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
 
 
-def _asked(request: Any, **how: Any) -> tuple[bytes, Asked]:
-    """The body of a prediction's request, and what stands beside it.
+def _asked(request: Any, **how: Any) -> tuple[bytes | Upload, Asked]:
+    """The body of a prediction's request, JSON or a form, and what stands beside it.
 
     Raises UnsupportedMediaType, TooLarge, Unreadable.
     """
     environ = request.environ
-    require_json_sent(environ)
+    boundary = boundary_sent(environ)
+    if boundary is None:
+        _require_json(request)
     # Not `request.serving`, which asks once more whether the application has started.
-    body = read_body(environ, application_of(request).limits.body)
+    limits = application_of(request).limits
+    body = read_body(environ, limits.body)
     asked = Asked(
         caller=request.caller,
         request_id=environ["mlserve.request_id"],
-        idempotency_key=_idempotency_key(environ),
+        idempotency_key=idempotency_key(environ),
         **how,
     )
-    return body, asked
+    return body if boundary is None else Upload(body, boundary, limits.problems), asked
 
 
-def _answer(request: Any, loaded: LoadedVersion, alias: str, body: bytes, asked: Asked) -> Answered:
+def _require_json(request: Any) -> None:
+    """As `require_json_sent`; where the model takes files, the sentence says how a form brings one."""
+    try:
+        require_json_sent(request.environ)
+    except UnsupportedMediaType as error:
+        champion = request.context.model.champion
+        files = [] if champion is None else [field for field in champion.signature.inputs if is_file(field)]
+        if not files or comes_from_elsewhere(request.environ):
+            raise
+        part = shlex.quote(f"{files[0].name}=@FILE")
+        raise UnsupportedMediaType(f"{error.detail} Or send a form: -F {part} instead of --data-binary.") from error
+
+
+def _answer(request: Any, loaded: LoadedVersion, alias: str, body: bytes | Upload, asked: Asked) -> Answered:
     """The answer of a version, or of the one that has taken its place at the alias meanwhile."""
     serving = application_of(request).serving
     try:
@@ -227,7 +251,8 @@ def _response(predictions: str, answered: Answered) -> Response:
     return json_response(answer_json(answered.record, answered.explanation), *headers, kind=PostResponse)
 
 
-def _idempotency_key(environ: dict[str, Any]) -> str | None:
+def idempotency_key(environ: dict[str, Any]) -> str | None:
+    """The request's `Idempotency-Key`. Raises Unreadable."""
     key: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise Unreadable("The Idempotency-Key header must be 1 to 255 visible ASCII characters.")

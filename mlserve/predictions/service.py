@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,11 +16,11 @@ from mlserve.inference.loaded import Limits
 from mlserve.names import CHAMPION
 from mlserve.observability.metrics.measures import Measures, outcome_of
 from mlserve.predictions import reading
-from mlserve.predictions.envelope import Envelope, read_envelope
 from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.log import PredictionLog
+from mlserve.predictions.multipart import Upload
 from mlserve.predictions.record import PredictionRecord
-from mlserve.signature import Batch
+from mlserve.signature import Batch, Signature
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -40,12 +40,15 @@ class Answered(NamedTuple):
     """The prediction that answers; `replayed` when its idempotency key came before, and this is the stored one.
 
     `explanation` is the JSON text of the answer's explanation, if one was asked for: whole, where the record's own
-    leaves out what the signature does not keep.
+    leaves out what the signature does not keep. `arrays` are the predictor's own, by output, and
+    `signature` is that of the version that has made them; None of a stored one.
     """
 
     record: PredictionRecord
     replayed: bool
     explanation: bytes | None = None
+    arrays: Mapping[str, Any] | None = None
+    signature: Signature | None = None
 
 
 class PredictionService:
@@ -61,40 +64,31 @@ class PredictionService:
         self._worker = worker
         self._new_id = Ids()
 
-    def answer(self, loaded: LoadedVersion, body: bytes, asked: Asked) -> Answered:
-        """Answer a JSON body; the prediction is durable when this returns.
+    def answer(self, loaded: LoadedVersion, body: bytes | Upload, asked: Asked) -> Answered:
+        """Answer a JSON body, or a form; the prediction is durable when this returns.
 
         Raises Unreadable, Invalid, TooLarge, NotSupported, PredictionFailed, LogUnavailable, DatabaseUnavailable and,
         with an idempotency key, IdempotencyKeyReused. With a key that came before, the record is the stored one.
         """
-        return self._measured(self._answer, loaded, body, asked, time.perf_counter_ns())
+        return self._measured(self._answer, loaded, asked, body)
 
-    def _answer(self, loaded: LoadedVersion, body: bytes, asked: Asked, started: int) -> Answered:
-        key = asked.idempotency_key
-        if key is not None:
-            # Looked up before the body is read: the key and the body are all that counts, even where a newer version
-            # would refuse the instances now.
-            asked = replace(asked, body_digest=hashlib.sha256(body).hexdigest())
-            kept = self.log.keyed(asked.caller, loaded.lineage.model, key, asked.body_digest)
-            if kept is not None:
-                envelope, _ = read_envelope(body, self.limits.depth, self.limits.problems)
-                return self._replayed(kept, explain=asked.explain or envelope.explain)
-        envelope, batch = reading.read_batch(loaded, body, self.limits)
-        if envelope.reference is not None:
-            asked = replace(asked, reference=envelope.reference)
-        if envelope.explain:
-            asked = replace(asked, explain=True)
-        return self._serve(loaded, batch, asked, started)
-
-    def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int | None = None) -> Answered:
-        """Predict and keep a Batch that is already decoded; `started` is `time.perf_counter_ns()` of its arrival."""
-        return self._measured(self._serve, loaded, batch, asked, time.perf_counter_ns() if started is None else started)
-
-    def _measured(
-        self, way: Callable[..., Answered], loaded: LoadedVersion, sent: bytes | Batch, asked: Asked, started: int
+    def answer_by(
+        self, loaded: LoadedVersion, decode: Callable[[LoadedVersion], Batch], body: bytes, asked: Asked
     ) -> Answered:
+        """Answer a body of another form, of which `decode` makes a Batch of the version that is to answer.
+
+        Raises what `decode` raises, and what `answer` does.
+        """
+        return self._measured(self._answer_by, loaded, asked, decode, body)
+
+    def serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked) -> Answered:
+        """Predict and keep a Batch that is already decoded."""
+        return self._measured(self._serve, loaded, asked, batch)
+
+    def _measured(self, way: Callable[..., Answered], loaded: LoadedVersion, asked: Asked, *sent: Any) -> Answered:
+        started = time.perf_counter_ns()
         try:
-            answered = way(loaded, sent, asked, started)
+            answered = way(loaded, asked, started, *sent)
         except Exception as error:
             self._metrics.prediction(loaded.lineage, outcome_of(error), time.perf_counter_ns() - started)
             raise
@@ -105,10 +99,47 @@ class PredictionService:
             self._metrics.prediction(loaded.lineage, "ok", nanoseconds, answered.record.n)
         return answered
 
-    def _serve(self, loaded: LoadedVersion, batch: Batch, asked: Asked, started: int) -> Answered:
+    def _answer(self, loaded: LoadedVersion, asked: Asked, started: int, body: bytes | Upload) -> Answered:
+        key = asked.idempotency_key
+        if key is not None:
+            asked, kept = self._keyed(loaded, asked, key, reading.identity_of(body))
+            if kept is not None:
+                explain = asked.explain or reading.asks_why(loaded, body, self.limits)
+                return self._replayed(kept, explain=explain)
+        envelope, batch = reading.read_batch(loaded, body, self.limits)
+        if envelope.reference is not None:
+            asked = replace(asked, reference=envelope.reference)
+        if envelope.explain:
+            asked = replace(asked, explain=True)
+        return self._serve(loaded, asked, started, batch)
+
+    def _answer_by(
+        self, loaded: LoadedVersion, asked: Asked, started: int, decode: Callable[[LoadedVersion], Batch], body: bytes
+    ) -> Answered:
+        key = asked.idempotency_key
+        if key is not None:
+            asked, kept = self._keyed(loaded, asked, key, body)
+            if kept is not None:
+                return self._replayed(kept, explain=asked.explain)
+        return self._serve(loaded, asked, started, decode(loaded))
+
+    def _keyed(
+        self, loaded: LoadedVersion, asked: Asked, key: str, identity: bytes
+    ) -> tuple[Asked, PredictionRecord | None]:
+        """What is asked, with the digest of its body, and the prediction that is stored under its `key`, if any.
+
+        It is looked up before the body is read: the key and the body are all that counts, even where a newer version
+        would refuse the instances now. Raises IdempotencyKeyReused.
+        """
+        digest = hashlib.sha256(identity).hexdigest()
+        kept = self.log.keyed(asked.caller, loaded.lineage.model, key, digest)
+        return replace(asked, body_digest=digest), kept
+
+    def _serve(self, loaded: LoadedVersion, asked: Asked, started: int, batch: Batch) -> Answered:
         if asked.explain:  # What cannot be explained is refused before anything is predicted.
             self.explaining.require(loaded, batch.n)
-        outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch), batch.n)
+        arrays = loaded.predict(batch)
+        outputs, warnings = loaded.encode(arrays, batch.n)
         shown, explanation = self.explaining.of_answer(loaded, batch) if asked.explain else (None, None)
         record = self._record(loaded, batch, asked, outputs, warnings, explanation, started)
         if asked.idempotency_key is not None:
@@ -117,7 +148,7 @@ class PredictionService:
                 return self._replayed(kept, explain=asked.explain)
         else:
             self.log.keep(record)
-        return Answered(record, False, shown)
+        return Answered(record, False, shown, arrays, loaded.signature)
 
     def _replayed(self, kept: PredictionRecord, *, explain: bool) -> Answered:
         """The stored answer. An explanation that was not stored is computed again, and left out where it cannot be: the
@@ -130,10 +161,6 @@ class PredictionService:
             with suppress(NotSupported, TooLarge, Busy):
                 explanation = self.explaining.of_kept(kept)
         return Answered(kept, True, None if explanation is None else bytes(explanation))
-
-    def decode(self, loaded: LoadedVersion, envelope: Envelope, body: bytes) -> Batch:
-        """Check the instances against the version's own signature. Raises Invalid, TooLarge, Unreadable."""
-        return reading.decode(loaded, envelope, body, self.limits)
 
     def _record(
         self,

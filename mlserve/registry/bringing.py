@@ -6,10 +6,12 @@ from sqlalchemy import Connection
 
 from mlserve.application import Application
 from mlserve.bundles import BundleStore, Manifest, archive, pack, read_metrics, read_sidecar
+from mlserve.bundles.completed import whole
 from mlserve.bundles.store import MANIFEST, open_folder
-from mlserve.errors import ConfigurationError, StoreUnavailable
+from mlserve.errors import ConfigurationError, PluginFailed, StoreUnavailable
 from mlserve.events import NOBODY, Author
 from mlserve.inference import ModelFamily
+from mlserve.inference.families import inspected
 from mlserve.registry import service
 from mlserve.signature import Signature, complete
 
@@ -17,7 +19,8 @@ from mlserve.signature import Signature, complete
 def bring(application: Application, path: Path, key: str, store: BundleStore) -> tuple[ModelFamily, Manifest]:
     """Put a bundle, or a model file with its sidecars, into the store.
 
-    `key` names it in errors. Raises BundleError, SignatureError, and ConfigurationError where no family reads it.
+    `key` names it in errors. Raises BundleError, SignatureError, ConfigurationError where no family reads it, and
+    PluginFailed where one that has failed may.
     """
     if not is_bundle(path):
         family = application.families.reading(path.suffix, key)
@@ -61,14 +64,18 @@ def pack_artefact(family: ModelFamily, artefact: Path, store: BundleStore) -> Ma
 
 def inspect(family: ModelFamily, artefact: Path) -> Signature:
     """The signature of a model file, completed by its sidecar. Raises BundleError, SignatureError."""
-    signature = family.inspect(artefact)
+    signature = inspected(family, artefact)
     sidecar = read_sidecar(artefact)
+    if signature is None:
+        return whole(artefact.name, sidecar)
     return signature if sidecar is None else complete(signature, sidecar)
 
 
 def _family(application: Application, name: str, key: str) -> ModelFamily:
     family = application.families.get(name)
     if family is None:
+        if application.families.has_failed(name):
+            raise PluginFailed(f"{key} is a bundle of family {name}, {application.families.missing(name)}.")
         known = ", ".join(family.name for family in application.families) or "none is enabled"
         raise ConfigurationError(
             f"{key} is a bundle of family {name}, which no plugin of mlserve.plugins brings ({known})."

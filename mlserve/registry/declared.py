@@ -1,7 +1,7 @@
 """The models that the INI declares: packed into bundles, registered when their digest is new, and loaded."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,12 @@ from mlserve.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     MlserveError,
+    PluginFailed,
     SignatureError,
     StoreUnavailable,
 )
 from mlserve.events import Author
+from mlserve.faults import ends_process
 from mlserve.inference import ModelFamily
 from mlserve.names import CHAMPION
 from mlserve.registry import aliases, service
@@ -29,6 +31,7 @@ from mlserve.registry.registered import Registered, Wanted, read_registered
 from mlserve.registry.snapshot import Snapshot, now_text
 from mlserve.registry.swapping import Swapper
 from mlserve.registry.watcher import Watcher
+from mlserve.signature import Signature
 
 log = logging.getLogger("mlserve.registry")
 
@@ -49,28 +52,34 @@ def load_declared(application: Application) -> None:
     """Register what the INI declares, and bring to life what the registry's aliases name.
 
     `application.registry` watches over it from then on. Raises ConfigurationError naming the key of a model that cannot
-    be served.
+    be served; where that is the fault of a plugin, the others are served without it.
     """
     snapshot = Snapshot(application.var / "registry.json")
     swapper = Swapper(application)
     application.at_stop(swapper.close)
-    declared = [_packed(application, name, path) for name, path in application.settings.models.items()]
+    declared = []
+    for name, path in application.settings.models.items():
+        with _contained(application, name):
+            declared.append(_packed(application, name, path))
     registered = _registered(application, swapper, snapshot, declared)
     for one in declared:
         # What would be a failed version later stops the start, which names the key.
         number = registered.aliases.get(one.name, {}).get(CHAMPION)
         if number is not None and registered.versions[one.name][number].digest == one.manifest.digest:
-            with _named(one.name, one.path, one.manifest.family):
+            with _contained(application, one.name), _named(one.name, one.path, one.manifest.family):
                 swapper.prepare(Wanted(one.name, number, one.manifest.digest))
     snapshot.write()
+    digests = {one.name: one.manifest.digest for one in declared}
+    clear = partial(_clear, application, digests, _champions(registered))
     application.registry = Watcher(
         application,
         swapper,
         application.settings["mlserve.registry.interval"],
-        on_change=partial(_keep, snapshot),
+        on_change=partial(_follow, snapshot, clear),
         on_return=partial(_return, application, swapper, snapshot, declared),
     )
     application.registry.begin(registered)
+    clear(registered)
 
 
 def _packed(application: Application, name: str, path: Path) -> _Declared:
@@ -95,7 +104,8 @@ def _registered(
     """What the registry says once all that is declared is in it; without the database, what this host knows of it."""
     try:
         for one in declared:
-            _declare(application, swapper, snapshot, one)
+            with _contained(application, one.name):
+                _declare(application, swapper, snapshot, one)
         with application.database.read() as connection:
             registered = read_registered(connection)
     except DatabaseUnavailable as error:
@@ -118,11 +128,16 @@ def _declare(application: Application, swapper: Swapper, snapshot: Snapshot, one
     if last is None or digest not in (last, snapshot.declared.get(one.name)):
         # Whatever a bundle that cannot be loaded is declared for, no host is led to it.
         with _named(one.name, one.path, one.manifest.family):
-            swapper.prepare(Wanted(one.name, number, digest))
+            if swapper.prepare(Wanted(one.name, number, digest)) is None and last is not None:
+                raise PluginFailed(
+                    f"mlserve.models.{one.name} = {one.path} takes longer to load than mlserve.load.patience allows: "
+                    "what was declared before answers on."
+                )
         with application.database.write() as connection:
             service.declare(connection, one.name, digest)
             aliases.move(connection, one.name, CHAMPION, number, author=author, force=True)
     snapshot.declared[one.name] = digest
+    application.faults.not_as_declared.pop(one.name, None)
 
 
 def _remembered(
@@ -149,11 +164,39 @@ def _return(application: Application, swapper: Swapper, snapshot: Snapshot, decl
     """The database is back: what was declared meanwhile is registered now. Raises DatabaseUnavailable."""
     try:
         for one in declared:
-            _declare(application, swapper, snapshot, one)
+            with _contained(application, one.name):
+                _declare(application, swapper, snapshot, one)
     except ConfigurationError as error:
         log.error("declaration_failed", extra={"fields": {"reason": error.detail}})
     log.info("registry_confirmed", extra={"fields": {"since": application.stale_since}})
     application.stale_since = None
+
+
+def _follow(snapshot: Snapshot, clear: Callable[[Registered], None], registered: Registered) -> None:
+    _keep(snapshot, registered)
+    clear(registered)
+
+
+def _clear(
+    application: Application, digests: Mapping[str, str], before: Mapping[str, int], registered: Registered
+) -> None:
+    """Forget what a declaration has failed at, once the model answers by what is declared, at a second try.
+
+    So too once somebody has moved or removed its champion, which is told by `before`: what fails from then on is no
+    fault of the declaration.
+    """
+    faults, now = application.faults.not_as_declared, _champions(registered)
+    for name in [*faults]:
+        live = application.live.find(name)
+        champion = None if live is None else live.champion
+        met = champion is not None and champion.lineage.digest == digests.get(name)
+        if met or now.get(name) != before.get(name):
+            del faults[name]
+
+
+def _champions(registered: Registered) -> dict[str, int]:
+    """The number of each model's champion, as the registry says."""
+    return {model: named[CHAMPION] for model, named in registered.aliases.items() if CHAMPION in named}
 
 
 def _keep(snapshot: Snapshot, registered: Registered) -> None:
@@ -165,7 +208,7 @@ def _keep(snapshot: Snapshot, registered: Registered) -> None:
         log.error("registry_unwritable", extra={"fields": {"reason": error.detail}})
 
 
-def examine(application: Application, name: str, path: Path) -> None:
+def examine(application: Application, name: str, path: Path) -> Signature:
     """Load and prove a declared model and close it again; nothing is kept. Raises ConfigurationError naming its key."""
     with _named(name, path, _reader(application, name, path)), TemporaryDirectory() as folder:
         store = BundleStore(Path(folder))
@@ -174,6 +217,7 @@ def examine(application: Application, name: str, path: Path) -> None:
         loaded = load_bundle(application, family, store.open(manifest.digest), {"model": name, "version": 0})
         try:
             prove(loaded)
+            return loaded.signature
         finally:
             loaded.close()
 
@@ -215,10 +259,23 @@ def _named(name: str, path: Path, family: str | None = None) -> Iterator[None]:
     except (BundleError, SignatureError) as error:
         reason = str(error).rstrip(".")
         raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {reason}.") from error
-    except Exception as error:
-        if family is None or isinstance(error, MlserveError):
+    except BaseException as error:
+        if family is None or isinstance(error, MlserveError) or ends_process(error):
             raise
         log.debug("family_failed", extra={"fields": {"model": name, "family": family}}, exc_info=error)
         who = f"the family {family}" if family else "its family"
         said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
-        raise ConfigurationError(f"mlserve.models.{name} = {path} cannot be served: {who} fails: {said}.") from error
+        raise PluginFailed(f"mlserve.models.{name} = {path} cannot be served: {who} fails: {said}.") from error
+
+
+@contextmanager
+def _contained(application: Application, name: str) -> Iterator[None]:
+    """What a plugin fails at with one declared model keeps no other from being served: it is told, and tried no more.
+
+    The model's older champion, where the registry has one, answers on.
+    """
+    try:
+        yield
+    except PluginFailed as error:
+        application.faults.not_as_declared[name] = error.detail
+        log.error("declaration_failed", extra={"fields": {"reason": error.detail}}, exc_info=error.__cause__)

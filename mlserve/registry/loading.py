@@ -106,8 +106,10 @@ def load_verified(application: Application, wanted: Wanted) -> LoadedVersion:
         raise BundleMissing(error.detail) from error
     family = application.families.get(bundle.manifest.family)
     if family is None:
-        raise NotSupported(f"It is of family {bundle.manifest.family}, which no enabled plugin brings.")
+        name = bundle.manifest.family
+        raise NotSupported(f"It is of family {name}, {application.families.missing(name)}.")
     require_trust(application, family, wanted.digest)
+    require_survivor(application, bundle)
     loaded = load_bundle(application, family, bundle, {"model": wanted.model, "version": wanted.version})
     try:
         prove(loaded)
@@ -115,6 +117,20 @@ def load_verified(application: Application, wanted: Wanted) -> LoadedVersion:
         loaded.close()
         raise
     return loaded
+
+
+def require_survivor(application: Application, bundle: Bundle, *, proved: bool = True) -> None:
+    """Where the INI says so, load it first in a process of its own, which may die of it. Raises VerificationFailed.
+
+    Unless it must be `proved`, its golden predictions need not come out right there.
+    """
+    if not application.settings["mlserve.load.verify"]:
+        return
+    from mlserve.packaging import verify  # It loads bundles by this module.
+
+    verdict = verify(bundle.folder, trust=True, application=application)
+    if verdict.died or (proved and verdict.faults):
+        raise VerificationFailed(f"Tried in a process of its own: {verdict.faults[0]}")
 
 
 def is_trusted(application: Application, family: ModelFamily, digest: str) -> bool:

@@ -6,26 +6,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from mlserve.application import Application
-from mlserve.errors import (
-    BundleError,
-    ModelNotReady,
-    NotSupported,
-    SignatureError,
-    StoreUnavailable,
-    VersionRetired,
-)
+from mlserve.errors import MlserveError, ModelNotReady, NotSupported, StoreUnavailable, VersionRetired
+from mlserve.faults import ends_process
 from mlserve.inference import LoadedVersion
 from mlserve.registry import service
-from mlserve.registry.loading import VerificationFailed, giving_way, is_trusted, load_bundle, prove, store_of
+from mlserve.registry.being_loaded import BeingLoaded
+from mlserve.registry.loading import (
+    VerificationFailed,
+    giving_way,
+    is_trusted,
+    load_bundle,
+    prove,
+    require_survivor,
+    store_of,
+)
 from mlserve.registry.registered import Known
 
 log = logging.getLogger("mlserve.registry")
 
-# How many are in memory at once, and for how many seconds a request waits for room.
+# How many are in memory at once, for how many seconds a request waits for one, and after how many it gives up its room.
 ROOM = 2
 PATIENCE = 10.0
+LATE = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,23 +45,34 @@ class Past:
 
 @dataclass(eq=False)
 class _Place:
-    """Room for one version: None while it is being loaded."""
+    """Room for one version: who uses it, or waits until it is loaded, and since when it has been on its way."""
 
-    loaded: LoadedVersion | None = None
-    users: int = 1
+    being: BeingLoaded
+    begun: float
+    users: int = 0
+    given_up: bool = False
 
 
 class PastVersions:
     """A few loaded versions, the least recently used of which makes room for another once nobody uses it.
 
-    Requests that want the same one at once load it once. `load` may take its time: it is called without a lock.
+    Requests that want the same one at once load it once, in a thread of its own, and wait for `patience` seconds. One
+    that takes longer than `late` seconds gives its room to others.
     """
 
-    def __init__(self, load: Callable[[Past], LoadedVersion], room: int = ROOM, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        load: Callable[[Past], LoadedVersion],
+        room: int = ROOM,
+        patience: float = PATIENCE,
+        late: float = LATE,
+    ) -> None:
         self._load = load
         self._room = room
         self._patience = patience
+        self._late = late
         self._places: dict[Past, _Place] = {}  # the least recently used first
+        self._hanging: dict[Past, BeingLoaded] = {}  # closed when they arrive, and begun anew not before
         self._changed = threading.Condition()
         self._open = True
         self._proofs: dict[str, str] = {}  # by digest: what speaks against it, or nothing
@@ -65,11 +81,12 @@ class PastVersions:
     def using(self, past: Past) -> Iterator[LoadedVersion]:
         """The loaded version, which stays so as long as the block runs.
 
-        Raises ModelNotReady where there is no room in time, and what `load` raises.
+        Raises ModelNotReady where there is no room, or it is not loaded, in time, and what `load` raises.
         """
-        place, loaded = self._enter(past)
+        end = time.monotonic() + self._patience
+        place = self._enter(past, end)
         try:
-            yield loaded
+            yield self._arrived(past, place, end)
         finally:
             self._leave(place)
 
@@ -97,59 +114,71 @@ class PastVersions:
             places, self._places = self._places, {}
             self._changed.notify_all()
         for place in places.values():
-            if place.loaded is not None:
-                place.loaded.close()
+            place.being.abandon()
 
-    def _enter(self, past: Past) -> tuple[_Place, LoadedVersion]:
-        end = time.monotonic() + self._patience
+    def _enter(self, past: Past, end: float) -> _Place:
+        """A place for a version, loaded or on its way. Raises ModelNotReady."""
         with self._changed:
             while True:
                 if not self._open:
                     raise ModelNotReady("The server is stopping.", retry_after=5)
-                place = self._places.get(past)
-                if place is not None and place.loaded is not None:
-                    self._places[past] = self._places.pop(past)
-                    place.users += 1
-                    return place, place.loaded
+                self._clear()
+                if past in self._hanging:
+                    raise self._not_loaded(past, f"it has been loading for more than {self._late:g} s")
+                place = self._places.pop(past, None)
                 if place is None and self._make_room():
-                    place = self._places[past] = _Place()
-                    break
+                    name = f"{past.model}-{past.version}"
+                    place = _Place(BeingLoaded(partial(self._load, past), name), time.monotonic())
+                if place is not None:
+                    self._places[past] = place
+                    place.users += 1
+                    return place
                 if not self._changed.wait(end - time.monotonic()):
                     raise ModelNotReady("Other past versions are being asked; try again.", retry_after=5)
-        return place, self._fill(past, place)
 
-    def _fill(self, past: Past, place: _Place) -> LoadedVersion:
-        try:
-            loaded = self._load(past)
-        except BaseException:
-            with self._changed:
-                self._places.pop(past, None)
-                self._changed.notify_all()
-            raise
+    def _arrived(self, past: Past, place: _Place, end: float) -> LoadedVersion:
+        done = place.being.wait(max(0.0, end - time.monotonic()))
         with self._changed:
-            place.loaded = loaded
-            still_open = self._open
-            self._changed.notify_all()
-        if not still_open:
-            loaded.close()
-        return loaded
+            if not self._open:
+                raise ModelNotReady("The server is stopping.", retry_after=5)
+            if not done or place.given_up:
+                raise self._not_loaded(past, "it is being loaded")
+            if place.being.error is not None and self._places.get(past) is place:
+                del self._places[past]
+                self._changed.notify_all()
+        return place.being.result()
 
     def _leave(self, place: _Place) -> None:
         with self._changed:
             place.users -= 1
             self._changed.notify_all()
 
+    def _clear(self) -> None:
+        """What takes too long gives up its room; it is tried again once it has come to an end."""
+        now = time.monotonic()
+        self._hanging = {past: being for past, being in self._hanging.items() if not being.done}
+        for past, place in [*self._places.items()]:
+            if not place.being.done and now - place.begun > self._late:
+                self._hanging[past] = self._places.pop(past).being
+                place.given_up = True
+                place.being.abandon()
+                fields = {"model": past.model, "version": past.version, "digest": past.digest}
+                log.warning("version_late", extra={"fields": {**fields, "seconds": self._late}})
+
     def _make_room(self) -> bool:
         """Whether there is room for one more, after one that nobody uses was closed where that was needed."""
         if len(self._places) < self._room:
             return True
-        idle = next((past for past, place in self._places.items() if not place.users), None)
+        idle = next((past for past, place in self._places.items() if not place.users and place.being.done), None)
         if idle is None:
             return False
-        loaded = self._places.pop(idle).loaded
-        if loaded is not None:
-            loaded.close()  # Nobody is inside, so this waits for nothing; and its memory is free before more is taken.
+        # Nobody is inside, so this waits for nothing; and its memory is free before more is taken.
+        self._places.pop(idle).being.abandon()
         return True
+
+    @staticmethod
+    def _not_loaded(past: Past, why: str) -> ModelNotReady:
+        return ModelNotReady(f"Version {past.version} of model {past.model} is not ready: {why}.", retry_after=5)
 
 
 @giving_way
@@ -161,7 +190,7 @@ def load_past(application: Application, past: Past) -> LoadedVersion:
     named = f"Version {past.version} of model {past.model}"
     family = application.families.get(past.family)
     if family is None:
-        raise NotSupported(f"{named} is of family {past.family}, which no enabled plugin brings.")
+        raise NotSupported(f"{named} is of family {past.family}, {application.families.missing(past.family)}.")
     if not is_trusted(application, family, past.digest):
         raise NotSupported(f"{named} runs code when it is loaded, and mlserve.trust.digests does not list its bundle.")
     try:
@@ -169,17 +198,23 @@ def load_past(application: Application, past: Past) -> LoadedVersion:
         if not store.has(past.digest):
             raise NotSupported(f"{named} does not answer any more, and its bundle {past.digest} is not on this host.")
         identity = {"model": past.model, "version": past.version}
-        return load_bundle(application, family, store.open(past.digest), identity)
+        bundle = store.open(past.digest)
+        require_survivor(application, bundle, proved=False)
+        return load_bundle(application, family, bundle, identity)
     except StoreUnavailable as error:
         log.error("store_unavailable", extra={"fields": {"reason": error.detail}})
         # Where the store is and how it fails is its operator's business.
         raise StoreUnavailable(
             f"{named} is not loaded, and the store of bundles cannot be reached: try again.", retry_after=5
         ) from error
-    except (BundleError, SignatureError) as error:
+    except BaseException as error:
+        if ends_process(error) or isinstance(error, NotSupported):
+            raise
         # What was kept of its predictions is as good as before, so that this is no failure of the request for one.
-        fields = {"model": past.model, "version": past.version, "digest": past.digest, "reason": error.detail}
-        log.error("past_version_unusable", extra={"fields": fields})
+        known = error if isinstance(error, MlserveError) else None
+        reason = f"loading it raised {type(error).__name__}" if known is None else known.detail
+        fields = {"model": past.model, "version": past.version, "digest": past.digest, "reason": reason}
+        log.error("past_version_unusable", extra={"fields": fields}, exc_info=error if known is None else None)
         raise NotSupported(
             f"{named} cannot be loaded from its bundle {past.digest}: the server's log says why."
         ) from error

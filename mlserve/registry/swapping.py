@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mlserve.application import Application
 from mlserve.errors import MlserveError
 from mlserve.inference import LiveModel, LoadedVersion
 from mlserve.inference.live import ModelState, VersionStatus
 from mlserve.names import CHAMPION
+from mlserve.registry.being_loaded import BeingLoaded
 from mlserve.registry.loading import BundleMissing, load_verified
 from mlserve.registry.registered import Known, Registered, Wanted
 
@@ -53,16 +55,24 @@ class Swapper:
         self._grace = grace
         self._loaded: dict[Wanted, LoadedVersion] = {}
         self._failures: dict[Wanted, _Failure] = {}
+        self._late: dict[Wanted, BeingLoaded] = {}  # still on their way, while all others are seen to
+        self._patience: float = application.settings["mlserve.load.patience"]
         self._leaving: list[_Leaving] = []
         self._loading: Wanted | None = None
         self._lock = threading.Lock()
         self._closed = False
 
-    def prepare(self, wanted: Wanted) -> LoadedVersion:
-        """Load a version that is about to be wanted. Raises what `load_verified` raises."""
+    def prepare(self, wanted: Wanted) -> LoadedVersion | None:
+        """Load a version that is about to be wanted; None where that takes too long, and goes on.
+
+        Raises what `load_verified` raises.
+        """
         loaded = self._loaded.get(wanted)
-        if loaded is None:
-            loaded = self._loaded[wanted] = self._load(self._application, wanted)
+        if loaded is None and wanted not in self._late:
+            being = self._begin(wanted)
+            if being is not None:
+                loaded = being.result()
+                self._take_in(wanted, loaded)
         return loaded
 
     def settle(self, registered: Registered) -> None:
@@ -74,11 +84,12 @@ class Swapper:
         wanted = [*_wanted(registered)]
         self._failures = {one: failure for one, failure in self._failures.items() if one in wanted}
         self._take_back(wanted)
+        self._take_late(wanted)
         self._publish(registered)
         for one in wanted:
             if self._closed:
                 return
-            if one not in self._loaded and self._is_due(one):
+            if one not in self._loaded and one not in self._late and self._is_due(one):
                 self._bring(one, registered)
         self._drop_unused(wanted)
 
@@ -121,8 +132,9 @@ class Swapper:
 
     @property
     def pending(self) -> bool:
-        """Whether a version is to be tried again."""
-        return any(failure.again is not None for failure in self._failures.values())
+        """Whether a version is to be tried again, or a late one has arrived."""
+        again = any(failure.again is not None for failure in self._failures.values())
+        return again or any(being.done for being in self._late.values())
 
     def close(self) -> None:
         """Close every version; one that is being loaded is closed as soon as it is."""
@@ -130,6 +142,9 @@ class Swapper:
             self._closed = True
             loaded = [*self._loaded.values(), *(one.loaded for one in self._leaving)]
             self._loaded, self._leaving = {}, []
+            late, self._late = self._late, {}
+        for being in late.values():
+            being.abandon()
         for version in loaded:
             version.close()
 
@@ -141,24 +156,57 @@ class Swapper:
         """Load a version and let its aliases lead to it, or say why not."""
         self._loading = wanted
         self._publish(registered, wanted.model)
-        fields = {"model": wanted.model, "version": wanted.version, "digest": wanted.digest}
         try:
-            loaded = self._load(self._application, wanted)
-        except Exception as error:  # Whatever a family raises, the others are served on.
-            self._failed(wanted, error, fields)
-        else:
-            with self._lock:
-                if not self._closed:
-                    self._loaded[wanted] = loaded
-            if self._closed:
-                loaded.close()
-            self._failures.pop(wanted, None)
+            being = self._begin(wanted)
+            if being is not None:
+                self._arrived(wanted, being)
         finally:
             self._loading = None
         self._publish(registered, wanted.model)
 
-    def _failed(self, wanted: Wanted, error: Exception, fields: dict[str, object]) -> None:
+    def _begin(self, wanted: Wanted) -> BeingLoaded | None:
+        """Begin to load, and wait for it; None where it is late: the others must not wait for one that hangs."""
+        name = f"{wanted.model}-{wanted.version}"
+        being = BeingLoaded(partial(self._load, self._application, wanted), name)
+        if being.wait(self._patience):
+            return being
+        with self._lock:
+            if not self._closed:
+                self._late[wanted] = being
+        if self._closed:
+            being.abandon()
+        fields = {"model": wanted.model, "version": wanted.version, "digest": wanted.digest}
+        log.warning("version_late", extra={"fields": {**fields, "seconds": self._patience}})
+        return None
+
+    def _arrived(self, wanted: Wanted, being: BeingLoaded) -> None:
+        if being.error is not None:  # Whatever a family raises, the others are served on.
+            self._failed(wanted, being.error)
+            return
+        self._take_in(wanted, being.result())
+        self._failures.pop(wanted, None)
+
+    def _take_in(self, wanted: Wanted, loaded: LoadedVersion) -> None:
+        """From now on it is there; what comes after the end is closed."""
+        with self._lock:
+            if not self._closed:
+                self._loaded[wanted] = loaded
+                return
+        loaded.close()
+
+    def _take_late(self, wanted: Iterable[Wanted]) -> None:
+        """What was late and has arrived answers now; what nobody wants any more is closed when it arrives."""
+        with self._lock:  # The end may come meanwhile, and takes all that are left.
+            gone = [self._late.pop(one) for one in [*self._late] if one not in wanted]
+            arrived = [(one, self._late.pop(one)) for one, being in [*self._late.items()] if being.done]
+        for being in gone:
+            being.abandon()
+        for one, being in arrived:
+            self._arrived(one, being)
+
+    def _failed(self, wanted: Wanted, error: BaseException) -> None:
         before = self._failures.get(wanted)
+        fields = {"model": wanted.model, "version": wanted.version, "digest": wanted.digest}
         reason = error.detail if isinstance(error, MlserveError) else f"loading it raised {type(error).__name__}"
         if isinstance(error, BundleMissing):
             pause = SOONEST if before is None else min(2 * before.pause, SELDOMEST)
@@ -182,23 +230,26 @@ class Swapper:
     def _drop_unused(self, wanted: Iterable[Wanted]) -> None:
         """What no alias leads to here, and none will: it drains, and is closed by `tend`."""
         used = {id(version) for model in self._application.live for version in model.versions}
-        for one in self._loaded.keys() - {*wanted}:
-            if id(self._loaded[one]) not in used:
-                self._leaving.append(_Leaving(self._loaded.pop(one), time.monotonic() + self._grace))
-                self._restate(one.model)
+        with self._lock:
+            unused = [one for one, loaded in self._loaded.items() if one not in wanted and id(loaded) not in used]
+            self._leaving += [_Leaving(self._loaded.pop(one), time.monotonic() + self._grace) for one in unused]
+        for one in unused:
+            self._restate(one.model)
 
     def _publish(self, registered: Registered, name: str | None = None) -> None:
         """Put the live models (or one) as they are now: each alias with its version, where it is loaded."""
         live = self._application.live
-        names = {*registered.aliases, *(model.name for model in live)} if name is None else {name}
+        faults = self._application.faults.not_as_declared
+        names = {*registered.aliases, *faults, *(model.name for model in live)} if name is None else {name}
         for one in names:
             before = live.find(one)
             aliases = registered.aliases.get(one, {})
-            if not aliases:
+            if not aliases and one not in faults:
                 if before is not None:
                     live.remove(one)
                 continue
-            model = self._model(one, aliases, registered, before)
+            # One that is not even registered is told of all the same: its callers get no 404.
+            model = self._model(one, aliases, registered, before) if aliases else LiveModel(one, "", reason=faults[one])
             if before is None or not _same(before, model):
                 live.put(model)
                 _tell(before, model)
@@ -223,6 +274,11 @@ class Swapper:
         for one, failure in self._failures.items():
             if one.model == name:
                 found[one.version] = VersionStatus("failed", failure.reason)
+        for one in self._late:
+            if one.model == name:
+                found[one.version] = VersionStatus(
+                    "loading", f"It has been loading for more than {self._patience:g} s."
+                )
         if self._loading is not None and self._loading.model == name:
             found[self._loading.version] = VersionStatus("loading")
         found |= {one.version: VersionStatus("ready") for one in self._loaded if one.model == name}
@@ -236,13 +292,14 @@ class Swapper:
 
 
 def aliases_not_enabled(application: Application, registered: Registered) -> dict[str, dict[str, str]]:
-    """By model and alias, the families of named versions that no enabled plugin brings."""
+    """By model and alias, the families of named versions that no enabled plugin brings, nor one that has failed."""
     enabled = {"", *(family.name for family in application.families)}  # "": a snapshot may not know it.
     found = {
         model: {
             alias: family
             for alias, number in named.items()
             if (family := registered.versions[model][number].family) not in enabled
+            and not application.families.has_failed(family)
         }
         for model, named in registered.aliases.items()
     }

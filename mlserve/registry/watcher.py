@@ -40,6 +40,8 @@ class Watcher:
         self._woken = threading.Event()
         self._stopping = False
         self._expecting = threading.Lock()
+        self._looking = threading.Condition()
+        self._begun = self._followed = 0  # looks, by their number: the latest, and the latest that has followed
         self._coming: frozenset[tuple[str, str]] = frozenset()
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self.registered = Registered()
@@ -67,6 +69,13 @@ class Watcher:
             self._coming |= {(model, alias)}
         self.wake()
 
+    def follow(self, patience: float) -> bool:
+        """Look now, and whether what the registry says at this moment is followed within `patience` seconds."""
+        with self._looking:
+            wanted = self._begun + 1  # One that runs already may have asked before.
+            self.wake()
+            return self._looking.wait_for(lambda: self._followed >= wanted, patience)
+
     def stop(self) -> None:
         self._stopping = True
         self._woken.set()
@@ -86,26 +95,35 @@ class Watcher:
 
     def look(self) -> None:
         """One look: follow what has changed, try again what had failed, close what has drained."""
+        with self._looking:
+            self._begun += 1
+            number = self._begun
         coming = self._coming
-        registered = self._read()
-        if registered is not None:
+        read = self._read()
+        registered = read or self.registered
+        changed = registered is not self.registered
+        if changed or self._swapper.pending:
             self.registered = registered
             self._swapper.settle(registered)
+        if read is not None:
+            # Moved before this look, and so followed: by this one, or by one that was quicker than `expect`.
             with self._expecting:
                 self._coming -= coming
+            with self._looking:
+                self._followed = number
+                self._looking.notify_all()
+        if changed:
             self._on_change(registered)
-        elif self._swapper.pending:
-            self._swapper.settle(self.registered)
         self._swapper.tend()
 
     def _read(self) -> Registered | None:
-        """What the registry says, if it has changed; None too while the database cannot be asked."""
+        """What the registry says, the very same where nothing has changed; None while the database cannot be asked."""
         try:
             if self._application.stale_since is not None:
                 self._on_return()
             with self._application.database.read() as connection:
                 if service.revision(connection) == self.registered.revision:
-                    return None
+                    return self.registered
                 return read_registered(connection)
         except DatabaseUnavailable:
             return None  # The database's own check and log tell of it.

@@ -51,7 +51,8 @@ def includeme(config: Configurator) -> None:
 
 
 def _open_past(application: Application) -> None:
-    application.past = PastVersions(partial(load_past, application))
+    late = application.settings["mlserve.load.patience"]
+    application.past = PastVersions(partial(load_past, application), late=late)
     application.at_stop(application.past.close)
 
 

@@ -111,13 +111,24 @@ class Settings:
         variable = variable_of(key)
         return f"{key}, set by the variable {variable}," if variable in self._variables else key
 
-    def refuse_unknown(self, installed_plugins: Mapping[str, bool]) -> None:
+    def mark(self) -> frozenset[str]:
+        """The keys that are claimed by now, for `back_to`."""
+        return frozenset(self._table)
+
+    def back_to(self, mark: frozenset[str]) -> None:
+        """Forget the keys that were claimed since then."""
+        for name in self._table.keys() - mark:
+            del self._table[name]
+            self._values.pop(name, None)
+
+    def refuse_unknown(self, installed_plugins: Mapping[str, bool], *, lenient: bool = False) -> None:
         """Refuse every key and variable that nobody claimed. Call it when all plugins have added their settings.
 
-        `installed_plugins`: names of the installed plugins, and whether each is enabled. ConfigurationError with a
-        sentence about the likeliest mistake.
+        `installed_plugins`: names of the installed plugins, and whether each is enabled. `lenient`: a plugin has
+        failed, and nobody knows what it would claim, so that keys of sections that nobody else has are let be.
+        ConfigurationError with a sentence about the likeliest mistake.
         """
-        refuse_unknown(self._raw, self._variables, self._table, self._renamed, installed_plugins)
+        refuse_unknown(self._raw, self._variables, self._table, self._renamed, installed_plugins, lenient=lenient)
 
     def _read_models(self) -> dict[str, Path]:
         """Read `mlserve.models.NAME` of the INI and the environment, without looking for the files."""

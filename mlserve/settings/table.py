@@ -35,6 +35,19 @@ CORE: Final[tuple[Setting, ...]] = (
         example="file:///mnt/models",
     ),
     Setting(
+        "mlserve.load.patience",
+        "duration",
+        "60s",
+        "How long the start, and other models, wait for a version that is loaded; it goes on, and answers when it is.",
+        minimum=0.01,
+    ),
+    Setting(
+        "mlserve.load.verify",
+        "bool",
+        "no",
+        "Whether a version is loaded in a process of its own first: one that crashes there crashes no server.",
+    ),
+    Setting(
         "mlserve.var",
         "path",
         "var",
@@ -146,6 +159,14 @@ CORE: Final[tuple[Setting, ...]] = (
         "The deepest nesting of a JSON body; deeper is answered 400.",
         minimum=4,
         maximum=500,
+    ),
+    Setting(
+        "mlserve.limits.image_pixels",
+        "int",
+        "25000000",
+        "The most pixels of the pictures of one prediction, all together; more is answered 422.",
+        minimum=1,
+        maximum=89_000_000,
     ),
     Setting(
         "mlserve.limits.bundle",

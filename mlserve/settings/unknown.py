@@ -43,14 +43,21 @@ def refuse_unknown(
     table: Mapping[str, Setting],
     renamed: Mapping[str, str],
     plugins: Mapping[str, bool],
+    *,
+    lenient: bool = False,
 ) -> None:
     """Raise ConfigurationError about the likeliest mistake among the unclaimed keys and variables.
 
     `table` are the claimed settings by key, `renamed` old keys and their new ones, `plugins` the installed plugins
     and whether each is enabled. The section of a key, `mlserve.<section>.*`, is the name of a family; which families
     a plugin that is off would bring is not known, so it is recognised by a section of the plugin's own name.
+    `lenient` lets the keys of sections be that nobody has claimed: they may be a failed plugin's.
     """
-    sentences = [_sentence(unknown, table, renamed, plugins) for unknown in _unknown(raw, variables, table)]
+    found = list(_unknown(raw, variables, table))
+    if lenient:
+        claimed = {_rest(setting.variable).partition("__")[0] for setting in table.values()}
+        found = [unknown for unknown in found if unknown.section in claimed]
+    sentences = [_sentence(unknown, table, renamed, plugins) for unknown in found]
     sentences += [(_MISSPELT, sentence) for sentence in _strayed(raw, variables, table)]
     if sentences:
         raise ConfigurationError(min(sentences, key=lambda item: item[0])[1])

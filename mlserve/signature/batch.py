@@ -7,19 +7,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlserve.signature.fields import FLOATS, TEXTS, Field, Signature
+from mlserve.signature.fields import BINARY, FLOATS, TEXTS, TYPES, Field, Signature
 from mlserve.signature.packing import Row, cell_lookup, contiguous
+from mlserve.signature.picture import Picture
 
 Column = tuple[NDArray[Any], NDArray[np.bool_]]
 
 DTYPES: dict[str, type[np.generic]] = {
-    "bool": np.bool_,
-    "int32": np.int32,
-    "int64": np.int64,
-    "float32": np.float32,
-    "float64": np.float64,
-    "string": np.object_,
-    "category": np.object_,
+    **{name: np.dtype(name).type for name in TYPES - TEXTS - BINARY},
+    **dict.fromkeys([*TEXTS, "bytes"], np.object_),
+    "image": np.uint8,
 }
 
 
@@ -52,7 +49,10 @@ class Batch:
 
     @classmethod
     def from_columns(cls, signature: Signature, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Self:
-        """Every field of the signature with its n values: a list, or an array whose NaN are missing."""
+        """Every field of the signature with its n values: a list, or an array whose NaN are missing.
+
+        Where sizes may differ (`Field.varies`) also a list, or an object array, of n arrays.
+        """
         return cls(signature, len(columns[signature.names[0]]), None, columns)
 
     def rows(self) -> Sequence[Row]:
@@ -68,11 +68,15 @@ class Batch:
     def column(self, name: str) -> Column:
         """One field's array (n, *shape) and its mask (n,), True where the value is missing.
 
-        bool, int32/64 and float32/64 come in their own type, strings and categories as an object array of str. Where
-        the mask is True the array holds NaN, 0, False or None.
+        Numbers and truth values come in their own type, texts and bytes as an object array of str or bytes, pictures as
+        uint8. Where the mask is True the array holds NaN, 0, False or None.
+
+        Where the instances' sizes may differ (a size of -1, or an image without shape) it is an object array (n,) of
+        arrays, with None where the mask is True.
         """
         if name not in self._columns:
-            array, mask = self._build_column(self._field(name))
+            field = self._field(name)
+            array, mask = self._varying_column(field) if field.varies else self._build_column(field)
             array.flags.writeable = mask.flags.writeable = False
             self._columns[name] = array, mask
         return self._columns[name]
@@ -81,7 +85,7 @@ class Batch:
         """The feature matrix: float32 (n, k) in C order, NaN for missing, category codes in the signature's order.
 
         A category that the signature does not name (`unknown = native`) is the code after the last one.
-        Raises TypeError when a field is a string or a tensor.
+        Raises TypeError when a field is a string, bytes, an image or a tensor.
         """
         if self._matrix is None:
             given = self._given
@@ -97,27 +101,43 @@ class Batch:
         return self.signature.inputs[self.signature.positions[name]]
 
     def _raw_values(self, name: str) -> Sequence[Any]:
+        field = self._field(name)
         if self._given is None:
             assert self._rows is not None  # A batch is born with the one or with the other.
             position = self.signature.positions[name]
             return [row[position] for row in self._rows]
         values = self._given[name]
-        if isinstance(values, np.ndarray):
+        if isinstance(values, np.ndarray) and not field.varies and field.type != "image":
             _, mask = self.column(name)
             return [None if missing else value for value, missing in zip(values.tolist(), mask.tolist(), strict=True)]
+        if field.shape or isinstance(values, np.ndarray):
+            return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
         return values
 
     def _build_column(self, field: Field) -> Column:
-        if self._given is not None and isinstance(given := self._given[field.name], np.ndarray):
-            array = given.astype(DTYPES[field.type])  # A copy: the caller's array may change later.
+        given = None if self._given is None else self._given[field.name]
+        if isinstance(given, np.ndarray) and field.type != "image":
+            with np.errstate(over="ignore"):
+                array = given.astype(DTYPES[field.type])  # A copy: the caller's array may change later.
             return array, _missing_in(array)
         values = self._raw_values(field.name)
         mask = np.fromiter((value is None for value in values), np.bool_, self.n)
+        if field.type == "image":
+            return _stacked([None if value is None else _pixels(value) for value in values], field.shape), mask
         if field.shape or (field.type not in FLOATS | TEXTS and mask.any()):
             blank = _blank(field)
             values = [blank if value is None else value for value in values]
         with np.errstate(over="ignore"):
             return np.array(values, DTYPES[field.type]).reshape(self.n, *field.shape), mask
+
+    def _varying_column(self, field: Field) -> Column:
+        values = self._raw_values(field.name) if self._given is None else self._given[field.name]
+        column = np.empty(self.n, np.object_)
+        for at, value in enumerate(values):
+            if value is not None:
+                column[at] = array = _pixels(value) if field.type == "image" else varying_array(field, value)
+                array.flags.writeable = False
+        return column, np.fromiter((value is None for value in column), np.bool_, self.n)
 
     def _matrix_of_arrays(self, given: Mapping[str, Any]) -> NDArray[np.float32]:
         packing = self.signature.packing
@@ -130,13 +150,42 @@ class Batch:
                 lookup = cell_lookup(field)
                 values = self._raw_values(field.name) if lookup is None else map(lookup, self._raw_values(field.name))
                 values = contiguous([math.nan if value is None else value for value in values], np.float64)
+            elif field.type == "float16":
+                values = contiguous(values, np.float16)
             matrix[:, position] = contiguous(values, np.float32)
         return matrix
 
 
+def varying_array(field: Field, value: Any) -> NDArray[Any]:
+    """One instance's array of a field with sizes of -1, from nested lists that are checked, or from an array."""
+    if isinstance(value, np.ndarray):
+        return value.astype(DTYPES[field.type])
+    sizes: list[int] = []
+    inside = value
+    for size in field.shape:
+        # Of an array in an empty one nobody says the size.
+        sizes.append(len(inside) if inside is not None else max(size, 0))
+        inside = inside[0] if inside else None
+    with np.errstate(over="ignore"):
+        return np.array(value, DTYPES[field.type]).reshape(sizes)
+
+
+def _pixels(value: Any) -> NDArray[np.uint8]:
+    """Of a Picture, or of what stands for one in columns that were made in memory."""
+    return value.pixels if isinstance(value, Picture) else np.array(value, np.uint8)
+
+
+def _stacked(arrays: Sequence[NDArray[Any] | None], shape: Sequence[int]) -> NDArray[Any]:
+    stacked = np.zeros((len(arrays), *shape), np.uint8)
+    for at, array in enumerate(arrays):
+        if array is not None:
+            stacked[at] = array
+    return stacked
+
+
 def _blank(field: Field) -> Any:
     """What stands in an array where a value is missing and the type has no missing value of its own."""
-    blank: Any = {"bool": False, "string": None, "category": None}.get(field.type, 0)
+    blank: Any = False if field.type == "bool" else None if field.type in TEXTS | BINARY else 0
     if field.type in FLOATS:
         blank = float("nan")
     for size in reversed(field.shape):
@@ -149,5 +198,10 @@ def _missing_in(array: NDArray[Any]) -> NDArray[np.bool_]:
         missing = np.isnan(array)
         return np.asarray(missing.reshape(len(array), -1).all(axis=1))
     if array.dtype.kind == "O":
-        return np.fromiter((value is None for value in array), np.bool_, len(array))
+        return np.fromiter((_is_missing(value) for value in array), np.bool_, len(array))
     return np.zeros(len(array), np.bool_)
+
+
+def _is_missing(value: Any) -> bool:
+    """Of an object array: a tensor is missing as a whole or not at all."""
+    return value is None or (isinstance(value, np.ndarray) and value.size > 0 and value.flat[0] is None)

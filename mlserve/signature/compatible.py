@@ -9,7 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlserve.errors import Problem
-from mlserve.signature.fields import FLOATS, INTEGERS, Field, OutputField, Signature
+from mlserve.signature.fields import (
+    ANY_SIZE,
+    BINARY,
+    FLOATS,
+    INTEGERS,
+    TEXTS,
+    Field,
+    OutputField,
+    Signature,
+    shape_text,
+)
 from mlserve.signature.ranges import range_of
 
 _SHOWN = 3
@@ -65,11 +75,22 @@ def _field_breaks(old: Field, new: Field) -> Iterator[Break]:
 
 
 def _takes_all_of(old: Field, new: Field) -> bool:
-    """Whether a field of another type takes whatever the old one took, apart from the range."""
-    if old.shape != new.shape:
+    """Whether a field of another type or shape takes whatever the old one took, apart from the range.
+
+    A picture of any size is brought to whatever shape an image has.
+    """
+    if old.type in BINARY:
+        return new.type in {old.type, "bytes"} and _takes_shape(old.nesting, new.nesting)
+    if not _takes_shape(old.shape, new.shape):
         return False
+    if old.type == new.type:
+        return True
     numbers = old.type in INTEGERS | FLOATS and new.type in (INTEGERS if old.type in INTEGERS else frozenset()) | FLOATS
-    return numbers or (old.type == "category" and new.type == "string")
+    return numbers or (old.type in TEXTS and new.type in TEXTS - {"category"})
+
+
+def _takes_shape(old: Sequence[int], new: Sequence[int]) -> bool:
+    return len(old) == len(new) and all(now in (ANY_SIZE, was) for was, now in zip(old, new, strict=True))
 
 
 def _range_breaks(old: Field, new: Field) -> Iterator[Break]:
@@ -106,7 +127,7 @@ def _output_breaks(old: Signature, new: Signature) -> Iterator[Break]:
             yield Break(problem, f"output {output.name!r} is gone")
             continue
         now = new_outputs[output.name]
-        if _written(output) != _written(now):
+        if _written(output) != _written(now) or not _takes_shape(now.shape, output.shape):
             problem = Problem("output_changed", _kind(output), _kind(now), field=output.name)
             yield Break(problem, f"output {output.name!r} is {_kind(now)} instead of {_kind(output)}")
         elif {*output.categories} != {*now.categories}:
@@ -115,14 +136,14 @@ def _output_breaks(old: Signature, new: Signature) -> Iterator[Break]:
             yield Break(problem, f"output {output.name!r} has the categories {found} instead of {was}")
 
 
-def _written(output: OutputField) -> tuple[str, tuple[int, ...], bool]:
+def _written(output: OutputField) -> tuple[str, bool]:
     """What a reader of the JSON can tell: not how many bits a number had, nor a string from a label."""
-    kinds = {**dict.fromkeys(INTEGERS, "integer"), **dict.fromkeys(FLOATS, "number"), "category": "string"}
-    return kinds.get(output.type, output.type), output.shape, bool(output.categories and output.shape)
+    kinds = {**dict.fromkeys(INTEGERS, "integer"), **dict.fromkeys(FLOATS, "number"), **dict.fromkeys(TEXTS, "string")}
+    return kinds.get(output.type, output.type), bool(output.categories and output.shape)
 
 
 def _kind(field: Field | OutputField) -> str:
-    return f"{field.type} of shape {list(field.shape)}" if field.shape else field.type
+    return f"{field.type} of shape {shape_text(field.shape)}" if field.shape else field.type
 
 
 def _few(categories: Sequence[str]) -> str:

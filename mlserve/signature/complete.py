@@ -2,24 +2,48 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, get_args
 
 import colander
 
 from mlserve.errors import SignatureError
 from mlserve.signature.faults import got
 from mlserve.signature.features import FeatureInvalid
-from mlserve.signature.fields import Field, Signature, is_list
+from mlserve.signature.fields import ANY_SIZE, TYPES, Field, FieldType, Signature, is_list, shape_text
 from mlserve.signature.json_schema import JsonObject
+from mlserve.signature.ranges import FLOAT_LIMITS, INTEGER_RANGES
+from mlserve.signature.recast import picture_shape, recast
 from mlserve.signature.schema import row_schema
 
-# What a sidecar may say of a field instead of what the file says: each type takes fewer values than the one before.
-NARROWER: dict[str, frozenset[str]] = {
-    "float64": frozenset({"float32", "int64", "int32", "bool", "category"}),
-    "float32": frozenset({"int64", "int32", "bool", "category"}),
-    "int64": frozenset({"int32", "bool", "category"}),
-    "int32": frozenset({"bool", "category"}),
-    "string": frozenset({"category"}),
+
+def _narrower() -> dict[str, frozenset[str]]:
+    found = {"bytes": {"image"}, "string": {"text", "category"}, "text": {"string", "category"}}
+    for name, (low, high) in INTEGER_RANGES.items():
+        inside = {other for other, (least, most) in INTEGER_RANGES.items() if low <= least and most <= high}
+        found[name] = inside - {name} | {"bool", "category"}
+    for name, limit in FLOAT_LIMITS.items():
+        smaller = {other for other, most in FLOAT_LIMITS.items() if most < limit}
+        found[name] = smaller | {*INTEGER_RANGES, "bool", "category"}
+    return {name: frozenset(types) for name, types in found.items()}
+
+
+# The types that a sidecar may give a field, by the type that the file says. Most take fewer values; whole numbers of
+# any size may stand for floats, and string and text for each other, because people know what the file cannot say.
+NARROWER = _narrower()
+
+# How the types are called elsewhere, where the nearest name is not the nearest type.
+_ELSEWHERE = {
+    "int": "int32",
+    "integer": "int64",
+    "long": "int64",
+    "float": "float32",
+    "number": "float64",
+    "double": "float64",
+    "str": "string",
+    "object": "string",
+    "enum": "category",
+    "picture": "image",
 }
 
 _PLACEHOLDER = re.compile(r"f\d+").fullmatch
@@ -29,7 +53,8 @@ def complete(file: Signature, sidecar: Signature | Mapping[str, Any]) -> Signatu
     """The file's signature with the sidecar's attributes.
 
     The sidecar names the inputs that it has something to say of; where the file has no names of its own (f0, f1, …)
-    and the sidecar lists as many inputs, it gives them. It may add outputs of type `category` (labels).
+    and the sidecar lists as many inputs, it gives them. It may name the columns of
+    a matrix, and call a tensor a picture (`recast`). It may add outputs of type `category` (labels).
     Raises SignatureError when the sidecar contradicts the file in names, number, order, shapes or categories, when a
     category input is left without categories, or when an example does not fit its field.
     """
@@ -37,8 +62,9 @@ def complete(file: Signature, sidecar: Signature | Mapping[str, Any]) -> Signatu
     for key in given:
         if key not in ("inputs", "outputs"):
             raise SignatureError(f"sidecar: unknown key '{key}'; the keys are inputs, outputs")
-    base = file.to_json()
     inputs = _entries(given, "inputs")
+    file = recast(file, inputs)
+    base = file.to_json()
     if _gives_names(file, inputs):
         for entry, named in zip(base["inputs"], inputs, strict=True):
             entry["name"] = named["name"]
@@ -97,16 +123,46 @@ def _merged(
 
 def _merged_entry(kind: str, file: JsonObject, sidecar: JsonObject) -> JsonObject:
     where = f"sidecar: {kind} '{file['name']}'"
-    old, new = file["type"], sidecar.get("type", file["type"])
+    old: Any = file["type"]
+    new: Any = sidecar.get("type", old)
+    if not isinstance(new, str) or new not in TYPES:
+        raise SignatureError(f"{where}: type {new!r} is none: did you mean {_near_type(new)}?")
+    in_file, said = file.get("shape", []), sidecar.get("shape")
+    if new == "image" and (picture := picture_shape(old, in_file)) is not None:
+        raise SignatureError(
+            f"{where}: its 'shape' contradicts the model's file: write height, width, channels: {shape_text(picture)}"
+        )
     if new != old and new not in NARROWER.get(old, frozenset()):
-        raise SignatureError(f"{where}: type '{new}' contradicts the model's file, which says '{old}'")
-    for key in ("shape", "categories"):
-        in_file, in_sidecar = file.get(key), sidecar.get(key)
-        if in_file and in_sidecar is not None and list(in_file) != list(in_sidecar):
-            raise SignatureError(f"{where}: '{key}' contradicts the model's file, which says {_some(in_file)}")
-    if sidecar.get("shape") and not file.get("shape"):
-        raise SignatureError(f"{where}: 'shape' contradicts the model's file, which says one value an instance")
-    return {**file, **sidecar}
+        raise SignatureError(f"{where}: type {new!r} contradicts the model's file, which says '{old}'")
+    if said is not None and not (is_list(said) and _narrows(in_file, said)):
+        raise SignatureError(
+            f"{where}: 'shape' contradicts the model's file, which says {_some(in_file) or 'one value an instance'}"
+        )
+    categories = file.get("categories")
+    given: Any = sidecar.get("categories", categories)
+    if categories and not (is_list(given) and list(given) == list(categories)):
+        raise SignatureError(f"{where}: 'categories' contradicts the model's file, which says {_some(categories)}")
+    return {**_bounded(file, new), **sidecar}
+
+
+def _near_type(said: object) -> str:
+    """The type that somebody means who says something else."""
+    word = str(said)[:40].lower()
+    near = get_close_matches(_ELSEWHERE.get(word, word), sorted(TYPES), 1)
+    return near[0] if near else f"one of {', '.join(get_args(FieldType))}"
+
+
+def _bounded(file: JsonObject, kind: str) -> JsonObject:
+    """The file's entry without bounds that mean nothing in a narrower type: those of a number that it cannot hold."""
+    whole = kind.removeprefix("u").startswith("int")
+    ends = {key: file[key] for key in ("minimum", "maximum") if key in file}
+    void = {key for key, end in ends.items() if kind in ("bool", "category") or (whole and abs(end) >= 2**64)}
+    return {key: value for key, value in file.items() if key not in void}
+
+
+def _narrows(file: Sequence[Any], said: Sequence[Any]) -> bool:
+    """Whether a shape is the file's, but for sizes that may be any there."""
+    return len(file) == len(said) and all(old in (ANY_SIZE, new) for old, new in zip(file, said, strict=True))
 
 
 def _some(values: Sequence[Any]) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
+from numpy.typing import NDArray
 
 from mlserve.errors import TooLarge, Unreadable
+from mlserve.signature.arrays import read_arrays
 from mlserve.signature.batch import Batch
 from mlserve.signature.fast import REFUSALS, FastDecoder
-from mlserve.signature.faults import Fault, Problems
+from mlserve.signature.faults import Fault, Problems, Step
 from mlserve.signature.fields import Signature
+from mlserve.signature.packing import Row
+from mlserve.signature.pictures import pictures_of
 from mlserve.signature.schema import row_schema
 from mlserve.signature.text import cell_values
 from mlserve.signature.walk import Walk
@@ -20,8 +24,9 @@ from mlserve.signature.walk import Walk
 class Decoder:
     """Decodes requests for one version; built once when the version is loaded, shared by all threads.
 
-    `count_fallback` is called for each request that the fast decoder refused and the Colander schema accepted.
-    Raises SignatureError when the signature cannot be served.
+    The pictures of one request may have `max_pixels` together (None: any number). `count_fallback` is called for each
+    request that the fast decoder refused and the Colander schema accepted.
+    Raises SignatureError when the signature cannot be served, as one with images cannot be without Pillow.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Decoder:
         *,
         max_instances: int,
         max_problems: int,
+        max_pixels: int | None = None,
         count_fallback: Callable[[], None] | None = None,
     ) -> None:
         signature.require_categories()
@@ -39,6 +45,7 @@ class Decoder:
         self._count_fallback = count_fallback
         self.schema = row_schema(signature, max_problems)
         self._fast = FastDecoder(signature, max_instances)
+        self._pictures = pictures_of(signature, max_pixels)
 
     def decode(self, instances: bytes | None, columns: bytes | None) -> Batch:
         """The Batch of the raw JSON text of the body's `instances` or `columns`, exactly one of which is given.
@@ -48,14 +55,17 @@ class Decoder:
         """
         if instances is not None and columns is None:
             try:
-                return Batch.from_rows(self.signature, self._fast.instances(instances))
+                rows = self._fast.instances(instances)
             except REFUSALS:
-                return self._walk_instances(instances)
+                rows = self._walk_instances(instances)
+            return self._batch_of_rows(rows, instances)
         if columns is not None and instances is None:
+            found: Sequence[Sequence[Any]]
             try:
-                return self._batch_of_columns(self._fast.columns(columns))
+                found = self._fast.columns(columns)
             except REFUSALS:
-                return self._walk_columns(columns)
+                found = self._walk_columns(columns)
+            return self._batch_of_columns(dict(zip(self.signature.names, found, strict=True)))
         problems = Problems(self.max_problems)
         got = "neither" if instances is None else "both"
         problems.add(Fault("required", "either instances or columns", got), (), None, None)
@@ -71,9 +81,23 @@ class Decoder:
         found = walk.instances([cell_values(self.signature, row) for row in rows])
         if walk.problems.listed:
             raise walk.problems.invalid()
-        return Batch.from_rows(self.signature, found)
+        return self._batch_of_rows(found)
 
-    def _walk_instances(self, raw: bytes) -> Batch:
+    def decode_arrays(self, columns: Mapping[str, NDArray[Any] | list[Any]]) -> Batch:
+        """The Batch of typed columns (n, *shape), one for each field, checked as strictly as JSON is.
+
+        A column is an array, or a list of n values; where sizes may differ, a list or an object array of n arrays.
+        Missing is NaN in an array of floats (for a tensor: all of its elements), and None elsewhere. Texts may come as
+        their bytes in UTF-8, and bytes as they are. Raises Invalid and TooLarge as `decode` does, with pointers of the
+        form `/columns/age/3`.
+        """
+        problems = Problems(self.max_problems)
+        found = read_arrays(self.schema, columns, problems, self._refuse_too_many)
+        if problems.listed:
+            raise problems.invalid()
+        return self._batch_of_columns(found)
+
+    def _walk_instances(self, raw: bytes) -> Sequence[Row]:
         value, finite = read_json(raw)
         if isinstance(value, list):
             self._refuse_too_many(len(value))
@@ -82,19 +106,30 @@ class Decoder:
         walk = Walk(self.schema, self.max_problems, self._fast.parsed_row if plain else None)
         rows = walk.instances(value)
         self._refuse(walk, finite)
-        return Batch.from_rows(self.signature, rows)
+        return rows
 
-    def _walk_columns(self, raw: bytes) -> Batch:
+    def _walk_columns(self, raw: bytes) -> Sequence[Sequence[Any]]:
         value, finite = read_json(raw)
         if isinstance(value, dict):
             self._refuse_too_many(max((len(item) for item in value.values() if isinstance(item, list)), default=0))
         walk = Walk(self.schema, self.max_problems)
         columns = walk.columns(value)
         self._refuse(walk, finite)
-        return self._batch_of_columns(columns)
+        return columns
 
-    def _batch_of_columns(self, columns: Sequence[Sequence[Any]]) -> Batch:
-        return Batch.from_columns(self.signature, dict(zip(self.signature.names, columns, strict=True)))
+    def _batch_of_rows(self, rows: Sequence[Row], raw: bytes = b"[{") -> Batch:
+        """`raw` is the JSON text that the rows were read from; its form says how problems point into it."""
+        if self._pictures is not None:
+            places: Mapping[str, Step] = self.signature.positions if _is_positional(raw) else {}
+            rows = self._pictures.in_rows(
+                rows, self.max_problems, lambda index, name: ("instances", index, places.get(name, name))
+            )
+        return Batch.from_rows(self.signature, rows)
+
+    def _batch_of_columns(self, columns: dict[str, Any]) -> Batch:
+        if self._pictures is not None:
+            columns = self._pictures.in_columns(columns, self.max_problems)
+        return Batch.from_columns(self.signature, columns)
 
     def _refuse(self, walk: Walk, finite: bool) -> None:
         """Raise what the walk found; count the request when it found nothing."""
@@ -109,6 +144,11 @@ class Decoder:
     def _refuse_too_many(self, count: int) -> None:
         if count > self.max_instances:
             raise TooLarge(f"{count} instances are more than the {self.max_instances} that one request may have.")
+
+
+def _is_positional(raw: bytes) -> bool:
+    """Whether instances that were accepted are arrays, not objects."""
+    return raw.lstrip(b" \t\r\n[")[:1] != b"{"
 
 
 def read_json(raw: bytes) -> tuple[Any, bool]:

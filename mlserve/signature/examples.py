@@ -3,7 +3,12 @@
 import math
 from typing import Any
 
-from mlserve.signature.fields import INTEGERS, TEXTS, Field, Signature
+from mlserve.signature.fields import ANY_SIZE, INTEGERS, TEXTS, Field, Signature
+
+# So many items has an array that may have any number.
+_SOME = 2
+# A PNG of one white pixel.
+_PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
 
 
 def example_instance(signature: Signature) -> dict[str, Any]:
@@ -16,13 +21,17 @@ def example_value(field: Field) -> Any:
     if field.example is not None:
         return field.example
     value = _plain(field)
-    for size in reversed(field.shape):
-        value = [value] * size
+    for size in reversed(field.nesting):
+        value = [value] * (_SOME if size == ANY_SIZE else size)
     return value
 
 
 def _plain(field: Field) -> Any:
     """One value, whatever the field's shape: a number is 0 where the bounds have it, else the bound next to it."""
+    if field.type == "image":
+        return _PICTURE
+    if field.type == "bytes":
+        return "Ynl0ZXM="
     if field.type in TEXTS:
         return field.categories[0] if field.categories else "text"
     if field.type == "bool":

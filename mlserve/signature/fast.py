@@ -5,17 +5,17 @@ decides (`Decoder`). A refusal is one of REFUSALS and does not say what was wron
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
-from mlserve.signature.fields import FLOATS, INTEGERS, TEXTS, Field, Signature
+from mlserve.signature.base64 import NotBase64, read_base64
+from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, TEXTS, Field, Signature
 from mlserve.signature.packing import Row
-from mlserve.signature.ranges import inside_as_doubles, range_of
+from mlserve.signature.ranges import Range, inside_as_doubles, range_of
 
 # msgspec matches keys one after the other: with shuffled keys a struct of 5,000 fields takes 46 ms, a dict 4.
 STRUCT_FIELDS = 200
@@ -51,13 +51,15 @@ class FastDecoder:
             self._row_types[dict] = _instance_struct(fields, types)
         self._has_text = any(field.type in TEXTS for field in fields)
         self._whole = _WholeNumbers(fields) if any(field.type in INTEGERS for field in fields) else None
+        finished = {at: finish for at, field in enumerate(fields) if (finish := _finisher(field)) is not None}
+        self._finishing = _Finishing(finished) if finished else None
 
     def instances(self, raw: bytes) -> Sequence[Row]:
         """The rows of the raw JSON text of `instances`, in signature order."""
         if self.may_hold_nul(raw):
             raise Refused
         rows = self._positional(raw) if _POSITIONAL(raw) else self._objects(raw)
-        return self._whole.rows(rows) if self._whole else rows
+        return self._finished(rows)
 
     def columns(self, raw: bytes) -> list[Sequence[Any]]:
         """The columns of the raw JSON text of `columns`, in signature order."""
@@ -69,7 +71,14 @@ class FastDecoder:
             raise Refused
         absent = [None] * lengths.pop()
         columns = [absent if column is None else column for column in given]
+        if self._finishing:
+            columns = self._finishing.columns(columns)
         return self._whole.columns(columns) if self._whole else columns
+
+    def _finished(self, rows: Sequence[Row]) -> Sequence[Row]:
+        if self._finishing:
+            rows = self._finishing.rows(rows)
+        return self._whole.rows(rows) if self._whole else rows
 
     def parsed_row(self, item: object) -> Row | None:
         """The row of one instance that is parsed already, or None when the schema must decide.
@@ -82,10 +91,9 @@ class FastDecoder:
             return None
         try:
             row = msgspec.convert(item, row_type)
-        except msgspec.ValidationError:
+            return self._finished([row if isinstance(row, tuple) else msgspec.structs.astuple(row)])[0]
+        except (msgspec.ValidationError, Refused):
             return None
-        values: Row = row if isinstance(row, tuple) else msgspec.structs.astuple(row)
-        return self._whole.rows([values])[0] if self._whole else values
 
     def may_hold_nul(self, raw: bytes) -> bool:
         # JSON can write NUL in no other way. An escaped backslash before `u0000` is left for the schema to tell apart.
@@ -95,12 +103,13 @@ class FastDecoder:
 def value_type(field: Field, *, checked: bool = True) -> Any:
     """The msgspec type of one field's values; without `checked` it leaves out ranges and categories."""
     type_ = _scalar_type(field) if checked else _PLAIN.get(field.type, str)
-    for size in reversed(field.shape):
-        type_ = Annotated[list[type_], Meta(min_length=size, max_length=size)]  # type: ignore[valid-type]
+    for size in reversed(field.nesting):
+        list_type = list[type_]  # type: ignore[valid-type]
+        type_ = list_type if size == ANY_SIZE else Annotated[list_type, Meta(min_length=size, max_length=size)]
     return type_ | None if field.nullable else type_
 
 
-_PLAIN: dict[str, Any] = {"bool": bool, "int32": int, "int64": int, "float32": float, "float64": float}
+_PLAIN: dict[str, Any] = {"bool": bool, **dict.fromkeys(INTEGERS, int), **dict.fromkeys(FLOATS, float)}
 
 
 def _scalar_type(field: Field) -> Any:
@@ -109,7 +118,8 @@ def _scalar_type(field: Field) -> Any:
         return Annotated[float, Meta(ge=limits.low, le=limits.high)]
     if limits is not None:
         low, high = inside_as_doubles(limits.low, limits.high)
-        whole = Annotated[int, Meta(ge=int(limits.low), le=int(limits.high))]
+        # Beyond int64 msgspec has no bounds; what finishes the value looks at them.
+        whole = Annotated[int, Meta(ge=int(limits.low), le=int(limits.high))] if _is_bounded(limits) else int
         # Integral floats are whole numbers too: pandas sends a column of integers with gaps as 1.0.
         return whole | Annotated[float, Meta(ge=low, le=high, multiple_of=1)]
     if field.type == "category" and field.unknown == "refuse":
@@ -117,11 +127,18 @@ def _scalar_type(field: Field) -> Any:
     return _PLAIN.get(field.type, str)
 
 
+def _is_bounded(limits: Range) -> bool:
+    return limits.high < 2**63
+
+
 def stored_reader(signature: Signature) -> Reader:
     """Reads back what was checked once: an array of objects, without ranges and categories."""
     fields = signature.inputs
     types = [value_type(field, checked=False) for field in fields]
-    return _builder(signature, STRUCT_FIELDS)(fields, types, Meta(min_length=1))
+    read = _builder(signature, STRUCT_FIELDS)(fields, types, Meta(min_length=1))
+    finished = {at: _finisher_of_bytes(field) for at, field in enumerate(fields) if field.type in BINARY}
+    finishing = _Finishing(finished)
+    return (lambda raw: finishing.rows(read(raw))) if finished else read
 
 
 def _builder(signature: Signature, struct_fields: int) -> Callable[..., Reader]:
@@ -187,12 +204,86 @@ def _dict_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | Non
     return read
 
 
+Finisher = Callable[[Any], Any]
+
+
+def _finisher(field: Field) -> Finisher | None:
+    """What makes the value of a field of what msgspec gives, where the two differ; it may raise Refused."""
+    if field.type in BINARY:
+        return _finisher_of_bytes(field)
+    limits = range_of(field)
+    if field.type in INTEGERS and limits is not None and not _is_bounded(limits):
+        return _nested(field, _whole_number_within(int(limits.low), int(limits.high)))
+    # Only below another array can arrays be of different sizes.
+    return _nested(field, None) if ANY_SIZE in field.shape[1:] else None
+
+
+def _finisher_of_bytes(field: Field) -> Finisher:
+    return _nested(field, _bytes_of)
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return read_base64(text)
+    except NotBase64 as error:
+        raise Refused from error
+
+
+def _whole_number_within(low: int, high: int) -> Finisher:
+    def whole_number(value: float) -> int:
+        if low <= (found := int(value)) <= high:
+            return found
+        raise Refused
+
+    return whole_number
+
+
+def _nested(field: Field, finish: Finisher | None) -> Finisher:
+    """Finishes each value in nested arrays, if there is something to, and refuses arrays of different sizes."""
+    nesting = field.nesting
+    if not nesting:
+        assert finish is not None  # A single value without a finisher needs none.
+        return finish
+    last = len(nesting) - 1
+
+    def finished(value: list[Any], depth: int, met: dict[int, int]) -> list[Any]:
+        if met.setdefault(depth, len(value)) != len(value):
+            raise Refused
+        if depth < last:
+            return [finished(item, depth + 1, met) for item in value]
+        return value if finish is None else list(map(finish, value))
+
+    return lambda value: finished(value, 0, {})
+
+
+class _Finishing:
+    """Applies each field's finisher to what msgspec gives, at its position; what is missing stays missing."""
+
+    def __init__(self, finishers: Mapping[int, Finisher]) -> None:
+        self._finishers = finishers
+
+    def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return [self._row(row) for row in rows]
+
+    def columns(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]]:
+        for position, finish in self._finishers.items():
+            columns[position] = [None if value is None else finish(value) for value in columns[position]]
+        return columns
+
+    def _row(self, row: Row) -> Row:
+        cells = list(row)
+        for position, finish in self._finishers.items():
+            if cells[position] is not None:
+                cells[position] = finish(cells[position])
+        return cells
+
+
 class _WholeNumbers:
     """Turns the integral floats of integer fields into ints; rows that have none pass untouched."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._converters = {
-            position: _tensor_to_int if field.shape else int
+            position: _tensor_to_int(len(field.shape)) if field.shape else int
             for position, field in enumerate(fields)
             if field.type in INTEGERS
         }
@@ -219,5 +310,8 @@ class _WholeNumbers:
         return cells
 
 
-def _tensor_to_int(value: list[Any]) -> Any:
-    return np.array(value, np.int64).tolist()
+def _tensor_to_int(depth: int) -> Finisher:
+    def converted(value: list[Any], left: int = depth) -> list[Any]:
+        return list(map(int, value)) if left == 1 else [converted(item, left - 1) for item in value]
+
+    return converted

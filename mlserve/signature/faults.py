@@ -17,8 +17,11 @@ CODES: dict[str, str] = {
     "overflow": "the number is too large for the field's type",
     "category": "the text is not one of the field's categories",
     "nul": "the text contains the character NUL",
+    "base64": "the text is not base64 with padding (RFC 4648)",
+    "image": "the bytes are no picture in one of the formats that are read, or a damaged one",
+    "pixels": "the picture has more pixels, alone or with those before it, than one request may have",
     "unknown_field": "the model has no field of this name",
-    "shape": "the lengths of a tensor's nested arrays are not the field's shape",
+    "shape": "the lengths of a tensor's nested arrays are not the field's shape, or not the same beside each other",
     "length": "a positional instance has not one value for each field, or the columns are of different lengths",
     "empty": "there is no instance at all",
 }
@@ -84,7 +87,9 @@ def got(value: Any) -> str:
         return _shortened(str(value), "…") if value.bit_length() < 10_000 else "number out of range"
     if isinstance(value, float) and not abs(value) < float("inf"):
         return "number out of range"
-    return orjson.dumps(value).decode()
+    if value is None or isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    return type(value).__name__  # Only columns in memory hold what JSON does not.
 
 
 def _shortened(text: str, ending: str) -> str:

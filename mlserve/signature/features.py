@@ -10,8 +10,9 @@ from typing import Any
 
 import colander
 
+from mlserve.signature.base64 import NotBase64, read_base64
 from mlserve.signature.faults import Fault, got
-from mlserve.signature.fields import FLOATS, INTEGERS, Field
+from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, Field, shape_text
 from mlserve.signature.ranges import range_of
 
 LISTED_CATEGORIES = 5
@@ -49,15 +50,15 @@ class Feature(colander.SchemaType):
         faults = tuple(islice(self.faults(cstruct), self.limit))
         if faults:
             raise FeatureInvalid(node, faults)
-        return self._converted(cstruct, len(self.field.shape))
+        return self._converted(cstruct, len(self.field.nesting))
 
     def faults(self, value: Any) -> Iterator[Fault]:
         if value is colander.null:
             yield Fault("required", f"a value for this field ({self.expected})", "nothing")
         elif value is None:
             yield Fault("null", self._shaped(), "null")
-        elif self.field.shape:
-            yield from self._tensor_faults(value, ())
+        elif self.field.nesting:
+            yield from self._tensor_faults(value, (), {})
         elif (fault := self.fault(value)) is not None:
             yield fault
 
@@ -70,11 +71,12 @@ class Feature(colander.SchemaType):
         return value
 
     def _shaped(self) -> str:
-        if not self.field.shape:
+        if not self.field.nesting:
             return self.expected
-        return f"an array of shape {list(self.field.shape)}, each {self.expected}"
+        return f"an array of shape {shape_text(self.field.shape)}, each {self.expected}"
 
-    def _tensor_faults(self, value: Any, path: tuple[int, ...]) -> Iterator[Fault]:
+    def _tensor_faults(self, value: Any, path: tuple[int, ...], met: dict[int, int]) -> Iterator[Fault]:
+        """`met` has the size of the first array that was met at each depth: where it may be any, it is that."""
         depth = len(path)
         if depth == len(self.field.shape):
             fault = Fault("type", self.expected, "null") if value is None else self.fault(value)
@@ -82,11 +84,16 @@ class Feature(colander.SchemaType):
                 yield Fault(fault.code, fault.expected, fault.got, path)
         elif not isinstance(value, list):
             yield Fault("type", self._shaped(), got(value), path)
-        elif len(value) != self.field.shape[depth]:
-            yield Fault("shape", f"an array of {self.field.shape[depth]}", got(value), path)
+        elif len(value) != (size := self._size(depth, value, met)):
+            beside = ", as the one before it" if self.field.shape[depth] == ANY_SIZE else ""
+            yield Fault("shape", f"an array of {size}{beside}", got(value), path)
         else:
             for position, item in enumerate(value):
-                yield from self._tensor_faults(item, (*path, position))
+                yield from self._tensor_faults(item, (*path, position), met)
+
+    def _size(self, depth: int, value: list[Any], met: dict[int, int]) -> int:
+        size = self.field.shape[depth]
+        return met.setdefault(depth, len(value)) if size == ANY_SIZE else size
 
     def _converted(self, value: Any, depth: int) -> Any:
         return self.convert(value) if depth == 0 else [self._converted(item, depth - 1) for item in value]
@@ -177,6 +184,26 @@ class CategoryFeature(Feature):
         return None if value in self.categories else Fault("category", self.expected, got(value))
 
 
+class BytesFeature(Feature):
+    """Bytes as base64; of an image too, whose picture is opened when all else of the request is right."""
+
+    def __init__(self, field: Field, limit: int) -> None:
+        super().__init__(field, limit)
+        self.expected = "the base64 of a picture file" if field.type == "image" else "bytes as base64"
+
+    def fault(self, value: Any) -> Fault | None:
+        if not isinstance(value, str):
+            return Fault("type", self.expected, got(value))
+        try:
+            read_base64(value)
+        except NotBase64 as error:
+            return Fault("base64", f"{self.expected} (RFC 4648, padded)", f"{got(value)}: {error}")
+        return None
+
+    def convert(self, value: Any) -> Any:
+        return read_base64(value)
+
+
 def feature_type(field: Field, limit: int) -> Feature:
     """The Colander type of one field."""
     if field.type in INTEGERS | FLOATS:
@@ -185,6 +212,8 @@ def feature_type(field: Field, limit: int) -> Feature:
         return BooleanFeature(field, limit)
     if field.type == "category" and field.unknown == "refuse":
         return CategoryFeature(field, limit)
+    if field.type in BINARY:
+        return BytesFeature(field, limit)
     return TextFeature(field, limit)
 
 

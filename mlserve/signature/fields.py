@@ -4,6 +4,7 @@ The JSON form of a signature (`Signature.to_json`) is what a bundle's manifest a
 are the attribute names below, and an attribute that has its default value is left out.
 """
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,21 +16,47 @@ from mlserve.errors import SignatureError
 if TYPE_CHECKING:
     from mlserve.signature.packing import Packing
 
-FieldType = Literal["bool", "int32", "int64", "float32", "float64", "string", "category"]
+FieldType = Literal[
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "string",
+    "category",
+    "text",
+    "bytes",
+    "image",
+]
 Keep = Literal["full", "hash", "omit"]
 Unknown = Literal["refuse", "native"]
 
 TYPES: frozenset[str] = frozenset(get_args(FieldType))
-INTEGERS: frozenset[str] = frozenset({"int32", "int64"})
-FLOATS: frozenset[str] = frozenset({"float32", "float64"})
-TEXTS: frozenset[str] = frozenset({"string", "category"})
+INTEGERS: frozenset[str] = frozenset(name for name in TYPES if name.startswith(("int", "uint")))
+FLOATS: frozenset[str] = frozenset({"float16", "float32", "float64"})
+NUMBERS: frozenset[str] = INTEGERS | FLOATS | {"bool"}
+TEXTS: frozenset[str] = frozenset({"string", "category", "text"})
+BINARY: frozenset[str] = frozenset({"bytes", "image"})  # base64 in JSON
+
+ANY_SIZE = -1
+# numpy has 64 axes at most, of which one counts the instances; and nested lists are walked by recursion.
+_MOST_AXES = 32
+CHANNELS = (1, 3)  # of a picture: grey, or red, green and blue
 
 
 @dataclass(frozen=True)
 class Field:
-    """One input field. A tensor is a field with a non-empty `shape` (the shape of one instance, all sizes fixed).
+    """One input field. A tensor is a field with a non-empty `shape`, that of one instance; -1 is any size from 0 on.
 
-    A tensor is missing as a whole or not at all; its bounds hold for each of its elements.
+    A tensor is missing as a whole or not at all; its bounds hold for each of its elements. The shape of an image is
+    (height, width, channels), to which every picture is brought; without one it keeps its own size, in three channels.
     Raises SignatureError, naming the field and the attribute, when the attributes contradict each other.
     """
 
@@ -60,7 +87,19 @@ class Field:
             raise SignatureError(f"{where}: 'categories' belong to type 'category', not to '{self.type}'")
         if self.unknown != "refuse" and self.type != "category":
             raise SignatureError(f"{where}: 'unknown' belongs to type 'category', not to '{self.type}'")
+        if self.type == "image":
+            _check_image(where, self.shape)
         _check_bounds(where, self)
+
+    @property
+    def nesting(self) -> tuple[int, ...]:
+        """The sizes of the nested arrays in JSON: those of the shape, and none where a file is sent as one text."""
+        return () if self.type == "image" else self.shape
+
+    @property
+    def varies(self) -> bool:
+        """Whether the arrays of two instances may be of different sizes."""
+        return ANY_SIZE in self.shape or (self.type == "image" and not self.shape)
 
     def to_json(self) -> dict[str, Any]:
         return _to_json(self)
@@ -87,6 +126,8 @@ class OutputField:
 
     def __post_init__(self) -> None:
         where = _check_common(self, "output")
+        if self.type == "image":
+            raise SignatureError(f"{where}: 'type' must not be image, which only an input can be; answer bytes")
         if self.categories and self.type != "category" and self.shape != (len(self.categories),):
             raise SignatureError(
                 f"{where}: 'categories' belong to type 'category' or to a shape of one number for each of them"
@@ -95,6 +136,11 @@ class OutputField:
             _check_number(where, "threshold", self.threshold)
             if len(self.categories) not in (0, 2):
                 raise SignatureError(f"{where}: 'threshold' belongs to a label of two categories")
+
+    @property
+    def varies(self) -> bool:
+        """Whether the arrays of two instances may be of different sizes."""
+        return ANY_SIZE in self.shape
 
     def to_json(self) -> dict[str, Any]:
         return _to_json(self)
@@ -164,6 +210,16 @@ class Signature:
         )
 
 
+def least_size(shape: Sequence[int]) -> int:
+    """How many values a shape has; an axis of any size counts as one."""
+    return math.prod(1 if size == ANY_SIZE else size for size in shape)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as people read it: [any, 3]."""
+    return f"[{', '.join('any' if size == ANY_SIZE else str(size) for size in shape)}]"
+
+
 def is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
@@ -209,8 +265,10 @@ def _check_common(field: Field | OutputField, kind: str) -> str:
         raise SignatureError(f"{where}: 'name' must not be empty")
     _check_choice(where, "type", field.type, FieldType)
     for size in _as_tuple(where, "shape", field.shape):
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise SignatureError(f"{where}: 'shape' must hold whole numbers above 0, not {size!r}")
+        if not isinstance(size, int) or isinstance(size, bool) or (size < 1 and size != ANY_SIZE):
+            raise SignatureError(f"{where}: 'shape' must hold whole numbers above 0, or -1 for any size, not {size!r}")
+    if len(field.shape) > _MOST_AXES:
+        raise SignatureError(f"{where}: 'shape' must have at most {_MOST_AXES} sizes, not {len(field.shape)}")
     for category in _as_tuple(where, "categories", field.categories):
         _check_text(where, "categories", category)
     _check_unique(f"{where}: 'categories'", field.categories)
@@ -244,6 +302,13 @@ def _check_number(where: str, key: str, value: object) -> None:
     # Comparing refuses NaN too, and unlike math.isfinite it takes a whole number of any size.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SignatureError(f"{where}: '{key}' must be a finite number, not {value!r}")
+
+
+def _check_image(where: str, shape: tuple[int, ...]) -> None:
+    if shape and (len(shape) != 3 or shape[2] not in CHANNELS or ANY_SIZE in shape):
+        raise SignatureError(
+            f"{where}: the 'shape' of an image must be height, width and 1 or 3 channels, or empty, not {list(shape)}"
+        )
 
 
 def _check_bounds(where: str, field: Field) -> None:

@@ -3,15 +3,17 @@
 A schema with `x-component` is one that the document lists once, by that name, and refers to.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from mlserve.names import DIGEST
-from mlserve.signature.fields import FLOATS, INTEGERS, TEXTS, Field, OutputField, Signature
+from mlserve.signature.base64 import PATTERN
+from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, NUMBERS, Field, OutputField, Signature
 from mlserve.signature.ranges import range_of
 
 JsonObject = dict[str, Any]
 
-_JSON_TYPES = {"bool": "boolean", "string": "string", "category": "string"}
+_JSON_TYPES = {"bool": "boolean"}  # and numbers; all others are strings
 REFERENCE_LENGTH = 255  # in characters
 NO_NUL = "^[^\\u0000]*$"
 _DIGEST = f"^sha256:{DIGEST.pattern}$"
@@ -105,15 +107,26 @@ def kept_json_schema(signature: Signature) -> JsonObject:
 
 def field_json_schema(field: Field) -> JsonObject:
     """The schema of one field's value."""
-    schema = _scalar(field)
-    for size in reversed(field.shape):
-        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+    schema = _nested(_scalar(field), field.nesting)
     if field.nullable:
         schema = _nullable(schema)
     _describe(schema, field)
     if field.example is not None:
         schema["examples"] = [field.example]
     return schema
+
+
+def _nested(schema: JsonObject, shape: Sequence[int]) -> JsonObject:
+    for size in reversed(shape):
+        schema = {"type": "array", "items": schema}
+        if size != ANY_SIZE:
+            schema |= {"minItems": size, "maxItems": size}
+    return schema
+
+
+def _base64(field: Field | OutputField) -> JsonObject:
+    media_type = "image/*" if field.type == "image" else "application/octet-stream"
+    return {"type": "string", "contentEncoding": "base64", "contentMediaType": media_type, "pattern": PATTERN}
 
 
 def _scalar(field: Field) -> JsonObject:
@@ -127,7 +140,9 @@ def _scalar(field: Field) -> JsonObject:
         if field.maximum is not None or field.type != "float64":
             schema["maximum"] = limits.high
         return schema
-    schema = {"type": _JSON_TYPES[field.type]}
+    if field.type in BINARY:
+        return _base64(field)
+    schema = {"type": _JSON_TYPES.get(field.type, "string")}
     if field.type == "category" and field.unknown == "refuse":
         return {**schema, "enum": list(field.categories)}
     if field.type != "bool":
@@ -141,9 +156,7 @@ def _kept(field: Field) -> JsonObject:
     if field.keep == "hash":
         schema: JsonObject = {"type": ["string", "null"], "pattern": _DIGEST}
     else:
-        schema = _value(field)
-        for size in reversed(field.shape):
-            schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+        schema = _nested(_value(field), field.nesting)
         if field.nullable:
             schema = _nullable(schema)
     return _describe(schema, field)
@@ -153,18 +166,13 @@ def _output(field: OutputField) -> JsonObject:
     schema = _value(field)
     if field.type == "category" and field.categories:
         schema["enum"] = list(field.categories)
-    # What JSON cannot write (NaN, infinities) is null: a float by itself, any other type with the tensor it is in.
-    if field.type in FLOATS:
-        schema = _nullable(schema)
+    if field.type in NUMBERS:
+        schema = _nullable(schema)  # What JSON cannot write: NaN and infinities.
     if field.shape and field.categories and field.type != "category":
-        named = schema if field.type in FLOATS else _nullable(schema)
-        properties = dict.fromkeys(field.categories, named)
+        properties = dict.fromkeys(field.categories, schema)
         schema = {"type": "object", "properties": properties, "required": list(field.categories)}
     else:
-        for size in reversed(field.shape):
-            schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
-        if field.type not in FLOATS | TEXTS:
-            schema = _nullable(schema)
+        schema = _nested(schema, field.shape)
     if field.threshold is not None:
         schema["x-threshold"] = field.threshold
     return _describe(schema, field)
@@ -174,7 +182,7 @@ def _value(field: Field | OutputField) -> JsonObject:
     """One value of the field's type, whatever it may be."""
     if field.type in INTEGERS | FLOATS:
         return {"type": "integer" if field.type in INTEGERS else "number", "format": _format(field.type)}
-    return {"type": _JSON_TYPES[field.type]}
+    return _base64(field) if field.type in BINARY else {"type": _JSON_TYPES.get(field.type, "string")}
 
 
 def _describe(schema: JsonObject, field: Field | OutputField) -> JsonObject:

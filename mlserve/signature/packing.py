@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlserve.signature.fields import TEXTS, Field, Signature
+from mlserve.signature.fields import BINARY, TEXTS, Field, Signature
 
 Row = Sequence[Any]
 
@@ -35,14 +35,27 @@ def category_codes(field: Field) -> Mapping[str | None, float]:
     return NativeCodes(codes) if field.unknown == "native" else codes
 
 
-def int64_to_float(value: float | None) -> float | None:
+def whole_to_float(value: float | None) -> float | None:
     """The nearest float32 of a whole number, rounded once.
 
     Through a double a number above 2**53 is rounded twice, and can land on another float32 than numpy's or XGBoost's.
     """
     if value is None or -EXACT_IN_DOUBLE <= value <= EXACT_IN_DOUBLE:
         return value
-    return float(np.float32(np.int64(value)))
+    return float(np.float32(np.uint64(value) if value > 0 else np.int64(value)))
+
+
+def half_to_float(value: float | None) -> float | None:
+    """The float16 of a number, as a double: what is finer is not the field's."""
+    return None if value is None else float(np.float16(value))
+
+
+# Where a value of the type is not the matrix's number already.
+_LOOKUPS: dict[str, Callable[[Any], Any]] = {
+    "int64": whole_to_float,
+    "uint64": whole_to_float,
+    "float16": half_to_float,
+}
 
 
 class Packing:
@@ -111,13 +124,16 @@ def cell_lookup(field: Field) -> Callable[[Any], Any] | None:
     """What turns a value of this field into a number, or None where the value is that number already."""
     if field.type == "category":
         return category_codes(field).__getitem__
-    return int64_to_float if field.type == "int64" else None
+    return _LOOKUPS.get(field.type)
+
+
+_KINDS = {"string": "a string", "text": "a text", "image": "an image"}
 
 
 def _refusal(inputs: Sequence[Field]) -> str | None:
     for field in inputs:
-        if field.shape:
+        if field.nesting:
             return f"field '{field.name}' is a tensor: it has no place in a feature matrix"
-        if field.type in TEXTS - {"category"}:
-            return f"field '{field.name}' is a string: it has no place in a feature matrix"
+        if field.type in TEXTS - {"category"} | BINARY:
+            return f"field '{field.name}' is {_KINDS.get(field.type, field.type)}: it has no place in a feature matrix"
     return None

@@ -11,10 +11,14 @@ import numpy as np
 from mlserve.errors import SignatureError
 from mlserve.signature.fields import INTEGERS, Field
 
+FLOAT16_MAX = 65504.0
 FLOAT32_MAX = 3.4028234663852886e38
 FLOAT64_MAX = 1.7976931348623157e308
-INTEGER_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
-FLOAT_LIMITS = {"float32": FLOAT32_MAX, "float64": FLOAT64_MAX}
+INTEGER_RANGES = {
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+}
+FLOAT_LIMITS = {"float16": FLOAT16_MAX, "float32": FLOAT32_MAX, "float64": FLOAT64_MAX}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def _outward(field: Field, bound: float, towards: float) -> float:
         # A whole number above 2**53 may lie between two doubles.
         narrower = exact < bound if towards > 0 else exact > bound
         return math.nextafter(exact, towards) if narrower else exact
+    type_ = np.float16 if field.type == "float16" else np.float32
     with np.errstate(over="ignore"):
-        rounded = np.float32(exact)
+        rounded = type_(exact)
         narrower = float(rounded) < bound if towards > 0 else float(rounded) > bound
-        return float(np.nextafter(rounded, np.float32(towards)) if narrower else rounded)
+        return float(np.nextafter(rounded, type_(towards)) if narrower else rounded)

@@ -55,7 +55,8 @@ class RowType(colander.Mapping):
     def unknown_field(self, key: object, value: Any) -> Fault:
         expected = "a field of this model"
         if len(self.names) <= NEAREST_NAME_FIELDS:
-            nearest = get_close_matches(str(key)[:100], self.names, 1)
+            # Where there is one field only, no other can be meant.
+            nearest = list(self.names) if len(self.names) == 1 else get_close_matches(str(key)[:100], self.names, 1)
             expected += f" (did you mean {got(nearest[0])}?)" if nearest else ""
         return Fault("unknown_field", expected, got(value))
 

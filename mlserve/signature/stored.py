@@ -11,17 +11,21 @@ import orjson
 import rfc8785
 from numpy.typing import NDArray
 
-from mlserve.errors import NotSupported
-from mlserve.signature.batch import DTYPES, Batch
+from mlserve.errors import Invalid, NotSupported
+from mlserve.signature.base64 import write_base64
+from mlserve.signature.batch import DTYPES, Batch, varying_array
 from mlserve.signature.fast import REFUSALS, stored_reader
-from mlserve.signature.fields import INTEGERS, TEXTS, Field, Signature
+from mlserve.signature.fields import BINARY, INTEGERS, TEXTS, Field, Signature
+from mlserve.signature.picture import Picture
+from mlserve.signature.pictures import pictures_of
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts, number_texts
 
 
 class StoredInputs:
     """Encodes Batches of one signature as a JSON array of objects by field name, and decodes them.
 
-    Floats are the shortest text that round-trips in the field's type, int64 is exact, missing is null. A field with
+    Floats are the shortest text that round-trips in the field's type, whole numbers are exact, bytes and picture files
+    are base64 as they came, missing is null. A field with
     `keep = omit` is left out; with `keep = hash` it is "sha256:" and the hex digest of the canonical JSON text
     (RFC 8785; whole numbers in all their digits) of the value as it would be kept.
     """
@@ -42,6 +46,7 @@ class StoredInputs:
             if slot not in grouped
         ]
         self._read = stored_reader(signature)
+        self._pictures = pictures_of(signature, None)
 
     def encode(self, batch: Batch) -> bytes:
         """The JSON text of a Batch's instances, as the log keeps them."""
@@ -67,12 +72,15 @@ class StoredInputs:
             names = ", ".join(f"'{name}' ({keep})" for name, keep in self.not_kept.items())
             raise NotSupported(f"The inputs of this prediction were not kept whole: {names}.")
         try:
-            return Batch.from_rows(self.signature, self._read(stored))
-        except REFUSALS as error:
+            rows = self._read(stored)
+            if self._pictures is not None:
+                rows = self._pictures.in_rows(rows, 1, lambda index, name: (index, name))
+        except (*REFUSALS, Invalid) as error:
             raise NotSupported("The stored inputs do not have this version's signature.") from error
+        return Batch.from_rows(self.signature, rows)
 
 
-_NUMBERS = {"bool", "int32", "int64", "float64"}
+_NUMBERS = {"bool", *INTEGERS, "float64"}
 
 
 def is_plain(field: Field, types: set[str]) -> bool:
@@ -114,7 +122,11 @@ def _column_encoder(field: Field) -> Callable[[list[Any]], Iterable[bytes]]:
     """What gives the texts of a field's values where it is no plain number."""
     if field.keep == "hash":
         return lambda values: [_digest(field, value) for value in values]
-    if field.shape and field.type not in TEXTS:
+    if field.type in BINARY:
+        return lambda values: [_base64_json(value) for value in values]
+    if field.varies and field.type not in TEXTS:
+        return lambda values: [_varying_text(field, value) for value in values]
+    if field.type == "float16" or (field.shape and field.type not in TEXTS):
         return lambda values: _tensor_texts(field, values)
     if field.type == "category" and not field.shape:
         names = _Names({name: orjson.dumps(name) for name in (None, *field.categories)})
@@ -137,12 +149,28 @@ def _tensor_texts(field: Field, values: list[Any]) -> Texts:
     return [b"null" if value is None else next(texts) for value in values]
 
 
+def _varying_text(field: Field, value: Any) -> bytes:
+    return b"null" if value is None else array_json(varying_array(field, value))
+
+
+def _base64_json(value: Any) -> bytes:
+    """The JSON text of bytes, of a picture's file, or of nested lists of them."""
+    if value is None:
+        return b"null"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(_base64_json, value)) + b"]"
+    return b'"' + write_base64(value.raw if isinstance(value, Picture) else value) + b'"'
+
+
 def _digest(field: Field, value: Any) -> bytes:
     if value is None:
         return b"null"
-    if field.type == "float32":
+    if field.type in ("float16", "float32"):
         # The value as it would be kept: 0.1, not the double 0.10000000149011612.
-        value = orjson.loads(array_json(np.array([value], np.float32)))[0]
+        array = varying_array(field, value) if field.varies else np.array(value, DTYPES[field.type])
+        value = orjson.loads(array_json(array[np.newaxis]))[0]
+    elif field.type in BINARY:
+        return _quoted_digest(_base64_json(value))  # Canonical as it is: it has nothing to escape or to round.
     elif field.type in INTEGERS:
         return _quoted_digest(orjson.dumps(value))
     return _quoted_digest(rfc8785.dumps(value))

@@ -29,7 +29,7 @@ def cell_values(signature: Signature, row: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _cell_value(field: Field, text: str) -> Any:
-    if field.shape:
+    if field.nesting:
         try:
             return msgspec.json.decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -1,8 +1,10 @@
 """JSON texts of many values at once: one call of orjson, then a split, instead of a Python object for each value."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import orjson
 from numpy.typing import NDArray
 
@@ -19,7 +21,18 @@ def array_json(array: NDArray[Any]) -> bytes:
 
     NaN and infinities are `null`.
     """
+    if array.dtype == np.float16:
+        # orjson would write the digits of a float32.
+        array = np.fromiter(map(_half_as_written, array.view(np.uint16).ravel().tolist()), np.float64).reshape(
+            array.shape
+        )
     return orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+@lru_cache(2**16)
+def _half_as_written(bits: int) -> float:
+    """The double that is written as the shortest text of a float16: 0.1, not 0.0999755859375."""
+    return float(str(np.uint16(bits).view(np.float16)))
 
 
 def flat_texts(json: bytes) -> Texts:

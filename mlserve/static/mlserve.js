@@ -18,6 +18,28 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
+// A picture that is chosen is shown before it is sent; as data, since that is all that the pages may load.
+const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"];
+document.addEventListener("change", (event) => {
+  if (event.target.type !== "file") return;
+  const field = event.target.closest(".field");
+  const forget = () => field.querySelector("img.chosen")?.remove();
+  forget();
+  const [file] = event.target.files;
+  if (!file || !SHOWN.includes(file.type)) return;
+  const reader = new FileReader();
+  reader.onload = () => {
+    if (event.target.files[0] !== file) return; // Another one was chosen while this one was read.
+    forget();
+    const picture = document.createElement("img");
+    picture.className = "chosen";
+    picture.alt = "The file that is chosen";
+    picture.src = reader.result;
+    event.target.after(picture);
+  };
+  reader.readAsDataURL(file);
+});
+
 // The page's answer to a failure that the form cannot show: its sentence stands where the answer would.
 document.addEventListener("htmx:responseError", (event) => {
   const answered = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");

@@ -1,16 +1,14 @@
-"""Checks of what becomes of damaged artefacts: each is refused in one sentence, when the server starts."""
+"""Checks of what becomes of hostile artefacts: each is refused in one sentence, when the server starts."""
 
 import random
 import shutil
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
 
-from mlserve.errors import ConfigurationError, MlserveError
-from mlserve.registry import declared
-from mlserve.startup import build
+import pytest
+
 from mlserve.testing.checks import Checks
+from mlserve.testing.hostile import ESCAPES, ESCAPING, Hostile, Outcome, Trials, unfolded
 from mlserve.testing.subject import MODEL, Subject
 
 _JSON = {
@@ -19,10 +17,16 @@ _JSON = {
     "JSON null": b"null",
     "deeply nested JSON": b"[" * 200_000,
 }
+FLIPS = 16
+PADDING = 64 << 20
+MOST_GROWN = 160.0  # MiB: less than a member of the zip bomb unfolds to
 
 
 class ArtefactChecks(Checks):
-    """`damaged` may be overridden, for a format that has more ways to be wrong, or fewer."""
+    """`damaged` may be overridden, for a format that has more ways to be wrong, or fewer.
+
+    All are tried in a process of its own: an artefact that kills it is named, and the suite goes on.
+    """
 
     def damaged(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """Contents that are no artefacts, each with a word for what is wrong with it."""
@@ -34,42 +38,111 @@ class ArtefactChecks(Checks):
         yield "zeros", bytes(4096)
         yield from _JSON.items()
 
-    def test_damaged_artefacts_are_refused_in_one_sentence(self, subject: Subject, tmp_path: Path) -> None:
-        content = subject.artefact.read_bytes()
-        for number, (what, damage) in enumerate(self.damaged(content)):
-            folder = tmp_path / str(number)
-            shutil.copytree(subject.artefact.parent, folder, ignore=shutil.ignore_patterns("var"))
-            path = folder / subject.artefact.name
-            path.write_bytes(damage)
-            error = _within(self.patience, what, subject, path)
-            assert error is not None, f"{what} was served: inspect() or load() must refuse it with BundleError."
-            assert isinstance(error, ConfigurationError), (
-                f"{what} made inspect() or load() raise {error!r}: raise BundleError with a sentence instead."
-            )
-            sentence = str(error)
-            assert f"mlserve.models.{MODEL}" in sentence, f"{what}: the refusal must name the INI key: {sentence}"
-            assert "\n" not in sentence, f"{what}: the refusal must be one sentence on one line: {sentence}"
-            assert "Traceback" not in sentence, f"{what}: the refusal must hold no traceback: {sentence}"
+    def test_damaged_artefacts_are_refused_in_one_sentence(
+        self, subject: Subject, trials: Trials, tmp_path: Path
+    ) -> None:
+        damaged = self.damaged(subject.artefact.read_bytes())
+        for hostile, outcome in _tried(
+            trials, [_beside(subject, tmp_path / str(number), *each) for number, each in enumerate(damaged)]
+        ):
+            _require_refusal(hostile, outcome)
+
+    def test_paths_that_are_no_artefacts_are_refused_in_one_sentence(
+        self, subject: Subject, trials: Trials, tmp_path: Path
+    ) -> None:
+        name, content = subject.artefact.name, subject.artefact.read_bytes()
+        folders = [tmp_path / each for each in ("folder", "dangling", "loop", "suffix")]
+        for folder in folders:
+            folder.mkdir()
+        (folders[0] / name).mkdir()
+        (folders[1] / name).symlink_to("nowhere")
+        (folders[2] / name).symlink_to(name)
+        other = (folders[3] / name).with_suffix(".of-no-family")
+        other.write_bytes(content)
+        hostile = [
+            Hostile("a folder with the name of an artefact", folders[0] / name),
+            Hostile("a link to nothing", folders[1] / name),
+            Hostile("a link to itself", folders[2] / name),
+            Hostile("an artefact with a suffix of no family", other),
+        ]
+        for each, outcome in _tried(trials, hostile):
+            _require_refusal(each, outcome)
+
+    def test_an_artefact_behind_a_link_is_served(self, subject: Subject, trials: Trials, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        for path in subject.artefact.parent.glob(f"{subject.artefact.name}*"):
+            (elsewhere / path.name).symlink_to(path)
+        linked = Hostile("a link to the artefact", elsewhere / subject.artefact.name)
+        for _, outcome in _tried(trials, [linked]):
+            assert outcome.verdict == "served", f"A link to the artefact is not served: {outcome.said}"
+
+    def test_no_altered_artefact_ends_the_process(self, subject: Subject, trials: Trials, tmp_path: Path) -> None:
+        if subject.family.runs_code:
+            pytest.skip("the artefact runs code: a changed one has another digest, which nobody trusts")
+        content, chance = subject.artefact.read_bytes(), random.Random(2)
+        altered = []
+        for number in range(FLIPS):
+            at, bit = chance.randrange(len(content)), chance.randrange(8)
+            flipped = content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
+            what = f"the artefact with bit {bit} of byte {at} flipped"
+            altered.append(_beside(subject, tmp_path / str(number), what, flipped))
+        what = f"the artefact with {PADDING >> 20} MiB of zeros behind it"
+        altered.append(_beside(subject, tmp_path / "long", what, content + bytes(PADDING)))
+        for hostile, outcome in _tried(trials, altered):
+            _require_survival(hostile, outcome)
+
+    def test_an_artefact_that_is_a_zip_unfolds_within_bounds(
+        self, subject: Subject, trials: Trials, tmp_path: Path
+    ) -> None:
+        bombs = list(unfolded(subject.artefact.read_bytes()))
+        if not bombs:
+            pytest.skip("the artefact is no zip")
+        hostile = [_beside(subject, tmp_path / "in" / str(number), *each) for number, each in enumerate(bombs)]
+        for each, outcome in _tried(trials, hostile):
+            _require_survival(each, outcome)
+            assert outcome.grown < MOST_GROWN, f"{each.what} takes {outcome.grown:.0f} MiB: look at its size first."
+            if each.what == ESCAPES:
+                escaped = [*tmp_path.rglob(Path(ESCAPING).name), *tmp_path.parent.glob(Path(ESCAPING).name)]
+                assert not escaped, f"{each.what} was written to {escaped}: unpack nothing outside of a folder."
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trials(cls) -> Iterator[Trials]:
+        """A process that artefacts are tried in."""
+        yield (trials := Trials(cls.plugin, cls.settings, cls.patience))
+        trials.close()
 
 
-def _within(patience: float, what: str, subject: Subject, path: Path) -> Exception | None:
-    """What a server that starts with this artefact raises; a start that hangs fails the check."""
-    raised: list[Exception | None] = []
+def _tried(trials: Trials, hostile: Iterable[Hostile]) -> Iterator[tuple[Hostile, Outcome]]:
+    for each in hostile:
+        outcome = trials.outcome(each.path)
+        assert outcome.verdict != "hung", f"{each.what}: {outcome.said}."
+        assert outcome.verdict != "died", (
+            f"{each.what} ends the server's process ({outcome.said}): check the file before the library gets it."
+        )
+        yield each, outcome
 
-    def check() -> None:
-        try:
-            application = subject.application
-            if subject.family.runs_code:  # It must be trusted, to come as far as that.
-                application = build(subject.settings(path.parent, path), here=None).registry.mlserve
-            declared.examine(application, MODEL, path)
-            raised.append(None)
-        except Exception as error:
-            cause = cast(Exception | None, error.__cause__)
-            # A server tells in one sentence of what is no refusal too: it is the family's to say what is wrong.
-            raised.append(error if cause is None or isinstance(cause, MlserveError) else cause)
 
-    thread = threading.Thread(target=check, daemon=True)
-    thread.start()
-    thread.join(patience)
-    assert raised, f"{what}: inspect() or load() hangs, or takes more than {patience:g} s."
-    return raised[0]
+def _beside(subject: Subject, folder: Path, what: str, content: bytes) -> Hostile:
+    """Such an artefact with the sidecars of the sound one."""
+    shutil.copytree(subject.artefact.parent, folder, ignore=shutil.ignore_patterns("var", "trusted"))
+    path = folder / subject.artefact.name
+    path.write_bytes(content)
+    return Hostile(what, path)
+
+
+def _require_refusal(hostile: Hostile, outcome: Outcome) -> None:
+    what, sentence = hostile.what, outcome.said
+    assert outcome.verdict != "served", f"{what} was served: inspect() or load() must refuse it with BundleError."
+    _require_survival(hostile, outcome)
+    assert f"mlserve.models.{MODEL}" in sentence, f"{what}: the refusal must name the INI key: {sentence}"
+
+
+def _require_survival(hostile: Hostile, outcome: Outcome) -> None:
+    what, sentence = hostile.what, outcome.said
+    assert outcome.verdict != "raised", (
+        f"{what} made inspect() or load() raise {sentence}: raise BundleError with a sentence instead."
+    )
+    assert "\n" not in sentence, f"{what}: the refusal must be one sentence on one line: {sentence}"
+    assert "Traceback" not in sentence, f"{what}: the refusal must hold no traceback: {sentence}"

@@ -8,6 +8,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mlserve.signature import Field
 from mlserve.signature.batch import DTYPES
+from mlserve.signature.fields import BINARY, TEXTS
 from mlserve.testing.application import Served
 from mlserve.testing.checks import Checks
 from mlserve.testing.instances import wrong_instances
@@ -125,6 +126,6 @@ class HttpChecks(Checks):
 def _same(field: Field, sent: Any, kept: Any) -> bool:
     if sent is None or kept is None:
         return sent is kept
-    if field.type in ("string", "category"):
+    if field.type in TEXTS | BINARY:
         return bool(sent == kept)
     return bool(np.array_equal(np.array(sent, DTYPES[field.type]), np.array(kept, DTYPES[field.type])))

@@ -52,7 +52,9 @@ class PredictorChecks(Checks):
     def test_every_output_is_answered_in_its_shape(self, loaded: LoadedVersion) -> None:
         for size in SIZES:
             outputs = answer_of(loaded, self._batch(loaded, size))
-            wanted = {field.name: (size, *field.shape) for field in loaded.signature.outputs}
+            wanted = {
+                field.name: (size,) if field.varies else (size, *field.shape) for field in loaded.signature.outputs
+            }
             assert outputs.keys() == wanted.keys(), (
                 f"predict() must answer the outputs {sorted(wanted)} of the signature, not {sorted(outputs)}."
             )
@@ -157,13 +159,15 @@ class PredictorChecks(Checks):
         assert found is None, f"Alone (here) and in a batch (there) an instance is explained apart: {found}."
 
     def test_a_closed_version_refuses(self, subject: Subject) -> None:
-        loaded = subject.load()
-        batch = self._batch(loaded, 1)
-        answer_of(loaded, batch)
+        asked_first, loaded = subject.load(), subject.load()
+        answer_of(asked_first, self._batch(asked_first, 1))
         try:
-            loaded.close()
+            asked_first.predictor.close()  # What it raises when the core asks is only logged.
         except Exception as error:
             raise AssertionError(f"close() must give back what the predictor holds, and raised {error!r}") from error
+        batch = self._batch(loaded, 1)
+        answer_of(loaded, batch)
+        loaded.close()
         try:
             loaded.predict(batch)
         except ModelNotReady:

@@ -16,6 +16,7 @@ from mlserve.inference import LoadedVersion, ModelFamily
 from mlserve.inference.loaded import load_version
 from mlserve.registry import bringing
 from mlserve.signature import Batch, Signature
+from mlserve.signature.outputs import rows_of
 from mlserve.startup import build
 from mlserve.testing.application import settings_of
 
@@ -43,13 +44,7 @@ class Subject:
 
     def settings(self, folder: Path, artefact: Path | None = None) -> dict[str, str]:
         """INI keys that serve the artefact as the model `subject`, trusted where it must be."""
-        path = artefact or self.artefact
-        keys = settings_of(folder, plugins=self.plugin, models={MODEL: path})
-        if self.family.runs_code:
-            with suppress(BundleError, SignatureError):  # A damaged artefact has no digest that could be trusted.
-                manifest = bringing.pack_artefact(self.family, path, BundleStore(folder / "trusted"))
-                keys["mlserve.trust.digests"] = manifest.digest
-        return {**keys, **self.more}
+        return settings_serving(self.plugin, self.family, artefact or self.artefact, folder, self.more)
 
     def load(self) -> LoadedVersion:
         """A version of its own, loaded as a server loads it. Raises AssertionError where the family fails."""
@@ -71,6 +66,18 @@ class Subject:
             ) from error
 
 
+def settings_serving(
+    plugin: str, family: ModelFamily, artefact: Path, folder: Path, more: Mapping[str, str]
+) -> dict[str, str]:
+    """INI keys that serve an artefact of this family as the model `subject`, trusted where it must be."""
+    keys = settings_of(folder, plugins=plugin, models={MODEL: artefact})
+    if family.runs_code:
+        with suppress(BundleError, SignatureError):  # A damaged artefact has no digest that could be trusted.
+            manifest = bringing.pack_artefact(family, artefact, BundleStore(folder / "trusted"))
+            keys["mlserve.trust.digests"] = manifest.digest
+    return {**keys, **more}
+
+
 def batch_of(loaded: LoadedVersion, instances: Sequence[Any]) -> Batch:
     """The instances as a server decodes them."""
     try:
@@ -81,9 +88,11 @@ def batch_of(loaded: LoadedVersion, instances: Sequence[Any]) -> Batch:
 
 
 def answer_of(loaded: LoadedVersion, batch: Batch) -> dict[str, np.ndarray]:
-    """What the predictor answers. Raises AssertionError where it fails."""
+    """What the predictor answers, with object arrays where sizes may differ. Raises AssertionError where it fails."""
+    varying = {output.name: output for output in loaded.signature.outputs if output.varies}
     try:
-        return loaded.predict(batch)
+        answered = loaded.predict(batch)
+        return {name: rows_of(varying[name], got) if name in varying else got for name, got in answered.items()}
     except PredictionFailed as error:
         raise AssertionError(
             f"predict() must answer every Batch that fits the signature, and raised {error.__cause__!r}; narrow the "
@@ -97,6 +106,12 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any], tolerance: floa
         left, right = np.asarray(one[name]), np.asarray(other[name])
         if left.shape != right.shape:
             return f"output {name!r} has the shape {left.shape} here and {right.shape} there"
+        if left.dtype.kind == "O" and any(isinstance(value, np.ndarray) for value in left):
+            pairs = zip(left, right, strict=True)
+            apart = (difference({name: a}, {name: b}, tolerance) for a, b in pairs)
+            if found := next(filter(None, apart), None):
+                return f"{found} (within an instance)"
+            continue
         if left.dtype.kind == "f":
             same = np.isclose(left, right, rtol=tolerance, atol=0.0, equal_nan=True)
         else:

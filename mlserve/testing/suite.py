@@ -1,4 +1,4 @@
-"""ContractSuite: what is true of every family's plugin, as tests that a plugin's author subclasses.
+"""ContractSuite and ModelSuite: what is true of every family's plugin, as tests that a plugin's author subclasses.
 
 class TestContract(ContractSuite):
     plugin = "mlserve_means"
@@ -11,5 +11,9 @@ from mlserve.testing.http_checks import HttpChecks
 from mlserve.testing.predictor_checks import PredictorChecks
 
 
-class ContractSuite(FamilyChecks, PredictorChecks, ArtefactChecks, HttpChecks):
+class ModelSuite(PredictorChecks, HttpChecks):
+    """What a model answers: for further models of a family, one of which has the whole ContractSuite."""
+
+
+class ContractSuite(FamilyChecks, ArtefactChecks, ModelSuite):
     """Every check of the plugin contract that an artefact and its signature are enough for."""

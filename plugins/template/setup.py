@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 setup(
     name="pyramid-mlserve-template",
     version="0.1.0",
-    description="Serves models of means with mlserve",
+    description="Serves template models with mlserve",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
 
 def version() -> str:
@@ -35,11 +35,15 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["mlserve_xgboost", "mlserve_xgboost.*"]),
-    package_data={"mlserve_xgboost": ["py.typed", "templates/*.jinja2"]},
+    package_data={"mlserve_xgboost": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=["numpy>=2.0", "pyramid-mlserve>=0.1,<0.2"],
     # Two distributions bring the same package `xgboost`; pip does not know that, so neither may be a plain requirement.
-    extras_require={"cpu": ["xgboost-cpu>=3.2,<4"], "gpu": ["xgboost>=3.2,<4"]},
+    extras_require={
+        "cpu": ["xgboost-cpu>=3.2,<4"],
+        "gpu": ["xgboost>=3.2,<4"],
+        "onnx": ["onnx>=1.18,<2", "pyramid-mlserve-onnx[cpu]>=0.1,<0.2"],
+    },
     entry_points={"mlserve.plugins": ["xgboost = mlserve_xgboost"]},
     zip_safe=False,
 )

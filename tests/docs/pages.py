@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# The folders of the bundled plugins; the client, which stands beside them, is none.
+PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/setup.py") if path.parent.name != "client")
 _FENCE = re.compile(r"^( *)```(\w+)?(?: ([^\n]+))?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")

@@ -1,7 +1,9 @@
 """The commands of the pages print what the pages say, with real servers and the programs of the environment."""
 
 import json
+import os
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from mlserve.cli import main
 from tests.docs.pages import ROOT, Block, blocks, pages, text_of
 from tests.docs.transcript import CLOSE, Transcript, steps
 from tests.docs.workplace import Workplace
+from tests.tools import REQUIRED
 
 # These pages speak of a clone in which `make serve` runs; the others build all that they need.
 OF_THE_DEMO = {
@@ -27,6 +30,20 @@ OF_THE_DEMO = {
     "docs/tutorial/second-model.md",
     "examples/flight_delay/README.md",
 }
+# And these of one in which `make gallery` runs; they share one server, and change nothing that another would see.
+OF_THE_GALLERY = {
+    "docs/howto/call-with-other-clients.md",
+    "docs/howto/serve-pictures.md",
+    "docs/tutorial/one-server-many-families.md",
+    "examples/file_type/README.md",
+    "examples/gallery/README.md",
+    "plugins/oip/README.md",
+    "plugins/scoring/README.md",
+    "plugins/v1/README.md",
+}
+# What a reader has already: a package that is installed, a folder of MLflow's.
+OWN_CODE = "docs/howto/serve-your-own-code.md"
+MLFLOW = "docs/howto/import-an-mlflow-model.md"
 # This one installs a package: `test_tutorial.py` runs it in an environment of its own.
 INSTALLS = "docs/tutorial/write-a-plugin.md"
 WITH_COMMANDS = [page for page in pages() if blocks(page, "console") and page != INSTALLS]
@@ -39,10 +56,39 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     place.stop()
 
 
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """Without its models or a client's environment its pages are skipped, or fail where none may be missing."""
+    place = Workplace(tmp_path_factory.mktemp("gallery"))
+    place.gallery()
+    for needed in ("examples/gallery/data/hands.tflite", "tritonclient/bin", "kserve/bin", "mlflow/bin"):
+        if not (place.folder / needed).exists():
+            reason = f"{needed} is not there: `make gallery` and `make neighbours` make what these pages need"
+            if os.environ.get("CI") or os.environ.get(REQUIRED) == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+    place.serve("examples/gallery/gallery.ini")
+    yield place
+    place.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_the_commands_of_the_page_print_what_it_says(page: str, workplace: Workplace) -> None:
+@pytest.mark.parametrize("page", sorted(OF_THE_GALLERY))
+def test_the_commands_of_a_page_of_the_gallery_print_what_it_says(page: str, gallery: Workplace) -> None:
+    assert Transcript(page, gallery).run() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("page", [page for page in WITH_COMMANDS if page not in OF_THE_GALLERY])
+def test_the_commands_of_the_page_print_what_it_says(
+    page: str, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if page == OWN_CODE:
+        monkeypatch.syspath_prepend(workplace.folder / "languages")
+    if page == MLFLOW:
+        shutil.copytree(ROOT / "plugins/mlflow/tests/folders/sklearn-skops", workplace.folder / "arrival")
     if page in OF_THE_DEMO:
         workplace.clone()
         workplace.serve("development.ini")
@@ -50,7 +96,8 @@ def test_the_commands_of_the_page_print_what_it_says(page: str, workplace: Workp
 
 
 def test_the_pages_that_a_newcomer_meets_first_have_commands() -> None:
-    assert {*OF_THE_DEMO, "docs/tutorial/your-first-model.md", "docs/reference/plugin-contract.md"} <= {*WITH_COMMANDS}
+    others = {"docs/tutorial/your-first-model.md", "docs/reference/plugin-contract.md", OWN_CODE, MLFLOW}
+    assert OF_THE_DEMO | OF_THE_GALLERY | others <= {*WITH_COMMANDS}
 
 
 @pytest.mark.parametrize(

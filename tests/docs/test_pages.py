@@ -12,18 +12,28 @@ from sqlalchemy import text
 
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
-from mlserve.settings import CORE, read_settings
+from mlserve.settings import read_settings
+from mlserve.startup import build
 from mlserve.webhooks.declared import declared
-from tests.docs.pages import ROOT, anchors, blocks, images, links, pages, prose, text_of
+from tests.docs.pages import PLUGINS, ROOT, anchors, blocks, images, links, pages, prose, text_of
 
 PAGES = pages()
 IN_DOCS = [page for page in PAGES if page.startswith("docs/")]
-SETTINGS = {setting.name for setting in CORE} | {"mlserve.xgboost.threads", "mlserve.means.decimals"}
-# Not names of ours but of the pages' own examples: the plugin of a page, placeholders, two files, a misspelt key.
-OF_EXAMPLES = re.compile(r"mlserve\.(ruler\.|db(\.migrate\.lock)?$|plugin$|models\.|webhooks\.|[A-Z]+\b)")
+# Not names of ours but of the pages' own examples: the plugins of two pages, placeholders, two files, a misspelt key.
+OF_EXAMPLES = re.compile(r"mlserve\.((means|ruler)\.|db(\.migrate\.lock)?$|plugin$|models\.|webhooks\.|[A-Z]+\b)")
 _LOGGER = re.compile(r"getLogger\(\"([\w.]+)\"\)")
-LOGGERS = {name for path in (ROOT / "mlserve").rglob("*.py") for name in _LOGGER.findall(path.read_text("utf-8"))}
+SOURCES = [ROOT / "mlserve", *(plugin / f"mlserve_{plugin.name}" for plugin in PLUGINS)]
+LOGGERS = {
+    name for folder in SOURCES for path in folder.rglob("*.py") for name in _LOGGER.findall(path.read_text("utf-8"))
+}
 _DOTTED = re.compile(r"(?<![\w./])mlserve(?:\.[A-Za-z_]\w*)+")
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Every setting of the core and of the bundled plugins."""
+    names = " ".join(plugin.name for plugin in PLUGINS)
+    return {setting.name for setting in build({"mlserve.plugins": names}, here=None).registry.mlserve.settings.table}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -63,9 +73,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_name_of_ours_that_a_page_names_exists(page: str) -> None:
+def test_every_name_of_ours_that_a_page_names_exists(page: str, known: set[str]) -> None:
     for name in set(_DOTTED.findall(text_of(page))):
-        if name in SETTINGS | LOGGERS or OF_EXAMPLES.match(name) or any(key.startswith(name + ".") for key in SETTINGS):
+        if name in known | LOGGERS or OF_EXAMPLES.match(name) or any(key.startswith(name + ".") for key in known):
             continue
         try:
             resolve_name(name)
@@ -74,13 +84,14 @@ def test_every_name_of_ours_that_a_page_names_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_environment_variable_is_one_of_a_setting(page: str) -> None:
-    variables = {name.upper().replace(".", "__") for name in SETTINGS}
-    assert set(re.findall(r"MLSERVE__\w+", text_of(page))) <= variables
+def test_every_environment_variable_is_one_of_a_setting(page: str, known: set[str]) -> None:
+    variables = {name.upper().replace(".", "__") for name in known}
+    said = set(re.findall(r"MLSERVE__\w+", text_of(page)))
+    assert {name for name in said if not OF_EXAMPLES.match(name.lower().replace("__", "."))} <= variables
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "ini")])
-def test_ini_blocks_hold_settings_that_a_server_takes(page: str, tmp_path: Path) -> None:
+def test_ini_blocks_hold_settings_that_a_server_takes(page: str, tmp_path: Path, known: set[str]) -> None:
     for block in blocks(page, "ini"):
         parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
         parser.optionxform = str  # type: ignore[assignment]
@@ -92,7 +103,8 @@ def test_ini_blocks_hold_settings_that_a_server_takes(page: str, tmp_path: Path)
         unknown = [
             key
             for key in keys
-            if key not in settings and not key.startswith(("mlserve.models.", "mlserve.webhooks.", "mlserve.ruler."))
+            if key not in {*settings, *known}
+            and not key.startswith(("mlserve.models.", "mlserve.webhooks.", "mlserve.ruler.", "mlserve.means."))
         ]
         declared(settings)
         assert not unknown, f"{page}: {unknown}"

@@ -26,10 +26,11 @@ from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs
 from mlserve.signature.faults import CODES
 from mlserve.startup import build
 from mlserve_xgboost.contributions import xgboost_contributions
-from tests.docs.pages import ROOT, blocks, prose, text_of
+from tests.docs.pages import PLUGINS, ROOT, blocks, prose, text_of
 
 API = "docs/reference/http-api.md"
-CODE = [path for folder in ("mlserve", "plugins/xgboost/mlserve_xgboost") for path in (ROOT / folder).rglob("*.py")]
+PACKAGES = [plugin / f"mlserve_{plugin.name}" for plugin in PLUGINS]
+CODE = [path for folder in (ROOT / "mlserve", *PACKAGES) for path in folder.rglob("*.py")]
 VERBS = ("get", "post", "put", "patch", "delete")
 
 
@@ -53,9 +54,14 @@ def application():
     return config.registry
 
 
-def test_the_settings_page_is_the_settings_table(application) -> None:
-    plugin = [setting for setting in application.mlserve.settings.table if setting not in CORE]
-    assert text_of("docs/reference/settings.md") == settings_markdown({"xgboost": plugin})
+def test_the_settings_page_is_the_settings_table() -> None:
+    names = [plugin.name for plugin in PLUGINS if plugin.name != "template"]
+    table = build({"mlserve.plugins": " ".join(names)}, here=None).registry.mlserve.settings.table
+    settings = {name: [setting for setting in table if setting.name.startswith(f"mlserve.{name}.")] for name in names}
+    assert sum(map(len, settings.values())) == len(table) - len(CORE)
+    assert text_of("docs/reference/settings.md") == settings_markdown(
+        {name: of_plugin for name, of_plugin in settings.items() if of_plugin}
+    )
 
 
 def test_every_directive_is_documented_and_no_other() -> None:
@@ -63,12 +69,12 @@ def test_every_directive_is_documented_and_no_other() -> None:
     assert titles == list(DIRECTIVES)
 
 
-@pytest.mark.parametrize("package", ["plugins/xgboost/mlserve_xgboost", "tests/packages/mlserve_linear"])
-def test_what_plugins_import_of_the_core_is_documented_as_public(package: str) -> None:
+@pytest.mark.parametrize("package", [*PACKAGES, ROOT / "tests/packages/mlserve_linear"], ids=lambda path: path.name)
+def test_what_plugins_import_of_the_core_is_documented_as_public(package: Path) -> None:
     public = set(
         re.findall(r"`(mlserve\.[\w.]+)`", section("docs/reference/plugin-contract.md", "Names that plugins may use"))
     )
-    for path in (ROOT / package).rglob("*.py"):
+    for path in package.rglob("*.py"):
         found = re.findall(r"^(?:from|import) (mlserve\.[\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert {*found} <= public, path.name
 

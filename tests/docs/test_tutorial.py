@@ -36,7 +36,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workpla
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setattr(sys, "prefix", str(environment))
-    folder = tmp_path / "mlserve-means"
+    folder = tmp_path / "flights"
     folder.mkdir()
     yield (place := Workplace(folder))
     place.stop()

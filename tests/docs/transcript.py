@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from urllib3 import encode_multipart_formdata
+
 from tests.docs.pages import Block, blocks
 from tests.docs.workplace import Workplace
 
@@ -35,7 +37,7 @@ _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _RATE = re.compile(r"\d[\d.,]*(?:/s| s\b)")
 _WORD = re.compile(rf"{_ID.pattern}|{_TIME.pattern}|{_RATE.pattern}|[\w.+-]+|\S")
 _ANY = "…"
-_SENDS = ("-d", "-X", "--data-binary")
+_SENDS = ("-d", "-X", "-F", "--data-binary")
 _NOT_YET = (404, 503)
 
 
@@ -209,9 +211,10 @@ def _may_repeat(command: str, printed: str) -> bool:
 
 
 def _curl(arguments: list[str], port: int, folder: Path) -> str:
-    """What curl would print: `-s`, `-X`, `-H`, `-d`, `--data-binary`, `-o`, `-w` of the status, and one address."""
+    """What curl would print of one address: `-s`, `-X`, `-H`, `-d`, `--data-binary`, `-F`, `-o`, `-w` of the status."""
     words = iter(arguments)
     method, body, address, headers, out, told = None, None, "", {}, None, ""
+    parts_of_form: list[tuple[str, str | tuple[str, bytes]]] = []
     for word in words:
         if word == "-X":
             method = next(words)
@@ -221,6 +224,10 @@ def _curl(arguments: list[str], port: int, folder: Path) -> str:
         elif word in ("-d", "--data-binary"):
             data = next(words)
             body = (folder / data[1:]).read_bytes() if data.startswith("@") else data.encode()
+        elif word == "-F":
+            name, _, value = next(words).partition("=")
+            file = folder / value[1:]
+            parts_of_form.append((name, (file.name, file.read_bytes()) if value.startswith("@") else value))
         elif word == "-o":
             out = folder / next(words)
         elif word == "-w":
@@ -230,14 +237,16 @@ def _curl(arguments: list[str], port: int, folder: Path) -> str:
             address = parts.path + (f"?{parts.query}" if parts.query else "")
         else:
             assert word == "-s", f"The documentation's curl commands do not use {word!r}."
+    if parts_of_form:
+        body, headers["Content-Type"] = encode_multipart_formdata(parts_of_form)
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method or ("GET" if body is None else "POST"), address, body, headers)
         response = connection.getresponse()
-        answer = response.read().decode()
+        answer = response.read()
         if out is not None:
-            out.write_text(answer, encoding="utf-8")
-            answer = ""
-        return answer + told.replace("%{http_code}", str(response.status))
+            out.write_bytes(answer)
+            answer = b""
+        return answer.decode() + told.replace("%{http_code}", str(response.status)).replace(r"\n", "\n")
     finally:
         connection.close()

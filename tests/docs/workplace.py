@@ -45,6 +45,8 @@ class Workplace:
         self._environ = {**kept, "PATH": programs, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
         self._environ["PYTHONUNBUFFERED"] = "1"  # What a server prints is read while it runs.
         self._environ["LOGNAME"] = "ada"  # Whoever runs the tests, the history says this name.
+        # The clients of other servers tell nobody that they are used.
+        self._environ |= {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def save(self, block: Block) -> None:
         path = self.folder / block.file
@@ -57,18 +59,32 @@ class Workplace:
         for name in ("development.ini", "production.ini"):
             (self.folder / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
 
+    def gallery(self) -> None:
+        """Make the folder look like a clone with the gallery's models and, beside it, the clients of other servers."""
+        for path in (ROOT / "examples").iterdir():
+            if path.name != "gallery":
+                (self.folder / "examples").mkdir(exist_ok=True)
+                (self.folder / "examples" / path.name).symlink_to(path)
+        ours, here = ROOT / "examples" / "gallery", self.folder / "examples" / "gallery"
+        here.mkdir()
+        for name in ("data", "prepare.py"):
+            (here / name).symlink_to(ours / name)
+        (here / "gallery.ini").write_text((ours / "gallery.ini").read_text(encoding="utf-8"), encoding="utf-8")
+        for client in ("tritonclient", "kserve", "mlflow"):
+            (self.folder / client).symlink_to(ROOT / ".venv-neighbours" / client)
+
     def serve(self, ini: str) -> None:
         """Start a server of this INI, on a free port instead of the one it says, in the place of the one before."""
         self.choose_port()
         text, count = PORT.subn(f"port = {self.port}", (self.folder / ini).read_text(encoding="utf-8"))
         assert count == 1, f"{ini} says no port, or more than one"
-        path = self.folder / f"served-{ini}"
-        path.write_text(text, encoding="utf-8")
+        served = Path(ini).with_name(f"served-{Path(ini).name}")
+        (self.folder / served).write_text(text, encoding="utf-8")
         if sys.executable == _HERE:
-            self._server = Forked(self.folder, path.name, self._environ, self._log)
+            self._server = Forked(self.folder, str(served), self._environ, self._log)
             self._await_answer("/health/live")
         else:
-            self.start("-m", "pyramid.scripts.pserve", path.name)
+            self.start("-m", "pyramid.scripts.pserve", str(served))
 
     def choose_port(self) -> int:
         """Stop the server that is there, and find a free port for the next one."""
@@ -110,7 +126,7 @@ class Workplace:
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=100,
+            timeout=300,
         )
         return done.stdout.decode()
 

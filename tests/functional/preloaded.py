@@ -13,7 +13,9 @@ from pyramid.scripts import pserve  # noqa: F401
 import mlserve.db.migrate
 import mlserve.server  # noqa: F401
 from mlserve.startup import build
+from tests.installed import remember_entry_points
 
+remember_entry_points()
 with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
     warnings.simplefilter("ignore")
     build({"mlserve.var": folder}, here=None, environ={}).make_wsgi_app()

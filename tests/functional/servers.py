@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, Self
 from pyramid.scripts import pserve
 
 from mlserve.ini_file import open_ini
+from mlserve.testing.server import INI, ini_of
 
 PACKAGES = Path(__file__).parents[1] / "packages"
 PATIENCE = 30.0
@@ -39,66 +40,14 @@ _PRELOADED = f"{__package__}.preloaded"
 assert importlib.util.find_spec(_PRELOADED), "the preloaded module is gone"
 _FORKS.set_forkserver_preload([_PRELOADED])
 
-_INI = """
-[app:main]
-use = egg:pyramid-mlserve
-{settings}
-
-[server:main]
-use = egg:waitress#main
-listen = 127.0.0.1:0
-threads = {threads}
-
-[loggers]
-keys = root, mlserve, waitress, waitress_queue, access
-
-[handlers]
-keys = console
-
-[formatters]
-keys = json
-
-[logger_root]
-level = WARNING
-handlers = console
-
-[logger_mlserve]
-level = INFO
-handlers =
-qualname = mlserve
-
-[logger_waitress]
-level = INFO
-handlers =
-qualname = waitress
-
-[logger_waitress_queue]
-level = ERROR
-handlers =
-qualname = waitress.queue
-
-[logger_access]
-level = WARNING
-handlers =
-qualname = mlserve.access
-
-[handler_console]
-class = StreamHandler
-args = (sys.stderr,)
-level = NOTSET
-formatter = json
-
-[formatter_json]
-class = mlserve.observability.logging.JsonFormatter
-"""
+_INI = INI  # Tests of other servers put their own in its place.
 
 
 class Server:
     """`pserve` on an INI of its own, on a port that the system chooses. Ended by its process id, and only that."""
 
     def __init__(self, ini: Path, settings: Mapping[str, str], *, threads: int = 4) -> None:
-        lines = [f"{key} = {value.replace('%', '%%')}" for key, value in settings.items()]
-        ini.write_text(_INI.format(settings="\n".join(lines), threads=threads))
+        ini.write_text(ini_of(settings, threads=threads, access="WARNING", form=_INI))
         self.ini = ini
         self.lines: list[str] = []
         self._heard = threading.Condition()

@@ -31,9 +31,7 @@ def verb(*arguments: object, stdin: str | None = None) -> str:
 def test_no_secret_is_in_logs_answers_metrics_files_or_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        servers, "_INI", servers._INI.replace("[logger_access]\nlevel = WARNING", "[logger_access]\nlevel = INFO")
-    )
+    monkeypatch.setattr(servers, "_INI", servers._INI.replace("level = {access}", "level = INFO"))
     settings = {
         "mlserve.plugins": "mlserve_linear",
         "mlserve.models.line": str(linear_model(tmp_path)),

@@ -125,7 +125,7 @@ def test_the_list_of_verbs_imports_none_of_them() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
-ON_AN_INI = [name for name in VERBS if name not in {*GROUPS, "package", "test", "verify"}]
+ON_AN_INI = [name for name in VERBS if name not in {*GROUPS, "new-plugin", "package", "test", "verify"}]
 ARGUMENTS = {
     "predict": ["line"],
     "predictions": ["line"],
@@ -210,6 +210,13 @@ def test_check_says_when_no_model_is_declared(tmp_path: Path, host: str) -> None
     )
 
 
+def test_check_names_models_of_settings_that_there_are_not(tmp_path: Path) -> None:
+    ini = write_ini(tmp_path, plugins="mlserve_linear oip", oip__matrix="line lien")
+    ini.write_text(f"{ini.read_text()}[server:main]\nuse = egg:pyramid-mlserve#waitress\nhost = 127.0.0.1\n")
+    told = "mlserve.oip.matrix names 'lien', which is no model here; did you mean 'line'?\n"
+    assert run("check", ini).stderr == told
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_serve_says_when_the_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -235,6 +242,12 @@ def test_plugins_tells_enabled_from_installed_ones(tmp_path: Path) -> None:
     assert found["mlserve_linear"][-2:] == ["yes", "linear"]
     assert found["xgboost"][1] == "pyramid-mlserve-xgboost"
     assert found["xgboost"][-1] == "no"
+
+
+def test_plugins_without_an_ini_are_those_that_are_installed() -> None:
+    found = {line.split()[0]: line.split()[1:] for line in run("plugins").stdout.splitlines()}
+    assert found["plugin"] == ["distribution", "version", "contract"]
+    assert found["xgboost"][0] == "pyramid-mlserve-xgboost"
 
 
 def test_routes_lists_each_model_s_resources_with_their_verbs(tmp_path: Path) -> None:

@@ -102,10 +102,25 @@ def test_what_is_wrong_is_one_sentence(arguments: tuple[str, ...], why: str, fol
     assert not (folder / "line.mlbundle").exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "out", "why"),
+    [
+        ("none.linear", "line", "b", "none.linear cannot be read: No such file or directory."),
+        ("rows.csv", "line", "b", "rows.csv is a .csv file, which no plugin of mlserve.plugins reads"),
+        ("line.linear", "Line_1", "b", "'Line_1' is no name of a model"),
+        ("line.linear", "line", "rows.csv", "rows.csv is there already"),
+        ("line.linear", "line", "b", "There are no rows to package the model with: give real ones as data (--data)."),
+    ],
+)
+def test_the_rows_are_asked_for_last(model: str, name: str, out: str, why: str, folder: Path) -> None:
+    done = run("package", model, "--name", name, "--plugin", "mlserve_linear", "-o", out, status=1)
+    assert done.stderr.startswith(f"Error: {why}")
+
+
 def test_a_file_that_no_family_reads(folder: Path) -> None:
-    (folder / "model.onnx").write_bytes(b"")
-    done = run("package", "model.onnx", "--name", "x", "--data", "rows.csv", "-o", "b", status=1)
-    assert "model.onnx is a .onnx file, which no plugin of mlserve.plugins reads" in done.stderr
+    (folder / "model.unread").write_bytes(b"")
+    done = run("package", "model.unread", "--name", "x", "--data", "rows.csv", "-o", "b", status=1)
+    assert "model.unread is a .unread file, which no plugin of mlserve.plugins reads" in done.stderr
 
 
 def test_a_bundle_that_answers_in_another_way(folder: Path) -> None:
@@ -177,7 +192,7 @@ def test_a_bundle_is_loaded_in_a_process_of_its_own(
 def test_a_bundle_of_a_family_that_is_not_here(folder: Path) -> None:
     packaged(out="b")
     done = run("verify", "b", "--plugin", "xgboost", status=1)
-    assert "No installed plugin brings the family linear." in done.stderr
+    assert "It is of family linear, which no enabled plugin brings." in done.stderr
 
 
 def test_settings_of_an_ini_count_in_packaging_verifying_and_serving(folder: Path) -> None:

@@ -329,6 +329,11 @@ def test_plugins_add_panels_and_replace_templates(tmp_path: Path, caplog: pytest
     def configure(config: Configurator) -> None:
         for family in ("xgboost", "linear"):
             config.add_model_panel("inputs", template="mlserve_pages:templates/panel.jinja2", view=count, family=family)
+        config.add_model_panel("waiting", template="mlserve_pages:templates/panel.jinja2", view=wait)
+
+    def wait(request: Any, model: LiveModel) -> dict[str, str]:
+        with LiveModel(model.name, model.family).using_predictor():  # No version of it answers: there is no panel.
+            return {"text": "never shown"}
 
     def count(request: Any, model: LiveModel) -> dict[str, str]:
         return {"text": f"for {model.family}"}

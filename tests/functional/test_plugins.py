@@ -10,6 +10,7 @@ from pyramid.interfaces import IRequestExtensions, IRoutesMapper
 from pyramid.response import Response
 
 from mlserve import main
+from mlserve.errors import ConfigurationError
 from tests.factories import linear_model, serving, settings_of
 
 
@@ -88,16 +89,14 @@ def test_one_module_under_two_names_is_refused(tmp_path: Path, second: str) -> N
     assert f"names {first!r} twice, the second time as {other!r}" in refusal(with_plugins(tmp_path, *second.split()))
 
 
-def test_a_plugin_that_fails_in_includeme_is_named_in_one_sentence(tmp_path: Path, plugin: Callable[..., str]) -> None:
-    def fails(config):
-        raise KeyError("what it\nlooked for")
+def test_what_a_plugin_says_of_the_ini_stops_the_start(tmp_path: Path, plugin: Callable[..., str]) -> None:
+    """Whatever else it raises is its own fault (`test_faults.py`)."""
 
-    sentence = refusal(with_plugins(tmp_path, plugin("mlserve_broken", fails)))
-    assert sentence.startswith(
-        "mlserve cannot start: mlserve.plugins names 'mlserve_broken', whose includeme fails: Key"
-    )
-    assert "test_plugins.py, line " in sentence
-    assert "\n" not in sentence
+    def refuses(config):
+        raise ConfigurationError("mlserve.strict.size is 3: write 4.")
+
+    sentence = refusal(with_plugins(tmp_path, plugin("mlserve_strict", refuses)))
+    assert sentence == "mlserve cannot start: mlserve.strict.size is 3: write 4."
 
 
 @pytest.mark.parametrize(

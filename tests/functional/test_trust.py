@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ class OddPredictor(LinearPredictor):
         super().__init__(content, right.decimals)
         self.wrong = wrong
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         if self.wrong is None:
-            return super().predict(batch, outputs)
+            return super().predict(batch)
         answered: dict[str, np.ndarray] = WRONG[self.wrong](batch.n)
         return answered
 

@@ -8,13 +8,17 @@ import pytest
 from mlserve_linear import LinearContributions, LinearFamily, LinearPredictions
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
+from pyramid.response import Response
 from sqlalchemy import Column, MetaData, Table, Text
 
 from mlserve import directives
+from mlserve.api.operations import Operation
+from mlserve.api.resources import Resource
 from mlserve.bundles import manifest
 from mlserve.directives import CORE_CHECKS, DIRECTIVES, plugin_of
-from mlserve.errors import ConfigurationError
-from mlserve.inference import LiveModel
+from mlserve.errors import BundleError, ConfigurationError
+from mlserve.inference import Imported, LiveModel
+from mlserve.protocols import Failure
 from mlserve.settings import Setting
 from mlserve.startup import build
 from tests.factories import serving, settings_of
@@ -30,11 +34,33 @@ class ToyPredictions(LinearPredictions):
     family = "toy"
 
 
+class ToyCount(Resource):
+    """Counts."""
+
+    operations = {"get": Operation("Count", answer={}, needs="predict")}  # noqa: RUF012
+
+    def get(self) -> int:
+        return 1
+
+
+class ToyImporter:
+    """Reads no folder at all."""
+
+    def reads(self, path: Path) -> bool:
+        return False
+
+    def read(self, path: Path, folder: Path) -> Imported:
+        raise BundleError(path.name)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Configurator:
     settings = settings_of(tmp_path, models={})
-    settings["mlserve.plugins"] += " mlserve_pages"
-    return build(settings, here=None)
+    settings["mlserve.plugins"] += " mlserve_pages mlserve_abacus"
+    config = build(settings, here=None)
+    config.add_importer("shelf", ToyImporter())
+    config.commit()
+    return config
 
 
 def check() -> dict[str, Any]:
@@ -46,6 +72,10 @@ def panel(request: Any, model: LiveModel) -> None:
 
 
 TEMPLATE = "mlserve_pages:templates/panel.jinja2"
+
+
+def tell(request: Any, failure: Failure) -> Response:
+    return Response(failure.detail, status=failure.status)
 
 
 def claim_setting(config: Configurator) -> None:
@@ -62,6 +92,9 @@ CLAIMS: dict[str, Callable[[Configurator], None]] = {
     "add_prediction_table": lambda config: config.add_prediction_table("linear", LinearContributions()),
     "add_health_check": lambda config: config.add_health_check("toy", check),
     "add_model_panel": lambda config: config.add_model_panel("toy", template=TEMPLATE, view=panel),
+    "add_importer": lambda config: config.add_importer("toy", ToyImporter()),
+    "add_protocol": lambda config: config.add_protocol("toy", "/toy", tell),
+    "add_protocol_resource": lambda config: config.add_protocol_resource("toy.count", "/toy/{model}", ToyCount),
 }
 INTROSPECTED = {
     "add_setting": ("mlserve settings", "mlserve.linear.decimals"),
@@ -71,6 +104,9 @@ INTROSPECTED = {
     "add_prediction_table": ("mlserve prediction tables", "linear"),
     "add_health_check": ("mlserve health checks", "linear"),
     "add_model_panel": ("mlserve panels", (None, "inputs")),
+    "add_importer": ("mlserve importers", "shelf"),
+    "add_protocol": ("mlserve protocols", ("abacus", "/abacus")),
+    "add_protocol_resource": ("mlserve protocol resources", "abacus.count"),
 }
 
 
@@ -178,7 +214,10 @@ def test_nothing_is_changed_before_the_commit(config: Configurator) -> None:
             list(application.families),
             dict(application.prediction_tables),
             dict(application.panels),
+            dict(application.importers),
             set(application.health.report()),
+            application.own_addresses.claim_of("/toy"),
+            dict(application.protocol_resources),
         ]
 
     before = brought()
@@ -187,7 +226,7 @@ def test_nothing_is_changed_before_the_commit(config: Configurator) -> None:
     config.add_prediction_table("toy", LinearContributions())
     assert brought() == before
     config.commit()
-    assert [after != earlier for after, earlier in zip(brought(), before, strict=True)] == [True] * 6
+    assert [after != earlier for after, earlier in zip(brought(), before, strict=True)] == [True] * 9
 
 
 @pytest.mark.parametrize("name", ["", "Toy", "a.b", "7up", "a" * 64, "toy\n"])
@@ -199,7 +238,7 @@ def test_a_family_has_a_name_that_a_bundle_can_hold(config: Configurator, name: 
 
 def test_a_family_belongs_to_the_plugin_that_brought_it(config: Configurator) -> None:
     application = config.registry.mlserve
-    plugin, _ = application.plugins.values()
+    plugin, *_ = application.plugins.values()
     assert application.families.plugin_of("linear") == plugin.label
     assert application.families.of_plugin(plugin.label) == ["linear"]
     config.add_model_family("toy", ToyFamily)
@@ -289,3 +328,38 @@ def test_migrations_are_run_in_the_order_of_their_plugins(config: Configurator) 
     config.add_migrations("toys:migrations")
     config.commit()
     assert config.registry.mlserve.migrations == ["mlserve_linear:migrations", "toys:migrations"]
+
+
+def test_a_protocol_s_resource_lies_where_the_protocol_does_and_says_who_may(config: Configurator) -> None:
+    class Open(ToyCount):
+        operations = {"get": Operation("Count", answer={})}  # noqa: RUF012
+
+    with pytest.raises(ConfigurationError, match="brings Open, whose get does not say which role it needs"):
+        config.add_protocol_resource("toy.open", "/toy/{model}", Open)
+    config.add_protocol_resource("toy.count", "/toys/{model}", ToyCount)
+    with pytest.raises(ConfigurationExecutionError, match=r"a resource at /toys/\{model\}, which it claims for no"):
+        config.commit()
+
+
+def test_a_resource_s_name_exempts_no_route_of_the_core_that_begins_like_it(config: Configurator) -> None:
+    address = "/api/v1/models/{model}"
+    config.add_protocol("toy", address, tell, exact=True)
+    config.add_protocol_resource("mod", address, ToyCount)
+    with pytest.raises(ConfigurationExecutionError, match=r"for the protocol toy, and /api/v1/ is the core's"):
+        config.commit()
+
+
+def test_a_protocol_may_have_one_address_only_once(config: Configurator) -> None:
+    def one(inner: Configurator) -> None:
+        inner.add_protocol_resource("toy.one", "/toy/{model}", ToyCount)
+
+    def other(inner: Configurator) -> None:
+        inner.add_protocol_resource("toy.other", "/toy/{name}", ToyCount)
+
+    CLAIMS["add_protocol"](config)
+    refuse_together(config, one, other)
+
+
+def test_a_family_is_brought_by_its_class(config: Configurator) -> None:
+    with pytest.raises(ConfigurationError, match="give the class ToyFamily itself"):
+        config.add_model_family("toy", ToyFamily())

@@ -77,7 +77,20 @@ def test_folders_are_replayed_in_this_process_too(tmp_path: Path) -> None:
     found = packaging.replay_folder(tmp_path / "line", PLUGINS, {}, None, False)
     assert found == {"rows": 3, "faults": [], "deviation": 0.0}
     other = packaging.replay_folder(tmp_path / "line", ("xgboost",), {}, None, False)
-    assert other["faults"] == ["No installed plugin brings the family linear."]
+    assert other["faults"] == ["It is of family linear, which no enabled plugin brings."]
+
+
+def test_a_family_whose_plugin_has_failed_is_named_with_the_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "failing_line.py").write_text(
+        "MLSERVE_API = (1, 0)\n\ndef includeme(config):\n    raise KeyError('line')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    verdict = packaging.verify(packaged(tmp_path), plugins=["failing_line"])
+    assert verdict.faults == (
+        "It is of family linear, which is not here: the plugin failing_line has failed (includeme: KeyError).",
+    )
 
 
 def test_a_bundle_that_is_unpacked_is_there_only_for_as_long_as_it_is_needed(tmp_path: Path) -> None:

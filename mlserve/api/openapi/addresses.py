@@ -26,7 +26,7 @@ _LAST = "/openapi.json"
 def addresses_of(registry: Any) -> list[Address]:
     """The addresses of an application: those of no model, then a model's, predictions first.
 
-    Those of the application around it are not among them.
+    Those of the application around it are not among them, nor those of protocols, which others describe.
     """
     return sorted(_found(registry), key=lambda one: (_place(one), one.pattern, one.family or ""))
 
@@ -43,7 +43,10 @@ def _place(address: Address) -> int:
 def _found(registry: Any) -> Iterator[Address]:
     mapper = registry.getUtility(IRoutesMapper)
     prefix = registry.mlserve.route_prefix
+    protocols = registry.mlserve.protocol_resources
     for service in registry.cornice_services.values():
+        if service.pyramid_route in protocols:
+            continue
         resources = {args.get("klass") for _, _, args in service.definitions}
         for resource in resources:
             if isinstance(resource, type) and issubclass(resource, Resource) and service.pyramid_route:

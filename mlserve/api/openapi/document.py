@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mlserve._version import __version__
-from mlserve.api.negotiation import JSON
+from mlserve.api.negotiation import JSON, UPLOAD
 from mlserve.api.openapi.components import Components
 from mlserve.api.openapi.parameters import header_parameters, path_parameters, path_template, query_parameters
 from mlserve.api.operations import Operation
@@ -138,6 +138,8 @@ class Part:
                 example = operation.example(schema.loaded)
                 content |= {} if example is None else {"example": msgspec.json.decode(msgspec.json.encode(example))}
             found["requestBody"] = {"required": True, "content": dict.fromkeys(operation.takes, content)}
+            if operation.form is not None and (form := schema(operation.form)):
+                found["requestBody"]["content"][UPLOAD] = form
         codes = _codes(address, operation, bool(placeholders))
         if self.keys and operation.needs != NONE:
             found["security"] = SECURITY

@@ -187,4 +187,6 @@ def _of_status(status: int) -> type[ProblemError]:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     where = error.get("pointer") or error.get("field") or "it"
-    return f"{where}: expected {error.get('expected')}, got {error.get('got')}."
+    # A text is sent as it is, and the path of a file is a text too.
+    hint = " Give bytes, or a pathlib.Path of a file." if error.get("code") == "base64" else ""
+    return f"{where}: expected {error.get('expected')}, got {error.get('got')}.{hint}"

@@ -1,10 +1,13 @@
 """Instances and actuals as JSON values: lists, dicts, numpy arrays and DataFrames, whose makers are not imported.
 
-What is missing (None, NaN, NaT, pandas.NA) is null. What JSON cannot say is refused here, with its place.
+What is missing (None, NaN, NaT, pandas.NA) is null. Bytes are base64, and a Path is the bytes of its file. What JSON
+cannot say is refused here, with its place.
 """
 
+import base64
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 # pandas' own words for missing: one is not equal to itself, the other answers no comparison.
@@ -37,13 +40,20 @@ def envelope_of(instances: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """The JSON value of a Python, numpy or pandas value. Raises TypeError, and ValueError for an infinite number."""
+    """The JSON value of a Python, numpy or pandas value: bytes, and the file of a Path, as base64.
+
+    Raises TypeError, ValueError for an infinite number, and OSError for a file that cannot be read.
+    """
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
         if math.isinf(value):
             raise ValueError("JSON cannot say infinity")
         return None if value != value else value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Path):
+        return base64.b64encode(value.read_bytes()).decode()
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):

@@ -28,9 +28,10 @@ class PredictionVerbs:
         """Make a prediction: `id`, `model`, `version`, `alias`, `outputs`, one for each instance, in order.
 
         `instances`: a list of dicts or lists, a dict of columns, a 2-D array with the signature's order of fields, or
-        a DataFrame. `version` or `alias`: who answers; else the champion. With `idempotency_key` true a new key is
-        made, so that a retry is no second prediction; a text is the key; false sends none, and then nothing is
-        sent twice. Raises InvalidError with all that does not fit the signature.
+        a DataFrame; a value of a `bytes` or `image` field is bytes, or a Path whose file is read. `version` or
+        `alias`: who answers; else the champion. With `idempotency_key` true a new key is made, so that a retry is no
+        second prediction; a text is the key; false sends none, and then nothing is sent twice. Raises InvalidError
+        with all that does not fit the signature, and OSError for a file that cannot be read.
         """
         if version is not None and alias is not None:
             raise ValueError("Give `version` or `alias`, not both.")

@@ -56,3 +56,9 @@ def test_an_error_survives_another_process() -> None:
 def test_every_error_is_public() -> None:
     found = {name for name, it in inspect.getmembers(errors, inspect.isclass) if issubclass(it, ClientError)}
     assert found | {"Client"} == {*client.__all__}
+
+
+def test_a_path_that_is_a_text_is_told_of() -> None:
+    wrong = {"code": "base64", "expected": "bytes as base64", "got": '"cat.png"', "pointer": "/instances/0/photo"}
+    told = str(error_of({"code": "invalid", "status": 422, "detail": "No.", "errors": [wrong]}))
+    assert "Give bytes, or a pathlib.Path of a file." in told

@@ -80,6 +80,17 @@ def test_lists_and_columns_hold_any_number_of_numpy() -> None:
     assert plain({"label": np.array(["late"]), "at": np.datetime64("NaT")}) == {"label": ["late"], "at": None}
 
 
+def test_bytes_and_files_are_base64(tmp_path: Path) -> None:
+    (photo := tmp_path / "cat.jpg").write_bytes(b"\xff\xd8")
+    assert envelope_of([{"a": photo, "b": b"", "c": bytearray(b"\0")}, [memoryview(b"abc")]]) == {
+        "instances": [{"a": "/9g=", "b": "", "c": "AA=="}, ["YWJj"]]
+    }
+    assert envelope_of({"photo": np.array([b"\xff\xd8", None], object)}) == {"columns": {"photo": ["/9g=", None]}}
+    assert envelope_of(pd.DataFrame({"photo": [photo]})) == {"columns": {"photo": ["/9g="]}}
+    with pytest.raises(FileNotFoundError, match=r"none\.jpg"):
+        envelope_of([{"photo": tmp_path / "none.jpg"}])
+
+
 @pytest.mark.parametrize(
     ("instances", "error", "words"),
     [

@@ -3,7 +3,7 @@
 The answer for an instance is the mean plus, for each field, the offset of its category; a missing value adds nothing.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from mlserve.errors import BundleError, SignatureError
 from mlserve.inference import Explanation
 from mlserve.signature import Batch, Field, OutputField, Signature
 
-NAME = "means"
+NAME = "template"
 
 
 class Means(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -24,11 +24,11 @@ class Means(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     offsets: dict[str, dict[str, float]]
 
 
-class MeansFamily:
-    """Reads `.means` files."""
+class TemplateFamily:
+    """Reads `.template` files."""
 
     name = NAME
-    formats = (".means",)
+    formats = (".template",)
     runs_code = False
 
     def inspect(self, path: Path) -> Signature:
@@ -39,17 +39,17 @@ class MeansFamily:
         ]
         return Signature(tuple(fields), (OutputField("value", "float64"),))
 
-    def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> "MeansPredictor":
+    def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> "TemplatePredictor":
         """Raises BundleError, or SignatureError where a sidecar asks for what a mean cannot answer."""
         if [output.name for output in signature.outputs] != ["value"]:
             raise SignatureError("a model of means has one output, 'value': name no other in its .signature.json")
-        return MeansPredictor(read(path), signature, settings["decimals"])
+        return TemplatePredictor(read(path), signature, settings["decimals"])
 
     def libraries(self) -> dict[str, str]:
         return {"numpy": np.__version__}
 
 
-class MeansPredictor:
+class TemplatePredictor:
     """Answers from many threads at once: nothing of a call is kept."""
 
     concurrency: Literal["parallel"] = "parallel"
@@ -64,7 +64,7 @@ class MeansPredictor:
             for field in signature.inputs
         ]
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         return {"value": self._values(self._offsets(batch)).round(self.decimals)}
 
     def explain(self, batch: Batch) -> Explanation:

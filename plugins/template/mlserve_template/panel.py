@@ -3,12 +3,13 @@
 from typing import Any
 
 from mlserve.inference import LiveModel
+from mlserve_template.family import TemplatePredictor
 
 
-def panel(request: Any, model: LiveModel) -> dict[str, Any] | None:
-    """The largest offsets first; None, so no panel, while no version of the model is loaded."""
-    if model.champion is None:
-        return None
-    means = model.champion.predictor.means  # type: ignore[attr-defined]  # A predictor of this family has it.
+def panel(request: Any, model: LiveModel) -> dict[str, Any]:
+    """The largest offsets first. Raises ModelNotReady, so that there is no panel, while no version is loaded."""
+    with model.using_predictor() as loaded:
+        predictor: TemplatePredictor = loaded.predictor  # type: ignore[assignment] # The panel is the family's own.
+        means = predictor.means
     offsets = [(field, category, number) for field, by in means.offsets.items() for category, number in by.items()]
     return {"mean": means.mean, "offsets": sorted(offsets, key=lambda offset: -abs(offset[2]))}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from mlserve.api.operations import Operation
 from mlserve.api.resources import ModelResource
 from mlserve.predictions.resources import PredictionsResource
-from mlserve_template.family import NAME
+from mlserve_template.family import NAME, TemplatePredictor
 
 NUMBERS = {"type": "object", "additionalProperties": {"type": "number"}}
 READ_OFFSETS = Operation(
@@ -19,21 +19,24 @@ READ_OFFSETS = Operation(
             "offsets": {"type": "object", "additionalProperties": NUMBERS},
         },
     },
+    problems=("model_not_ready",),
 )
 
 
-class MeansPredictions(PredictionsResource):
+class TemplatePredictions(PredictionsResource):
     """`/api/v1/models/{model}/predictions`."""
 
     family = NAME
 
 
-class MeansOffsets(ModelResource):
+class TemplateOffsets(ModelResource):
     """`/api/v1/models/{model}/offsets`: what each category adds to the mean."""
 
     family = NAME
     operations: ClassVar[Mapping[str, Operation]] = {"get": READ_OFFSETS}
 
     def get(self) -> dict[str, Any]:
-        means = self.context.model.loaded().predictor.means
+        with self.using_predictor() as loaded:
+            predictor: TemplatePredictor = loaded.predictor  # type: ignore[assignment] # The resource is the family's.
+            means = predictor.means
         return {"mean": means.mean, "offsets": means.offsets}

@@ -8,7 +8,7 @@ DELAYS = '{"mean": 12.5, "offsets": {"carrier": {"AA": -1.5, "UA": 2.25}, "origi
 
 
 def write_delays(folder: Path) -> Path:
-    path = folder / "delays.means"
+    path = folder / "delays.template"
     path.write_text(DELAYS)
     return path
 

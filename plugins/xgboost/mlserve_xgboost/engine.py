@@ -18,7 +18,6 @@ from mlserve.errors import NotSupported
 from mlserve_xgboost.library import Handle, Result, XGBoostError, check, holding_library, library
 from mlserve_xgboost.model_file import EXPLAINED_DEPTH, ModelFile
 
-NAME: Final = "exact"
 _FLOAT: Final = np.dtype(np.float32)
 _TREES: Final = ("gain", "weight", "cover")
 # The library keeps each thread's last answer: explanations are asked for in parts of at most this many numbers.

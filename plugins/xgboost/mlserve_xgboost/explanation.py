@@ -2,25 +2,20 @@
 
 from typing import Final
 
-from mlserve.errors import TooLarge
-from mlserve.inference import Explanation
-from mlserve.signature import Batch, Signature
+from mlserve.signature import Signature
+from mlserve.trees import explaining
+from mlserve.trees.explaining import CLASS, SECOND, Explainer
 from mlserve_xgboost.engine import Engine
 from mlserve_xgboost.model_file import ModelFile
-from mlserve_xgboost.outputs import LABEL, outputs_of
+from mlserve_xgboost.outputs import outputs_of
 
-# A number takes about 40 bytes of an answer with its field's name: at most 200 MB, however many fields and classes.
-MAX_NUMBERS: Final = 5_000_000
-
-_CLASS: Final = "log of the class's probability, up to a number that all classes share"
-_SECOND: Final = "the second class"
-# What XGBoost adds up before the objective makes an answer of it; `_SECOND` gives way to the class's name.
+# What XGBoost adds up before the objective makes an answer of it; `SECOND` gives way to the class's name.
 _SCALES: Final[dict[str, str]] = {
-    "binary:logistic": f"log-odds of {_SECOND}",
-    "binary:logitraw": f"log-odds of {_SECOND}",
-    "binary:hinge": f"margin: above 0 is {_SECOND}",
-    "multi:softprob": _CLASS,
-    "multi:softmax": _CLASS,
+    "binary:logistic": f"log-odds of {SECOND}",
+    "binary:logitraw": f"log-odds of {SECOND}",
+    "binary:hinge": f"margin: above 0 is {SECOND}",
+    "multi:softprob": CLASS,
+    "multi:softmax": CLASS,
     "reg:squarederror": "value",
     "reg:linear": "value",
     "reg:squaredlogerror": "value",
@@ -39,49 +34,14 @@ _SCALES: Final[dict[str, str]] = {
 }
 
 
-class Explainer:
+def explainer_of(file: ModelFile, signature: Signature, engine: Engine) -> Explainer:
     """Explains one version's answers by the contribution of each input to the margin."""
-
-    def __init__(self, file: ModelFile, signature: Signature, engine: Engine) -> None:
-        self._engine = engine
-        self._method = "linear" if file.booster == "gblinear" else "treeshap"
-        self._scale = scale_of(file, signature)
-        self._blocks = blocks_of(file, signature)
-
-    def __call__(self, batch: Batch) -> Explanation:
-        """Raises NotSupported for infinite inputs, and TooLarge before anything is computed."""
-        numbers = batch.n * len(self._blocks) * len(batch.signature.inputs)
-        if numbers > MAX_NUMBERS:
-            raise TooLarge(f"The explanation would have {numbers:,} numbers, and may have {MAX_NUMBERS:,}.")
-        contributions, margin = self._engine.contributions(batch.matrix())
-        return Explanation(
-            method=self._method,
-            scale=self._scale,
-            blocks=self._blocks,
-            contributions=contributions[:, :, :-1],
-            bias=contributions[:, :, -1],
-            margin=margin,
-        )
-
-
-def scale_of(file: ModelFile, signature: Signature) -> str:
-    """What the margin is, in words: those of the signature, where its label names the two classes."""
-    scale = _SCALES[file.objective]
-    # Only a label does: the categories of several probabilities name the targets.
-    names = next((output.categories for output in signature.outputs if output.name == LABEL), ())
-    return scale.replace(_SECOND, names[1]) if len(names) == 2 else scale
+    method = "linear" if file.booster == "gblinear" else "treeshap"
+    scale = explaining.scale_of(_SCALES[file.objective], signature)
+    return Explainer(method, scale, blocks_of(file, signature), lambda batch: engine.contributions(batch.matrix()))
 
 
 def blocks_of(file: ModelFile, signature: Signature) -> tuple[str | None, ...]:
-    """The name of each number that the model adds up for a row: a class, a quantile or a target; None for a single one.
-
-    Classes have the names that the signature gives them, everything without a name is counted from 0.
-    """
+    """The name of each number that the model adds up for a row; None for a single one."""
     groups = max(file.classes, file.targets)
-    if groups == 1:
-        return (None,)
-    for output in (*signature.outputs, *outputs_of(file)):
-        # A label of several targets names two classes, not the targets.
-        if len(output.categories) == groups and (file.classes or output.name != LABEL):
-            return output.categories
-    return tuple(str(number) for number in range(groups))
+    return explaining.blocks_of(groups, signature, outputs_of(file), are_classes=file.classes > 0)

@@ -2,21 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlserve.errors import NotSupported
 from mlserve.signature import Field, Signature
+from mlserve.trees import Node, nested
 from mlserve_xgboost.explanation import blocks_of
 from mlserve_xgboost.model_file import ModelFile, document_of
 from mlserve_xgboost.structure import leaf_width
-
-MAX_NODES: Final = 20_000  # of a tree that is told in JSON: about 3 MB
-MAX_DEPTH: Final = 100  # Common JSON parsers give up somewhere beyond.
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +45,10 @@ class Tree:
     def root(self, signature: Signature) -> Node:
         """The nodes, nested. An inner node says which instances go to `yes`; `missing` is where a missing value goes.
 
-        Raises NotSupported for a tree of more than MAX_NODES nodes or MAX_DEPTH levels.
+        Raises NotSupported for a tree of too many nodes or levels.
         """
-        levels = list(self.levels())
-        if (nodes := sum(level.size for level in levels)) > MAX_NODES or len(levels) > MAX_DEPTH:
-            raise NotSupported(
-                f"Tree {self.number} has {nodes:,} nodes on {len(levels):,} levels; it is told up to {MAX_NODES:,} "
-                f"nodes on {MAX_DEPTH} levels."
-            )
-        told: dict[int, Node] = {}
-        for level in reversed(levels):
-            told |= {node: self._told(node, signature.inputs, told) for node in level.tolist()}
-        return told[0]
+        fields = signature.inputs
+        return nested(self.number, self.levels(), lambda node, told: self._told(node, fields, told))
 
     def _told(self, node: int, fields: tuple[Field, ...], told: Mapping[int, Node]) -> Node:
         cover = shortest(self.covers[node])

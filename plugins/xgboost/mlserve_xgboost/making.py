@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mlserve.signature import Batch, Signature
+from mlserve.trees import Outputs
 from mlserve_xgboost.model_file import read
-from mlserve_xgboost.outputs import Outputs
+from mlserve_xgboost.outputs import answer_of
 
 
 def save(model: object, folder: Path) -> Path | None:
@@ -42,4 +43,4 @@ def reference(path: Path, signature: Signature, batch: Batch) -> dict[str, np.nd
     )
     span = (0, 0 if best is None else int(best) + 1)
     values = np.asarray(booster.predict(data, iteration_range=span, strict_shape=True), np.float32)
-    return Outputs(read(path), signature)(values.reshape(batch.n, -1))
+    return Outputs(answer_of(read(path)), signature)(values.reshape(batch.n, -1))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlserve.errors import BundleError
+from mlserve.trees import read_model
 from mlserve_xgboost import ubjson
 from mlserve_xgboost.structure import (
     check_trees,
@@ -59,14 +59,7 @@ class ModelFile:
 
 def read(path: Path) -> ModelFile:
     """Read and check a model file. Raises BundleError, whose sentence names the file, for anything else."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"The model file {path.name} cannot be read: {error.strerror}.") from error
-    try:
-        return parse(raw)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise BundleError(f"{path.name} is not a sound XGBoost model in UBJSON or JSON: {_reason(error)}.") from error
+    return read_model(path, parse, "XGBoost model in UBJSON or JSON")
 
 
 def parse(raw: bytes) -> ModelFile:
@@ -244,13 +237,3 @@ def _within(value: int, least: int, what: str) -> int:
     if not least <= value <= MAX_WIDTH:
         raise ValueError(f"{what} is {value}, which is not between {least} and {MAX_WIDTH}")
     return value
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no {error.args[0]}"
-    if isinstance(error, RecursionError):
-        return "it is nested too deep"
-    if isinstance(error, TypeError | AttributeError):
-        return "a part of it has the wrong type"
-    return str(error).rstrip(".")

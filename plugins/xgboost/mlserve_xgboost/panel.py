@@ -1,13 +1,11 @@
 """The family's panel on a model's page: what the model splits on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from mlserve.inference import LiveModel
-from mlserve_xgboost.family import XGBoostPredictor
+from mlserve.trees import importance_panel
 
-SHOWN: Final = 12  # fields; the others are folded
 _MEANINGS: Final = {
     "gain": "how much a split on the field improves the fit, on average",
     "weight": "how many splits are on the field",
@@ -15,54 +13,11 @@ _MEANINGS: Final = {
 }
 _LINEAR: Final = {"weight": "what the field's value is multiplied with"}
 
-Score = float | list[float]
+
+def xgboost_panel(request: Any, model: LiveModel) -> dict[str, Any]:
+    """What the template shows. Raises ModelNotReady."""
+    return importance_panel(request, model, _meanings)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One field: its scores as texts, and the length of its bar in percent of the longest."""
-
-    field: str
-    scores: tuple[str, ...]
-    share: float
-
-
-def importance_panel(request: Any, model: LiveModel) -> dict[str, Any] | None:
-    """What the template shows; None while no version answers."""
-    loaded = model.champion
-    if loaded is None:
-        return None
-    predictor: XGBoostPredictor = loaded.predictor  # type: ignore[assignment] # The panel is the family's own.
-    with loaded.users:
-        importance = predictor.importance()
-    rows = rows_of(importance)
-    return {
-        "meanings": _MEANINGS if "gain" in importance else _LINEAR,
-        "top": rows[:SHOWN],
-        "rest": rows[SHOWN:],
-        "drawing": _first_drawing(request, model) if predictor.has_trees else None,
-    }
-
-
-def rows_of(importance: Mapping[str, Mapping[str, Score]]) -> Sequence[Row]:
-    """The fields, the most important first, by the first of the scores; equal ones in the signature's order."""
-    first = next(iter(importance.values()))
-    sizes = {field: _size(score) for field, score in first.items()}
-    largest = max(sizes.values(), default=0.0)
-    return [
-        Row(field, tuple(_text(scores[field]) for scores in importance.values()), 100 * size / (largest or 1.0))
-        for field, size in sorted(sizes.items(), key=lambda item: -item[1])
-    ]
-
-
-def _first_drawing(request: Any, model: LiveModel) -> str:
-    path: str = request.route_path("xgboost.trees/{number}/drawing", model=model.name, number=0)
-    return path
-
-
-def _size(score: Score) -> float:
-    return max(map(abs, score)) if isinstance(score, list) else abs(score)
-
-
-def _text(score: Score) -> str:
-    return ", ".join(f"{value:.4g}" for value in (score if isinstance(score, list) else [score]))
+def _meanings(kinds: Collection[str]) -> Mapping[str, str]:
+    return _MEANINGS if "gain" in kinds else _LINEAR

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import xgboost_zoo
 
-from mlserve.testing import ContractSuite
+from mlserve.testing import ContractSuite, ModelSuite
 
 
 def trained(name: str, folder: Path) -> Path:
     return xgboost_zoo.train(name, folder).path
 
 
-class OfXGBoost(ContractSuite):
+class OfXGBoost(ModelSuite):
     plugin = "xgboost"
 
 
-class TestFrame(OfXGBoost):
+class TestFrame(OfXGBoost, ContractSuite):
     artefact = staticmethod(partial(trained, "frame-partition"))
 
 

@@ -11,8 +11,8 @@ from xgboost_zoo import MATRIX, RECIPES, chained, to_dmatrix
 
 from mlserve.errors import NotSupported, TooLarge
 from mlserve.signature import Batch, complete
+from mlserve.trees import explaining as explanations
 from mlserve_xgboost import engine as engines
-from mlserve_xgboost import explanation as explanations
 from mlserve_xgboost.engine import Engine
 from mlserve_xgboost.family import XGBoostFamily
 from mlserve_xgboost.library import XGBoostError

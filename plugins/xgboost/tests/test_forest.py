@@ -13,9 +13,9 @@ from xgboost_zoo import CITIES, FRAME, MATRIX, RECIPES, to_dmatrix
 
 from mlserve.errors import BundleError, NotSupported
 from mlserve.signature import complete
-from mlserve_xgboost import drawing as drawings
-from mlserve_xgboost import forest as forests
-from mlserve_xgboost.drawing import condition_of, drawing
+from mlserve.trees import drawing as drawings
+from mlserve.trees import tree as forests
+from mlserve.trees.drawing import condition_of, drawing
 from mlserve_xgboost.forest import Forest
 from mlserve_xgboost.model_file import parse
 

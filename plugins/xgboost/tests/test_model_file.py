@@ -105,7 +105,7 @@ def test_a_stale_best_iteration_of_a_linear_model_is_no_harm(document):
         (b'{"learner": []}', "a part of it has the wrong type"),
         (b'{"learner": 1, "learner": 1}', "a key is there twice"),
         (b'{"a": ' + b"[" * 200_000, "nested too deep"),
-        (b'{"\xff": 1}', "utf-8"),
+        (b'{"\xff": 1}', "UTF-8"),
     ],
 )
 def test_refuses_other_files(content, sentence, refusal):

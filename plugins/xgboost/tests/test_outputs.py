@@ -46,10 +46,10 @@ def signature_with(family, path, *outputs: OutputField) -> Signature:
 def ask(zoo, family, load):
     """The answers of a model of the zoo whose signature has these outputs, and its own number for each row."""
 
-    def ask(name, *outputs, wanted=None):
+    def ask(name, *outputs):
         animal = zoo(name)
         signature = signature_with(family, animal.path, *outputs)
-        answer = load(animal.path, signature).predict(Batch.from_rows(signature, animal.rows()), wanted)
+        answer = load(animal.path, signature).predict(Batch.from_rows(signature, animal.rows()))
         return answer, animal.expected(MATRIX)
 
     return ask
@@ -133,11 +133,6 @@ def test_softmax_gives_its_own_class_a_name(zoo, family, load):
     names = [label.categories[int(animal.expected(MATRIX[:1])[0, 0])]]
     text, _ = OutputEncoder(signature).encode(answer, 1)
     assert text.decode() == f'[{{"label":"{names[0]}"}}]'
-
-
-def test_only_the_wanted_outputs_are_made(ask):
-    outputs = (OutputField("probability", "float32"), OutputField("label", "category", categories=("no", "yes")))
-    assert list(ask("binary-logistic", *outputs, wanted=["label"])[0]) == ["label"]
 
 
 @pytest.mark.parametrize(

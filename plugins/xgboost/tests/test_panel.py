@@ -12,9 +12,11 @@ from webtest import TestApp
 from xgboost_zoo import FRAME, MATRIX, to_dmatrix
 
 import mlserve
+from mlserve.errors import ModelNotReady
 from mlserve.inference import LiveModel
 from mlserve.inference.users import Users
-from mlserve_xgboost.panel import SHOWN, importance_panel, rows_of
+from mlserve.trees.panel import SHOWN, rows_of
+from mlserve_xgboost.panel import xgboost_panel
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x {{7*7}}"
 
@@ -99,23 +101,13 @@ def test_a_hostile_name_stays_text(app):
     assert app.get("/api/v1/models/hostile/trees/0").json["root"]["field"] == HOSTILE
 
 
-def test_the_fields_are_ordered_and_the_longest_bar_is_full():
-    importance = {"gain": {"a": 1.0, "b": 4.0, "c": 0.0}, "weight": {"a": 2.0, "b": 3.0, "c": 0.0}}
-    rows = [(row.field, row.scores, row.share) for row in rows_of(importance)]
-    assert rows == [("b", ("4", "3"), 100), ("a", ("1", "2"), 25), ("c", ("0", "0"), 0)]
-
-
-def test_classes_have_a_number_each_and_the_largest_counts():
-    rows = rows_of({"weight": {"a": [0.5, -0.25], "b": [0.0, -2.0]}})
-    assert [(row.field, row.scores, row.share) for row in rows] == [("b", ("0, -2",), 100), ("a", ("0.5, -0.25",), 25)]
-
-
 def test_a_model_of_one_leaf_has_empty_bars():
     assert [row.share for row in rows_of({"gain": {"a": 0.0, "b": 0.0}})] == [0, 0]
 
 
 def test_nothing_is_shown_while_no_version_answers():
-    assert importance_panel(None, LiveModel("late", "xgboost", None, "broken")) is None
+    with pytest.raises(ModelNotReady):
+        xgboost_panel(None, LiveModel("late", "xgboost", None, "broken"))
 
 
 def test_a_long_list_is_folded(tmp_path, family, load):
@@ -125,6 +117,6 @@ def test_a_long_list_is_folded(tmp_path, family, load):
     xgboost.train({"nthread": 1}, wide, 1).save_model(path)
     loaded = SimpleNamespace(predictor=load(path), users=Users())
     request = SimpleNamespace(route_path=lambda name, **parts: f"/{name}")
-    shown = importance_panel(request, SimpleNamespace(name="wide", champion=loaded))
+    shown = xgboost_panel(request, LiveModel("wide", "xgboost", loaded))
     assert (len(shown["top"]), len(shown["rest"])) == (SHOWN, 100 - SHOWN)
     assert shown["drawing"] == "/xgboost.trees/{number}/drawing"

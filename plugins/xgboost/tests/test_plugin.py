@@ -114,5 +114,5 @@ def test_the_distribution_brings_one_entry_point_and_an_extra_for_each_library()
     assert point.value == "mlserve_xgboost"
     wanted = requires("pyramid-mlserve-xgboost") or []
     extras = {re.split(r"[<>;]", line)[0].strip() for line in wanted if "extra" in line}
-    assert extras == {"xgboost-cpu", "xgboost"}
+    assert extras == {"xgboost-cpu", "xgboost", "onnx", "pyramid-mlserve-onnx[cpu]"}
     assert any(line.startswith("pyramid-mlserve<0.2,>=0.1") for line in wanted)

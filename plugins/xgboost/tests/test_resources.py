@@ -10,8 +10,7 @@ import pytest
 from webtest import TestApp
 
 import mlserve
-from mlserve_xgboost import drawing
-from mlserve_xgboost.operations import IMPORTANCE, TREE
+from mlserve.trees import IMPORTANCE, TREE, drawing
 
 SVG = {"Accept": "image/svg+xml"}
 FRUITS = ["apple", "banana", "cherry"]

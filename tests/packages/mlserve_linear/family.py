@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class LinearPredictor:
         self.decimals = decimals
         self.closed = False
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         if self.coefficients.get("fail"):
             raise ZeroDivisionError("secret of the plugin")
         value = np.full(batch.n, self.intercept)
@@ -82,5 +82,5 @@ def _read(path: Path) -> dict[str, Any]:
             "coefficients": dict(content["coefficients"]),
             "explanation": content.get("explanation", "well"),
         }
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path.name} is not a linear model: {error!r}") from error

@@ -1,7 +1,7 @@
 """A family of texts: an input that takes any text, and one of the categories that the file lists. It answers both."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class TextsPredictor:
     concurrency = "parallel"
     engine = "exact"
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         return {name: batch.column(name)[0] for name in ("text", "kind")}
 
     def info(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ no file `hold` in it. Every prediction answers the value.
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class WaitingPredictor:
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def predict(self, batch: Batch, outputs: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         return {"value": np.full(batch.n, self.value)}
 
     def info(self) -> dict[str, Any]:

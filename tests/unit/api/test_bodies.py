@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlserve.api.bodies import read_any, refuse_depth
-from mlserve.errors import Unreadable
+from mlserve.api.bodies import read_any, read_members, refuse_depth
+from mlserve.errors import Invalid, Unreadable
 
 DEPTH = 8
 
@@ -67,3 +67,19 @@ def test_the_depth_of_any_document_is_that_of_its_values(value: Any) -> None:
 )
 def test_the_depth_of_a_large_body_is_found_in_one_walk(body: bytes) -> None:
     refuse_depth(body, DEPTH)
+
+
+def test_members_are_read_as_they_are_written() -> None:
+    members = read_members(b'{"a": 1.50, "b": [ 1 ], "a": null}', DEPTH)
+    assert {name: bytes(text) for name, text in members.items()} == {"a": b"null", "b": b"[ 1 ]"}
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"{", b'{"a"}', b'{"\xff": 1}', b'{"a":' * 9 + b"1" + b"}" * 9])
+def test_what_is_no_json_has_no_members(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_members(body, DEPTH)
+
+
+def test_what_is_no_object_has_no_members() -> None:
+    with pytest.raises(Invalid, match="not an object"):
+        read_members(b"[1]", DEPTH)

@@ -17,6 +17,7 @@ def report(started: bool = True, **states: str) -> tuple[int, dict[str, Any]]:
         health=SimpleNamespace(report=lambda: checks),
         counters=SimpleNamespace(read=lambda: {"log_drops": 2}),
     )
+    application._spared = set  # no plugin's check
     application.readiness = partial(Application.readiness, application)
     request = SimpleNamespace(registry=SimpleNamespace(mlserve=application), response=SimpleNamespace(status_int=200))
     body = ready(request)

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlserve.api.negotiation import JSON, negotiate, read_body, require_json_sent
+from mlserve.api.negotiation import JSON, media_type_sent, negotiate, read_body, require_json_sent
 from mlserve.errors import NotAcceptable, TooLarge, Unreadable, UnsupportedMediaType
 
 
@@ -110,3 +110,41 @@ def test_a_length_that_is_no_number_is_unreadable(length: str) -> None:
 def test_a_body_that_ends_early_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="after 3 of 5 bytes"):
         read_body(environ("5", b"abc"), 10)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "found"),
+    [
+        (None, JSON),
+        ("", JSON),
+        (JSON, JSON),
+        ("Application/JSON; charset=UTF-8", JSON),
+        ('application/json; profile=x; charset="utf-8"', JSON),
+        ("text/csv; header=present", "text/csv"),
+        ("text/csv;charset=us-ascii", "text/csv"),
+        (FORM, JSON),
+    ],
+)
+def test_a_body_is_of_one_of_the_types(content_type: str | None, found: str) -> None:
+    environ = {} if content_type is None else {"CONTENT_TYPE": content_type}
+    assert media_type_sent(environ, (JSON, "text/csv"), (FORM,)) == found
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=latin-1", "*/*", ";", FORM])
+def test_a_body_of_another_type_is_refused(content_type: str) -> None:
+    if content_type != ";":
+        with pytest.raises(UnsupportedMediaType):
+            media_type_sent({"CONTENT_TYPE": content_type}, (JSON,))
+    elsewhere = {"HTTP_ORIGIN": "https://elsewhere.example", "HTTP_HOST": "localhost", "CONTENT_TYPE": content_type}
+    with pytest.raises(UnsupportedMediaType):
+        media_type_sent(elsewhere, (JSON,), (FORM,))
+
+
+def test_a_page_of_another_site_says_what_it_sends() -> None:
+    elsewhere = {"HTTP_SEC_FETCH_SITE": "cross-site"}
+    assert media_type_sent({**elsewhere, "CONTENT_TYPE": JSON}, (JSON,)) == JSON
+    with pytest.raises(UnsupportedMediaType, match="another site"):
+        media_type_sent(elsewhere, (JSON,))

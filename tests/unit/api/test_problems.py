@@ -43,7 +43,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_every_domain_error_has_a_code_of_its_own_with_a_status() -> None:
-    codes = [kind.code for kind in DOMAIN]
+    codes = [kind.code for kind in DOMAIN if kind is not errors.PluginFailed]  # A kind of ConfigurationError.
     assert len(set(codes)) == len(codes) > 15
     assert set(codes) == set(STATUS_OF)
 

@@ -122,3 +122,22 @@ def test_a_model_of_ten_thousand_numbers_has_room_in_a_manifest() -> None:
     text = canonical_json([baseline_of(batch, {}), signature.to_json()])
     parts = sum(text.count(sign) for sign in (b",", b"[", b"{", b"\\"))
     assert 100 * parts + 100_000 < 0.8 * MOST_PARTS
+
+
+def test_lengths_are_told_of_texts_and_bytes() -> None:
+    found = summary_of(Field("x", "text", nullable=True), ["", "abc", None, "ab\nc"])
+    assert (found["count"], found["missing"]) == (3, 1)
+    assert (found["elements"]["length"]["minimum"], found["elements"]["length"]["maximum"]) == (0, 4)
+    assert summary_of(Field("x", "bytes", shape=(-1,)), [[b"a"], [], [b"", b"abc"]])["elements"]["length"]["count"] == 3
+    assert summary_of(Field("x", "bytes", keep="hash"), [b"a"]) == {"count": 1, "missing": 0}
+    assert summary_of(Field("x", "string"), ["abc"]) == {"count": 1, "missing": 0}
+
+
+def test_tensors_of_any_size_are_summed_up() -> None:
+    found = summary_of(Field("x", "uint8", shape=(-1,), nullable=True), [[1, 2], [], None, [255]])
+    assert (found["count"], found["missing"], found["minimum"], found["maximum"]) == (3, 1, 1, 255)
+    assert summary_of(Field("x", "uint8", shape=(-1,)), [[], []]) == {"count": 2, "missing": 0}
+    signature = Signature((Field("x", "float32"),), (OutputField("y", "float32", shape=(-1,)),))
+    batch = Batch.from_columns(signature, {"x": [0.0, 1.0]})
+    told = baseline_of(batch, {"y": [np.array([1, np.nan]), np.zeros(0)]})["outputs"]["y"]
+    assert (told["count"], told["missing"], told["maximum"]) == (1, 1, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlserve.bundles.completed import describe, read_batch, with_examples
+from mlserve.bundles.completed import describe, read_batch, refuse_unnamed, with_examples
 from mlserve.bundles.sample import Column, Sample, read_sample
 from mlserve.errors import BundleError, SignatureError
 from mlserve.signature import Field, OutputField, Signature
@@ -64,6 +64,29 @@ def test_what_is_given_wins() -> None:
     assert found["late"]["type"] == "bool"
 
 
+def test_a_list_of_the_file_is_a_field_s_where_the_data_declares_the_same() -> None:
+    file = Signature((Field("city", "int64"), Field("stops", "int64")), FILE.outputs)
+    sample, lists = read_sample(FRAME), [("Oslo", "Wien", "Riga")]
+    city, stops = describe(file, {}, sample, lists=lists).inputs
+    assert (city.type, city.categories, stops.type) == ("category", lists[0], "int64")
+    for others in ([], [("Wien", "Oslo", "Riga")]):
+        assert describe(file, {}, sample, lists=others).inputs[0].type == "int64"
+    given = {"inputs": [{"name": "city", "type": "int32"}]}
+    assert describe(file, given, sample, lists=lists).inputs[0].type == "int32"
+
+
+def test_names_of_the_file_in_a_field_of_numbers_are_told_as_such() -> None:
+    signature = Signature((Field("city", "int64"), Field("gate", "int64")), FILE.outputs)
+    lists = [("Oslo", "Wien"), ("20", "10")]
+    with pytest.raises(BundleError) as caught:
+        refuse_unnamed(signature, lists, texts(city=["Wien"], gate=["10"]), "x.lgb.signature.json")
+    assert caught.value.detail == (
+        "The model's file does not prove the categories of 'city': list them in a signature "
+        "(--signature, or x.lgb.signature.json); the file has Oslo, Wien."
+    )
+    refuse_unnamed(signature, lists, texts(city=["1"], gate=["10"], other=["Wien"]), "x.lgb.signature.json")
+
+
 def test_the_file_s_own_categories_stay() -> None:
     file = Signature((Field("city", "category", categories=("Wien", "Oslo")),), FILE.outputs)
     assert describe(file, {}, read_sample(FRAME)).inputs[0].categories == ("Wien", "Oslo")
@@ -110,7 +133,9 @@ def test_what_contradicts_the_file_is_refused() -> None:
 def test_a_file_without_names() -> None:
     file = Signature((Field("f0", "float32"), Field("f1", "float32")), FILE.outputs)
     sample = read_sample({"x": [1.0], "y": [2.0]})
-    with pytest.raises(BundleError, match=r"no names for its 2 inputs: list them in their order in a signature\.$"):
+    with pytest.raises(
+        BundleError, match=r"no names for its 2 inputs: list them in their order in a signature \(--signature\)\.$"
+    ):
         describe(file, {}, sample)
 
     named = describe(file, {"inputs": [{"name": "y"}, {"name": "x", "maximum": 5}]}, sample)
@@ -160,8 +185,14 @@ def test_rows_are_checked_as_a_caller_s() -> None:
     assert caught.value.detail == (
         'The data does not fit the signature: row 12000, c: expected one of "a", "b", got "z".'
     )
-    with pytest.raises(BundleError, match=r"row 5, x: expected a whole number not above 5, got null and more\.$"):
+    with pytest.raises(
+        BundleError, match=r"signature: row 1, x: expected a whole number not above 5, got null and more\.$"
+    ):
         read_batch(signature, Sample({"x": Column([None] * 9), "c": Column(["a"] * 9)}, 9, True))
+    with pytest.raises(
+        BundleError, match=r"signature: row 1, x: expected [^;]*, got null; row 2, c: [^;]* and more\.$"
+    ):
+        read_batch(signature, Sample({"x": Column([None, None, 1]), "c": Column(["a", "z", "z"])}, 3, True))
     with pytest.raises(BundleError, match=r"'y' of the data holds infinite numbers, which no request can send\.$"):
         read_batch(Signature((Field("y", "float64", nullable=True),), ()), read_sample({"y": [1.0, float("inf")]}))
 

@@ -1,10 +1,12 @@
+import base64
 from typing import Any
 
 import numpy as np
 
 from mlserve.bundles.golden_rows import USUAL, choose, instances_of, is_exact
 from mlserve.bundles.parts import MOST_GOLDEN
-from mlserve.signature import Batch, Field, Signature
+from mlserve.signature import Batch, Field, Picture, Signature
+from mlserve.signature.examples import example_value
 
 RANDOM_ROWS = 2000
 
@@ -110,3 +112,21 @@ def test_rows_are_no_burden_to_a_manifest() -> None:
     image = Signature((Field("image", "float32", (100, 100)),), ())
     batch = Batch.from_columns(image, {"image": np.zeros((50, 100, 100), np.float32)})
     assert len(choose(batch, {})) == 10
+
+
+def test_files_that_the_log_does_not_keep_are_replaced_by_examples() -> None:
+    signature = Signature(
+        (
+            Field("face", "image", keep="hash"),
+            Field("scan", "bytes", keep="omit", nullable=True),
+            Field("rows", "int8", shape=(-1,)),
+        ),
+        (),
+    )
+    example = base64.b64decode(example_value(signature.inputs[0]))
+    other = Picture(example + b"somebody", np.zeros((1, 1, 3), np.uint8))
+    batch = batch_of(signature, face=[other, other], scan=[b"secret", b""], rows=[[1], [2, 3]])
+    assert choose(batch, {"y": np.array([1.0, 2.0])}) == [0, 1]
+    assert instances_of(batch, [0, 1]) == [
+        {"face": base64.b64encode(example).decode(), "scan": None, "rows": rows} for rows in ([1], [2, 3])
+    ]

@@ -206,7 +206,10 @@ def test_code_of_a_model_runs_only_where_that_is_said(
     monkeypatch.delenv("INSPECTED", raising=False)
     with pytest.raises(BundleError) as caught:
         packaged(model, tmp_path, family=Pickled())
-    assert caught.value.detail == "Loading a model of family linear runs code that it brings: say that you trust it."
+    assert (
+        caught.value.detail
+        == "Loading a model of family linear runs code that it brings: say that you trust it (--trust)."
+    )
     assert "INSPECTED" not in os.environ
     assert packaged(model, tmp_path, family=Pickled(), trust=True).family == "linear"
     monkeypatch.delenv("INSPECTED")

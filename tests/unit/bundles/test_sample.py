@@ -86,6 +86,14 @@ def test_the_cells_of_a_csv_are_texts(tmp_path: Path) -> None:
     assert (sample.rows, sample.typed) == (3, False)
 
 
+def test_a_csv_s_truth_values_are_a_data_frame_s(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b,c,d\nTrue,true,1,\n,FALSE,0,\n")
+    columns = read_sample(path).columns
+    assert [column.type for column in columns.values()] == ["bool", "bool", None, None]
+    assert columns["a"].cells == ["True", None]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
@@ -118,3 +126,27 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
         read_sample(date(2026, 1, 1))
     with pytest.raises(BundleError, match="no rows"):
         read_sample({})
+
+
+def test_bytes_tensors_and_large_whole_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "file": [b"a", None, b"c"],
+            "rows": [np.zeros((2, 2)), [np.array([1.0]), np.array([2.0])], None],
+            "big": np.array([2**64 - 1, 0, 1], np.uint64),
+        }
+    )
+    expected = [[b"a", None, b"c"], [[[0.0, 0.0], [0.0, 0.0]], [[1.0], [2.0]], None], [2**64 - 1, 0, 1]]
+    memory = read_sample(frame)
+    assert cells(memory) == expected
+    table = pyarrow.table(
+        {
+            "file": pyarrow.array(expected[0], pyarrow.binary()),
+            "rows": pyarrow.array(expected[1], pyarrow.list_(pyarrow.list_(pyarrow.float64()))),
+            "big": pyarrow.array(expected[2], pyarrow.uint64()),
+        }
+    )
+    parquet.write_table(table, tmp_path / "x.parquet")
+    for sample in (read_sample(table), read_sample(tmp_path / "x.parquet")):
+        assert cells(sample) == expected
+        assert [column.type for column in sample.columns.values()] == ["bytes", None, "uint64"]

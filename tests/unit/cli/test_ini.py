@@ -1,11 +1,13 @@
 """What every verb does with its INI."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from mlserve.cli.ini import app_settings, built, started
+from mlserve.cli.ini import _warnings_told, app_settings, built, started
 from mlserve.errors import ConfigurationError, ModelUnknown
 from tests.factories import linear_model
 
@@ -76,3 +78,14 @@ def test_a_failure_of_the_start_and_one_of_the_verb_are_told_apart(tmp_path: Pat
     (tmp_path / "line.linear").write_text("{}")
     with pytest.raises(SystemExit, match=r"mlserve cannot start: mlserve\.models\.line"), started(ini):
         pass
+
+
+def test_warnings_are_told_with_their_fields(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(logging.getLogger("mlserve"), "propagate", False)  # pytest itself listens at the root.
+    with _warnings_told():
+        logging.getLogger("mlserve.registry").error("version_failed", extra={"fields": {"model": "line"}})
+        logging.getLogger("mlserve.registry").info("version_loaded")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "version_failed" in line
+    assert line.endswith("model=line")
+    assert not logging.getLogger("mlserve").handlers

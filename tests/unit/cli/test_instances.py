@@ -12,7 +12,7 @@ from mlserve.errors import Invalid, MlserveError, Unreadable
 from mlserve.inference.loaded import Limits
 from mlserve.signature import Decoder, Field, OutputField, Signature
 
-LIMITS = Limits(body=1024, instances=2, problems=3, depth=8, explained=1000)
+LIMITS = Limits(body=1024, instances=2, problems=3, depth=8, explained=1000, image_pixels=1_000_000)
 FIELDS = (Field("x", "float64"), Field("city", "string", nullable=True))
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlserve.cli.predict import _cell, _line
-from mlserve.errors import Problem
+from mlserve.cli.predict import _cause, _cell, _line
+from mlserve.errors import PredictionFailed, Problem
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_a_cell_is_the_value_or_its_json(value: object, cell: object) -> None:
 )
 def test_a_problem_is_placed_by_row_and_field(problem: Problem, place: str) -> None:
     assert _line(problem) == f"  {place}: expected {problem.expected}, got {problem.got} ({problem.code})"
+
+
+def test_the_operator_is_told_what_the_family_raised() -> None:
+    failed = PredictionFailed("It failed on a valid request.")
+    failed.__cause__ = ZeroDivisionError("division by zero")
+    assert _cause(failed) == ["  ZeroDivisionError: division by zero"]
+    failed.__cause__ = PredictionFailed("Told already.")
+    assert _cause(failed) == []
+    assert _cause(PredictionFailed("Of itself.")) == []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mlserve.dashboard import forms
 from mlserve.errors import Problem
+from mlserve.predictions.multipart import Part
 from mlserve.signature import Decoder, Field, OutputField, Signature
 from mlserve.signature.examples import example_instance
 
@@ -36,6 +37,10 @@ def body(field: Field, text: str) -> dict[str, Any]:
         (Field("f", "float64", maximum=1), "number", "1 or less"),
         (Field("f", "float64", minimum=-80, maximum=-0.5), "number", "−80 to −0.5"),
         (Field("f", "string"), "text", ""),
+        (Field("f", "text"), "lines", ""),
+        (Field("f", "bytes", nullable=True), "file", "a file, empty means missing"),
+        (Field("f", "image", shape=(4, 4, 3)), "file", "a JPEG, PNG, WebP, GIF or BMP file"),
+        (Field("f", "int8", shape=(-1, 2)), "json", "JSON array of shape any × 2, int8"),
         (Field("f", "category", categories=("a", "b")), "select", ""),
         (Field("f", "category", categories=MANY), "search", "one of 1,000"),
         (Field("f", "category", categories=("a",), unknown="native"), "search", "other values count as unseen"),
@@ -160,3 +165,40 @@ def test_problems_are_told_at_their_fields() -> None:
         "f0": ["Please give a value for this field (a number)."],
     }
     assert others == ['A field of this model is expected here; this is "c".']
+
+
+@pytest.mark.parametrize("text", ["one\ntwo", "", '"quoted"', "one\r\ntwo", "  spaced  ", "\n"])
+def test_lines_survive_their_control(text: str) -> None:
+    field = Field("f", "text")
+    shown = forms.text_of(field, text)
+    assert body(field, shown.replace("\n", "\r\n") if not shown.startswith('"') else shown) == {"f": text}
+
+
+def test_base64_may_be_pasted_in_lines() -> None:
+    assert body(Field("f", "bytes"), "YW\r\n Jj\n") == {"f": "YWJj"}
+
+
+def test_a_file_of_no_bytes_is_not_a_missing_one() -> None:
+    field = Field("f", "bytes", nullable=True)
+    assert forms.texts_of_parts([Part("f0.file", b"")]) == {"f0": '""'}
+    assert body(field, '""') == {"f": ""}
+    assert body(field, "") == {"f": None}
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ([("f0.file", b"abc"), ("f0", b"")], "YWJj"),
+        ([("f0", b"AA=="), ("f0.file", b"abc")], "YWJj"),
+        ([("f0.file", None), ("f0", b"AA==")], "AA=="),
+        ([("f0.file", None), ("f0", b"AA=="), ("f0.none", b"1")], ""),
+        ([("f0.none", b"1"), ("f0.file", b"abc"), ("f0", b"AA==")], "YWJj"),
+    ],
+)
+def test_a_file_that_is_chosen_replaces_the_one_that_is_held(parts: list[Any], text: str) -> None:
+    assert forms.texts_of_parts([Part(*part) for part in parts]) == {"f0": text}
+
+
+def test_a_missing_file_is_asked_for() -> None:
+    problem = Problem("required", "a value for this field", "nothing", "/instances/0/f", 0, "f")
+    assert forms.messages(signature(Field("f", "image")), [problem]) == ({"f0": ["Please choose a file."]}, [])

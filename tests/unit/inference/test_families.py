@@ -1,10 +1,13 @@
 """Which family reads a file, and which plugin brought it."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from mlserve_linear.family import LinearFamily
 
-from mlserve.errors import ConfigurationError
-from mlserve.inference.families import Families
+from mlserve.errors import ConfigurationError, SignatureError
+from mlserve.inference.families import Families, inspected
 
 
 class Other(LinearFamily):
@@ -39,3 +42,24 @@ def test_a_family_knows_its_plugin() -> None:
     )
     assert made.get("other") is not None
     assert made.get("neither") is None
+
+
+@pytest.mark.parametrize("formats", ["means", ".means", ("means",), [".means"], (1,)])
+def test_formats_are_a_tuple_of_suffixes(formats: Any) -> None:
+    class Means(LinearFamily):
+        name = "means"
+
+    Means.formats = formats
+    with pytest.raises(ConfigurationError, match=r"formats must be a tuple of suffixes, each with its dot"):
+        Families().add(Means(), "plugin 1")
+
+
+def test_what_inspect_gives_is_a_signature() -> None:
+    class Means(LinearFamily):
+        name = "means"
+
+        def inspect(self, path: Path) -> Any:
+            return {"inputs": []}
+
+    with pytest.raises(SignatureError, match=r"inspect\(\) of the family 'means' gives a dict"):
+        inspected(Means(), Path("a.means"))

@@ -13,7 +13,7 @@ from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.signature import Signature
 from tests.factories import linear_model
 
-LIMITS = Limits(body=2**20, instances=100, problems=5, depth=20, explained=10)
+LIMITS = Limits(body=2**20, instances=100, problems=5, depth=20, explained=10, image_pixels=1_000_000)
 GOLDEN = {
     "tolerance": 1e-6,
     "libraries": {"arithmetic": "1"},

@@ -9,6 +9,7 @@ import pytest
 from mlserve.errors import AliasUnknown, ModelNotReady, ModelUnknown
 from mlserve.inference import LiveModel, LiveModels
 from mlserve.inference.live import VersionStatus
+from mlserve.inference.users import Users
 
 
 def loaded(number: int = 1) -> Any:
@@ -35,6 +36,20 @@ def test_a_model_without_a_version_says_why_and_when_to_come_back() -> None:
     with pytest.raises(ModelNotReady, match="the file is broken") as refused:
         model.loaded()
     assert refused.value.retry_after == 5
+
+
+def test_a_predictor_that_is_used_is_not_closed() -> None:
+    version, users = loaded(), Users()
+    version.users = users
+    model = LiveModel("line", "linear", version)
+    with model.using_predictor() as used:
+        assert used is version
+        users.refuse_new()
+        assert users.wait(0) == 1
+    assert users.wait(0) == 0
+    for gone in (model, LiveModel("line", "linear", reason="the file is broken")):
+        with pytest.raises(ModelNotReady), gone.using_predictor():
+            pass
 
 
 def test_each_alias_leads_to_its_version_and_says_why_where_it_cannot() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlserve.signature import Batch, Field, OutputField, Signature
 from tests.factories import until
 
 SIGNATURE = Signature((Field("x", "float64"),), (OutputField("value", "float64"),))
-LIMITS = Limits(body=1024, instances=2, problems=3, depth=8, explained=1000)
+LIMITS = Limits(body=1024, instances=2, problems=3, depth=8, explained=1000, image_pixels=1_000_000)
 
 
 class Predictor:
@@ -109,11 +110,21 @@ def test_what_is_derived_from_the_signature_holds_the_limits() -> None:
 
 
 def test_wide_models_take_no_more_instances_than_a_body_can_spell_out() -> None:
-    limits = Limits(body=10_000, instances=100, problems=1, depth=9, explained=1000)
+    limits = Limits(body=10_000, instances=100, problems=1, depth=9, explained=1000, image_pixels=1_000_000)
     assert limits.instances_of(Signature((Field("a", "int32"),), ())) == 100
     wide = Signature((Field("a", "float32", (50, 2), required=False, nullable=True),), ())
     assert limits.instances_of(wide) == 50
     assert limits.instances_of(Signature((Field("a", "float32", (99, 999)),), ())) == 1
+    # What may be of any size is as large as it is spelled out; missing, it is nothing.
+    assert limits.instances_of(Signature((Field("a", "float32", (-1, 999)),), ())) == 100
+
+
+def test_small_pictures_become_no_more_large_ones_than_a_request_may_have() -> None:
+    limits = replace(LIMITS, body=10_000, instances=100, image_pixels=10_000)
+    assert limits.instances_of(Signature((Field("a", "image", (50, 40, 3)),), ())) == 5
+    assert limits.instances_of(Signature((Field("a", "image", (50, 40, 3)), Field("b", "image")), ())) == 5
+    assert limits.instances_of(Signature((Field("a", "image"),), ())) == 100
+    assert limits.instances_of(Signature((Field("a", "image", (1000, 1000, 3)),), ())) == 1
 
 
 def test_a_failure_of_the_family_keeps_its_cause_for_the_log() -> None:
@@ -277,7 +288,7 @@ def test_a_version_is_not_closed_under_an_explanation_that_runs() -> None:
 
 
 def test_wide_explanations_are_of_fewer_instances() -> None:
-    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000)
+    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000, image_pixels=1_000_000)
     fields = tuple(Field(f"f{number}", "float32") for number in range(500))
     assert limits.explained_of(Signature(fields, (OutputField("p", "float32"),))) == 1000
     assert limits.explained_of(Signature(fields, (OutputField("p", "float32", (100,)),))) == 120
@@ -285,10 +296,18 @@ def test_wide_explanations_are_of_fewer_instances() -> None:
 
 
 def test_explanations_that_take_long_are_of_fewer_instances() -> None:
-    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000)
+    limits = Limits(body=1 << 20, instances=10_000, problems=1, depth=9, explained=1000, image_pixels=1_000_000)
     slow = Explaining()
     assert load(slow).explain_seconds == 0
     slow.explain_seconds = 0.025  # type: ignore[attr-defined]
     assert limits.explained_of(SIGNATURE, load(slow).explain_seconds) == 119
     assert limits.explained_of(SIGNATURE, 60.0) == 1
     assert limits.explained_of(SIGNATURE, 0.0001) == 1000
+
+
+def test_a_predictor_says_how_it_may_be_called_and_is_closed_where_it_does_not() -> None:
+    predictor = Gated()
+    predictor.concurrency = "paralel"
+    with pytest.raises(NotSupported, match="concurrency = 'paralel': it must be 'parallel' or 'serial'"):
+        load(predictor)
+    assert predictor.closed == 1

@@ -28,7 +28,7 @@ INPUTS = b'[{"distance":1400.5,"carrier":"UA","delay":-0.0}]'
 OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'
 
 
-LIMITS = Limits(body=4096, instances=3, problems=4, depth=8, explained=1000)
+LIMITS = Limits(body=4096, instances=3, problems=4, depth=8, explained=1000, image_pixels=1_000_000)
 
 
 def record(**changed: Any) -> PredictionRecord:

@@ -12,7 +12,7 @@ from mlserve.predictions.store import Known
 from mlserve.signature import Field, OutputField, Signature
 from tests.unit.predictions.factories import new_id
 
-LIMITS = Limits(body=1024, instances=5, problems=3, depth=8, explained=1000)
+LIMITS = Limits(body=1024, instances=5, problems=3, depth=8, explained=1000, image_pixels=1_000_000)
 CLASSES = ("early", "late")
 OUTPUTS = {
     1: (OutputField("value", "float64"),),

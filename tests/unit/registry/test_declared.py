@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlserve_linear.family import LinearFamily
@@ -11,7 +12,8 @@ from mlserve.bundles import BundleStore
 from mlserve.db import migrate
 from mlserve.db.engine import open_database
 from mlserve.errors import ConfigurationError, SignatureError
-from mlserve.registry import service
+from mlserve.names import CHAMPION
+from mlserve.registry import aliases, service
 from mlserve.registry.bringing import inspect, pack_artefact
 from mlserve.registry.declared import examine, load_declared
 from mlserve.settings import Setting, read_settings
@@ -115,4 +117,58 @@ def test_examining_loads_and_closes_and_keeps_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "var" / "bundles").exists()
     with made.database.read() as connection:
         assert service.models(connection) == []
+    made.database.close()
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The family raises at its first loads."""
+    load, left = LinearFamily.load, [ZeroDivisionError("once") for _ in range(times)]
+
+    def fail(*given: Any) -> Any:
+        if left:
+            raise left.pop()
+        return load(*given)
+
+    monkeypatch.setattr(LinearFamily, "load", fail)
+
+
+def test_a_declared_model_that_loads_at_the_second_try_is_as_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = linear_model(tmp_path)
+    first = application(tmp_path, line=path)
+    load_declared(first)
+    first.database.close()
+    failing(monkeypatch, 1)
+    made = application(tmp_path, line=path)
+    load_declared(made)
+    assert made.live.get("line").loaded().lineage.version == 1
+    assert made.faults.not_as_declared == {}
+    made.database.close()
+
+
+def test_a_declaration_that_a_plugin_fails_at_is_told_until_somebody_moves_the_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = linear_model(tmp_path)
+    for intercept in (1.0, 2.0):
+        linear_model(tmp_path, intercept=intercept)
+        before = application(tmp_path, line=path)
+        load_declared(before)
+        before.database.close()
+    linear_model(tmp_path, intercept=3.0)
+    failing(monkeypatch, 1)
+    made = application(tmp_path, line=path)
+    load_declared(made)
+    assert made.live.get("line").loaded().lineage.version == 2
+    assert "takes longer" not in made.faults.not_as_declared["line"]
+    made.registry.look()
+    with made.database.write() as connection:
+        aliases.move(connection, "line", "shadow", 1)
+    made.registry.look()
+    assert list(made.faults.not_as_declared) == ["line"]  # The older champion answers on.
+    with made.database.write() as connection:
+        aliases.move(connection, "line", CHAMPION, 1)
+    made.registry.look()
+    assert made.faults.not_as_declared == {}
     made.database.close()

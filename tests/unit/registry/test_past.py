@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from mlserve_linear.family import LinearFamily
 
+from mlserve import packaging
+from mlserve.application import Application
 from mlserve.errors import ModelNotReady, NotSupported
+from mlserve.faults import Fault
+from mlserve.packaging import Verdict
 from mlserve.registry.declared import load_declared
 from mlserve.registry.past import Past, PastVersions, load_past
 from tests.factories import linear_model, until
@@ -127,8 +131,71 @@ def test_what_is_loaded_while_all_is_closed_is_closed_too(loader: Loader) -> Non
         until(lambda: loader.inside == 1)
         versions.close()
         loader.gate.set()
-        asked.result(20)
-    assert loader.made[0].closed == 1
+        with pytest.raises(ModelNotReady, match="stopping"):
+            asked.result(20)
+    until(lambda: [one.closed for one in loader.made] == [1])
+
+
+def test_one_that_is_slow_keeps_no_request_and_answers_when_it_is_there(loader: Loader) -> None:
+    versions = PastVersions(loader, patience=0.01)
+    loader.gate.clear()
+    with pytest.raises(ModelNotReady, match="Version 1 of model m is not ready: it is being loaded") as told:
+        ask(versions, 1)
+    assert told.value.retry_after == 5
+    loader.gate.set()
+    until(lambda: len(loader.made) == 1)
+    ask(versions, 1)
+    assert (loader.inside, loader.open()) == (1, [1])
+
+
+def test_one_that_hangs_gives_its_room_to_others_and_is_begun_anew_when_it_has_ended(
+    loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    versions = PastVersions(loader, room=1, patience=0.05, late=0.0)
+    loader.gate.clear()
+    with pytest.raises(ModelNotReady, match="is being loaded"):
+        ask(versions, 1)
+    for _ in range(2):
+        with pytest.raises(ModelNotReady, match="it has been loading for more than 0 s"):
+            ask(versions, 1)
+    assert [record.message for record in caplog.records] == ["version_late"]
+    assert loader.inside == 1
+    loader.gate.set()
+    ask(versions, 2)
+    until(lambda: [one.closed for one in loader.made if one.past.version == 1] == [1])
+
+    def answers() -> bool:
+        try:
+            ask(versions, 1)
+        except ModelNotReady:
+            return False
+        return True
+
+    until(answers)
+    assert loader.open() == [1]
+
+
+def test_those_who_wait_for_one_that_fails_are_all_told_why(loader: Loader) -> None:
+    versions = PastVersions(loader)
+    loader.gate.clear()
+    loader.failures = [OSError("gone")]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, versions, 1) for _ in range(4)]
+        until(lambda: [place.users for place in versions._places.values()] == [4])
+        loader.gate.set()
+        for one in asked:
+            with pytest.raises(OSError, match="gone"):
+                one.result(20)
+    ask(versions, 1)
+    assert loader.inside == 2
+
+
+def test_a_family_that_leaves_at_load_ends_no_request(loader: Loader) -> None:
+    def leave(past: Past) -> Any:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="loading it raised SystemExit"):
+        ask(PastVersions(leave), 1)
 
 
 def test_many_threads_and_versions_never_meet_a_closed_one(loader: Loader) -> None:
@@ -186,4 +253,56 @@ def test_who_loads_gives_way_to_those_who_answer_and_the_interpreter_is_as_befor
     load_past(made, Past("line", 7, made.live.get("line").loaded().lineage.digest, "linear")).close()
     assert seen == [pytest.approx(0.0002)]
     assert sys.getswitchinterval() == usual
+    made.database.close()
+
+
+def once(tmp_path: Path) -> tuple[Application, Past]:
+    """An application, and a version of its model that does not answer."""
+    made = application(tmp_path, line=linear_model(tmp_path))
+    load_declared(made)
+    return made, Past("line", 7, made.live.get("line").loaded().lineage.digest, "linear")
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError("secret"), SystemExit(3)])
+def test_whatever_a_family_raises_the_version_cannot_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raised: BaseException
+) -> None:
+    made, known = once(tmp_path)
+
+    def fail(*given: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(LinearFamily, "load", fail)
+    with pytest.raises(NotSupported, match="cannot be loaded from its bundle") as told:
+        load_past(made, known)
+    assert "secret" not in told.value.detail
+    (record,) = (record for record in caplog.records if record.message == "past_version_unusable")
+    assert record.fields["reason"] == f"loading it raised {type(raised).__name__}"  # type: ignore[attr-defined]
+    assert record.exc_info is not None
+    made.database.close()
+
+
+def test_a_family_whose_plugin_has_failed_is_told_as_that(tmp_path: Path) -> None:
+    made, known = once(tmp_path)
+    made.faults.add(Fault("beads", "import", ValueError("secret")))
+    with pytest.raises(NotSupported, match=r"of family gone, which is not here: the plugin beads has failed \(import"):
+        load_past(made, replace(known, family="gone"))
+    made.database.close()
+
+
+def test_one_that_would_end_its_process_is_tried_in_another_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, known = once(tmp_path)
+    verdicts = [
+        Verdict(made.live.get("line").loaded().manifest, 0, ("It ended with SIGSEGV.",), died=True),  # type: ignore[arg-type]
+        Verdict(made.live.get("line").loaded().manifest, 1, ("golden row 0 differs.",)),  # type: ignore[arg-type]
+    ]
+    monkeypatch.setattr(packaging, "verify", lambda *given, **more: verdicts.pop(0))
+    monkeypatch.setitem(made.settings._values, "mlserve.load.verify", True)
+    with pytest.raises(NotSupported, match="the server's log says why") as told:
+        load_past(made, known)
+    assert "ended with SIGSEGV" in str(told.value.__cause__)
+    load_past(made, known).close()  # What it answers is `require_proof`'s.
+    assert verdicts == []
     made.database.close()

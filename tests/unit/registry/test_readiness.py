@@ -85,3 +85,14 @@ def test_what_is_not_as_the_registry_says_is_told(made: Make) -> None:
         "not_enabled": {"far": {"champion": "nope"}},
         "stale_since": "2026-07-01T00:00:00Z",
     }
+
+
+def test_a_model_whose_declaration_a_plugin_fails_at_is_told_and_takes_no_server_away(made: Make) -> None:
+    app = made(declared="failed", other="ready")
+    app.faults.not_as_declared["declared"] = "A sentence."
+    with pytest.raises(Degraded) as raised:
+        check_models(app)
+    assert raised.value.args[0]["not_as_declared"] == ["declared"]
+    del app.faults.not_as_declared["declared"]
+    with pytest.raises(RuntimeError):
+        check_models(app)

@@ -1,6 +1,7 @@
 """Live models follow the registry: what is loaded answers at once, what fails changes nothing, what is unused goes."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,71 @@ def test_each_version_that_answers_is_told_once(registry: Registry, caplog: pyte
     told = [(record.message, record.fields["version"]) for record in caplog.records]  # type: ignore[attr-defined]
     assert told == [("version_loaded", 1), ("version_loaded", 3), ("version_closed", 1)]
     swapper.close()
+
+
+class Gate:
+    """Loads behind a gate, in whatever thread, and remembers what it has loaded."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.made: list[LoadedVersion] = []
+
+    def __call__(self, app: Application, wanted: Wanted) -> LoadedVersion:
+        self.open.wait(20)
+        self.made.append(load_verified(app, wanted))
+        return self.made[-1]
+
+    def closed(self) -> list[bool]:
+        return [one.predictor.closed for one in self.made]  # type: ignore[attr-defined]
+
+
+def late(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> tuple[Swapper, Gate]:
+    """A swapper whose champion is late."""
+    monkeypatch.setitem(registry.application.settings._values, "mlserve.load.patience", 0.01)
+    swapper = Swapper(registry.application, gate := Gate())
+    swapper.settle(registry.at(champion=1))
+    assert registry.application.live.get("line").statuses[1].state == "loading"
+    return swapper, gate
+
+
+def test_the_end_may_come_while_a_late_version_is_taken(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapper, gate = late(registry, monkeypatch)
+    gate.open.set()
+    until(lambda: swapper.pending)
+    take_in = swapper._take_in
+
+    def end(wanted: Wanted, loaded: LoadedVersion) -> None:
+        swapper.close()
+        take_in(wanted, loaded)
+
+    monkeypatch.setattr(swapper, "_take_in", end)
+    swapper.settle(registry.at(champion=1))
+    assert gate.closed() == [True]
+
+
+def test_the_end_may_come_while_late_versions_are_looked_through(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapper, gate = late(registry, monkeypatch)
+
+    class Ending(tuple[Wanted, ...]):
+        """What is wanted; to ask for it brings the end, in another thread, which waits until it may."""
+
+        def __contains__(self, one: object) -> bool:
+            ending.start()
+            ending.join(0.05)
+            return False
+
+    ending = threading.Thread(target=swapper.close)
+    swapper._take_late(Ending())
+    gate.open.set()
+    ending.join()
+    until(lambda: gate.closed() == [True])
+
+
+def test_what_is_prepared_at_the_end_is_closed(registry: Registry) -> None:
+    swapper = Swapper(registry.application, gate := Gate())
+    gate.open.set()
+    swapper.close()
+    swapper.prepare(Wanted("line", 1, registry.manifests[1].digest))
+    assert gate.closed() == [True]

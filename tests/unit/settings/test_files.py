@@ -19,7 +19,9 @@ from mlserve.settings import CORE, Setting, read_settings, settings_markdown
 from mlserve.startup import build
 
 ROOT = Path(__file__).parents[3]
-PLUGINS = ("xgboost",)
+# The client is no plugin, and the template is one that others copy.
+BUNDLED = sorted({path.parent.name for path in (ROOT / "plugins").glob("*/mlserve_*")} - {"client", "template"})
+ENABLED = "xgboost"  # in both INIs, which therefore list its settings
 INIS = ("development.ini", "production.ini")
 _KEY = re.compile(r"(# )?(mlserve\.\S+) =(?: (.*))?")
 
@@ -36,11 +38,12 @@ class Line:
 
 @pytest.fixture(scope="module")
 def plugin_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Setting]]:
-    """The settings that each bundled plugin adds to a real application."""
+    """The settings that each bundled plugin adds to a real application, of those that add some."""
     here = tmp_path_factory.mktemp("here")
-    application = build({"mlserve.plugins": " ".join(PLUGINS)}, here=str(here)).registry.mlserve
+    application = build({"mlserve.plugins": " ".join(BUNDLED)}, here=str(here)).registry.mlserve
     table = application.settings.table
-    return {plugin: [s for s in table if s.name.startswith(f"mlserve.{plugin}.")] for plugin in PLUGINS}
+    found = {plugin: [s for s in table if s.name.startswith(f"mlserve.{plugin}.")] for plugin in BUNDLED}
+    return {plugin: settings for plugin, settings in found.items() if settings}
 
 
 def lines_of(ini: str) -> list[Line]:
@@ -59,7 +62,7 @@ def lines_of(ini: str) -> list[Line]:
 
 @pytest.mark.parametrize("ini", INIS)
 def test_an_ini_lists_every_setting_in_order(ini: str, plugin_settings: dict[str, list[Setting]]) -> None:
-    table = [*CORE, *(setting for settings in plugin_settings.values() for setting in settings)]
+    table = [*CORE, *plugin_settings[ENABLED]]
     keys = [line.key for line in lines_of(ini) if line.key != "mlserve.models.flight-delay"]
 
     assert keys == [setting.name for setting in table]
@@ -67,7 +70,7 @@ def test_an_ini_lists_every_setting_in_order(ini: str, plugin_settings: dict[str
 
 @pytest.mark.parametrize("ini", INIS)
 def test_an_ini_says_help_example_and_default(ini: str, plugin_settings: dict[str, list[Setting]]) -> None:
-    table = {s.name: s for s in [*CORE, *(s for settings in plugin_settings.values() for s in settings)]}
+    table = {setting.name: setting for setting in [*CORE, *plugin_settings[ENABLED]]}
     for line in lines_of(ini):
         if setting := table.get(line.key):
             comment = [setting.help, *([f"For example: {setting.example}"] if setting.example else [])]
@@ -90,12 +93,12 @@ def test_what_is_in_force() -> None:
     active = {ini: {line.key: line.value for line in lines_of(ini) if line.active} for ini in INIS}
 
     assert active["development.ini"] == {
-        "mlserve.plugins": "xgboost",
+        "mlserve.plugins": ENABLED,
         "mlserve.models.flight-delay": "%(here)s/examples/flight_delay/flight-delay.ubj",
         "mlserve.log.way": "sql",
     }
     assert active["production.ini"] == {
-        "mlserve.plugins": "xgboost",
+        "mlserve.plugins": ENABLED,
         "mlserve.log.way": "process",
         "mlserve.auth.enabled": "true",
     }
@@ -105,12 +108,12 @@ def test_what_is_in_force() -> None:
 def test_an_ini_is_read_without_complaint(ini: str, way: str, plugin_settings: dict[str, list[Setting]]) -> None:
     loader = plaster.get_loader(str(ROOT / ini), protocols=["wsgi"])
     settings = read_settings(loader.get_settings("app:main"), {}, ROOT)
-    for setting in plugin_settings["xgboost"]:
+    for setting in plugin_settings[ENABLED]:
         settings.add(setting)
 
-    settings.refuse_unknown({"xgboost": True})
+    settings.refuse_unknown({ENABLED: True})
     assert settings["mlserve.log.way"] == way
-    assert settings["mlserve.plugins"] == ("xgboost",)
+    assert settings["mlserve.plugins"] == (ENABLED,)
     assert settings["mlserve.database.url"] == f"sqlite:///{ROOT}/var/mlserve.db"
 
 
@@ -159,7 +162,7 @@ def test_the_reference_page_documents_every_setting(plugin_settings: dict[str, l
         page.write_text(expected, encoding="utf-8")
 
     assert page.read_text(encoding="utf-8") == expected, "the table of settings changed: see the top of this test"
-    for setting in [*CORE, *plugin_settings["xgboost"]]:
+    for setting in [*CORE, *(setting for settings in plugin_settings.values() for setting in settings)]:
         row = next(line for line in expected.splitlines() if line.startswith(f"| `{setting.name}` |"))
         assert setting.help in row
         assert f"`{setting.variable}`" in row

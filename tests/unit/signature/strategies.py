@@ -1,5 +1,6 @@
 """Hypothesis strategies: signatures, and JSON texts of values that fit a field or may not."""
 
+import base64
 import json
 import math
 from typing import Any
@@ -8,11 +9,12 @@ import orjson
 from hypothesis import strategies as st
 
 from mlserve.signature import Field, Signature
+from mlserve.signature.fields import ANY_SIZE, FLOATS, INTEGERS
 from mlserve.signature.ranges import range_of
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
-NUMBER_TYPES = ("int32", "int64", "float32", "float64")
+NUMBER_TYPES = tuple(sorted(INTEGERS | FLOATS))
 
 # Number literals at the edges of types, of bounds and of what a parser tells apart.
 LITERALS = [
@@ -35,6 +37,22 @@ LITERALS = [
     "1e-46",
     "0.10000000149011612",
     "0.1000000015",
+    "127",
+    "128",
+    "-128",
+    "-129.0",
+    "255.0",
+    "256",
+    "32767",
+    "32768",
+    "65504",
+    "65505",
+    "65519.9",
+    "-65536",
+    "65535.0",
+    "65536",
+    "4294967295",
+    "4294967296",
     "2147483647",
     "2147483648",
     "-2147483648",
@@ -50,7 +68,10 @@ LITERALS = [
     "-9223372036854775809",
     "9223372036854775807.0",
     "9223372036854774784.0",
+    "18446744073709551615",
     "18446744073709551616",
+    "18446744073709549568.0",
+    "18446744073709551615.0",
     "3.4028234663852886e38",
     "3.4028235e38",
     "-3.5e38",
@@ -76,7 +97,19 @@ OTHERS = [
     '"\\u0000"',
     '"\\\\u0000"',
     '"nan"',
+    '"AA=="',
+    '"AB=="',
+    '"AA="',
+    '"AA=A"',
+    '"A!=="',
+    '"\\u0041A=="',
+    '"é"',
     "[]",
+    "[[]]",
+    "[[], [1]]",
+    "[[1, 2], [3]]",
+    '["AA==", ""]',
+    '[["x"], []]',
     "{}",
     "[1]",
     "[[0.5]]",
@@ -90,10 +123,10 @@ bounds = st.one_of(
 
 @st.composite
 def fields(draw: st.DrawFn, name: str, *, tensors: bool = True, kept: bool = True) -> Field:
-    type_ = draw(st.sampled_from(["bool", "int32", "int64", "float32", "float64", "string", "category"]))
+    type_ = draw(st.sampled_from(["bool", *NUMBER_TYPES, "string", "category", "text", "bytes"]))
     more: dict[str, Any] = {"required": draw(st.booleans()), "nullable": draw(st.booleans())}
     if tensors and draw(st.integers(0, 4)) == 0:
-        more["shape"] = tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=2)))
+        more["shape"] = tuple(draw(st.lists(st.integers(1, 3) | st.just(ANY_SIZE), min_size=1, max_size=3)))
     if type_ in NUMBER_TYPES:
         low, high = draw(st.none() | bounds), draw(st.none() | bounds)
         if low is not None and high is not None and low > high:
@@ -110,11 +143,11 @@ def fields(draw: st.DrawFn, name: str, *, tensors: bool = True, kept: bool = Tru
 @st.composite
 def signatures(draw: st.DrawFn, *, tensors: bool = True, kept: bool = True) -> Signature:
     names = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
-    inputs = tuple(draw(fields(name, tensors=tensors, kept=kept).filter(_has_values)) for name in names)
+    inputs = tuple(draw(fields(name, tensors=tensors, kept=kept).filter(has_values)) for name in names)
     return Signature(inputs, ())
 
 
-def _has_values(field: Field) -> bool:
+def has_values(field: Field) -> bool:
     try:
         range_of(field)
     except Exception:
@@ -124,29 +157,31 @@ def _has_values(field: Field) -> bool:
 
 def good_literals(field: Field) -> st.SearchStrategy[str]:
     """JSON texts of values that the field accepts."""
-    texts = _good_tensors(field, len(field.shape))
+    sizes = st.tuples(*(st.integers(0, 3) if size == ANY_SIZE else st.just(size) for size in field.shape))
+    texts = sizes.flatmap(lambda shape: _good_tensors(field, shape))
     return st.just("null") | texts if field.nullable else texts
 
 
-def _good_tensors(field: Field, depth: int) -> st.SearchStrategy[str]:
-    if depth == 0:
+def _good_tensors(field: Field, shape: tuple[int, ...]) -> st.SearchStrategy[str]:
+    if not shape:
         return _good_scalars(field)
-    size = field.shape[len(field.shape) - depth]
-    items = st.lists(_good_tensors(field, depth - 1), min_size=size, max_size=size)
+    items = st.lists(_good_tensors(field, shape[1:]), min_size=shape[0], max_size=shape[0])
     return items.map(lambda texts: "[" + ",".join(texts) + "]")
 
 
 def _good_scalars(field: Field) -> st.SearchStrategy[str]:
     if field.type == "bool":
         return st.sampled_from(["true", "false"])
-    if field.type == "string":
+    if field.type in ("string", "text"):
         return TEXTS.map(_text)
+    if field.type == "bytes":
+        return st.binary(max_size=5).map(lambda value: json.dumps(base64.b64encode(value).decode()))
     if field.type == "category":
         known = st.sampled_from(field.categories)
         return (known if field.unknown == "refuse" else known | TEXTS).map(_text)
     limits = range_of(field)
     assert limits is not None
-    if field.type.startswith("int"):
+    if field.type in INTEGERS:
         whole = st.integers(int(limits.low), int(limits.high))
         return whole.map(lambda value: f"{value}.0" if abs(value) < 2**53 and value % 3 == 0 else str(value))
     floats = st.floats(limits.low, limits.high, allow_nan=False, width=64).map(json.dumps)

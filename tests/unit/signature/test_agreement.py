@@ -31,11 +31,18 @@ def same_arrays(one: Batch, other: Batch) -> bool:
         for array, other_array in zip(one.column(name), other.column(name), strict=True):
             if array.dtype != other_array.dtype or array.shape != other_array.shape:
                 return False
-            # The bytes of an object array are addresses.
-            content = (lambda a: a.tolist()) if array.dtype == object else np.ndarray.tobytes
-            if content(array) != content(other_array):
+            if _content(array) != _content(other_array):
                 return False
     return one.signature.packing.refusal is not None or one.matrix().tobytes() == other.matrix().tobytes()
+
+
+def _content(array: Any) -> Any:
+    """The bytes of an object array are addresses; where sizes may differ it holds arrays."""
+    if not isinstance(array, np.ndarray):
+        return array
+    if array.dtype != object:
+        return array.dtype, array.shape, array.tobytes()
+    return array.shape, [_content(value) for value in array.tolist()]
 
 
 def walked(signature: Signature, form: str, raw: bytes) -> tuple[Walk, Sequence[Any]]:

@@ -120,3 +120,35 @@ def test_a_float64_beyond_float32_is_infinite() -> None:
 def test_the_matrix_rounds_as_numpy_does(rows: list[tuple[float, ...]]) -> None:
     signature = Signature(tuple(Field(name, "float32") for name in "abc"), ())
     assert Batch.from_rows(signature, rows).matrix().tobytes() == np.array(rows, np.float32).tobytes()
+
+
+def test_arrays_of_any_size_are_an_object_array() -> None:
+    signature = Signature((Field("x", "float32", shape=(-1, 2), nullable=True), Field("b", "bytes")), ())
+    batch = Batch.from_rows(signature, [([[1, 2]], b"a"), ([], b""), (None, b"c\0")])
+    column, missing = batch.column("x")
+    assert (column.dtype, column.shape, missing.tolist()) == (object, (3,), [False, False, True])
+    assert [None if one is None else (one.dtype, one.shape) for one in column] == [
+        (np.float32, (1, 2)),
+        (np.float32, (0, 2)),
+        None,
+    ]
+    assert not column[0].flags.writeable
+    assert batch.values("x") == [[[1, 2]], [], None]
+    assert batch.column("b")[0].tolist() == [b"a", b"", b"c\0"]
+    with pytest.raises(TypeError, match="field 'x' is a tensor"):
+        batch.matrix()
+    again = Batch.from_columns(signature, {"x": column, "b": [b"a", b"", b"c"]})
+    assert [one is None or one.shape for one in again.column("x")[0]] == [(1, 2), (0, 2), True]
+    assert again.values("x") == [[[1.0, 2.0]], [], None]
+    whole = Batch.from_columns(signature, {"x": np.zeros((2, 3, 2)), "b": [b"", b""]})
+    assert [one.shape for one in whole.column("x")[0]] == [(3, 2), (3, 2)]
+
+
+def test_the_matrix_holds_what_the_types_hold() -> None:
+    signature = Signature((Field("half", "float16"), Field("big", "uint64"), Field("small", "int8")), ())
+    big = 2**64 - 2**39 - 1  # Through a double it would be rounded up, to the next float32.
+    rows = Batch.from_rows(signature, [(0.1, big, -128)])
+    expected = [float(np.float16(0.1)), float(np.float32(np.uint64(big))), -128.0]
+    assert rows.matrix().tolist() == [expected]
+    given = {"half": np.array([0.1]), "big": np.array([big], np.uint64), "small": np.array([-128])}
+    assert Batch.from_columns(signature, given).matrix().tolist() == [expected]

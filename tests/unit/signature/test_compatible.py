@@ -52,7 +52,10 @@ def changed(field: Field, **changes: Any) -> Signature:
             "label",
             "has the categories 'no', 'yes', 'so' instead of 'no', 'yes'",
         ),
+        (with_inputs(*OLD.inputs[:2], replace(OPTIONAL, type="bytes")), "field_changed", "note", "is bytes instead"),
+        (changed(X, type="uint8", minimum=None, maximum=None), "field_changed", "x", "is uint8 instead of float64"),
         # These break nobody.
+        (changed(OPTIONAL, type="text"), None, None, None),
         (OLD, None, None, None),
         (changed(X, minimum=None, maximum=None), None, None, None),
         (changed(X, nullable=True), None, None, None),
@@ -99,3 +102,31 @@ def test_several_differences_are_told_inputs_first_and_long_lists_shortened() ->
         "input 'x' is gone",
         "output 'p' is gone",
     ]
+
+
+def codes(old: Field | OutputField, new: Field | OutputField) -> list[str]:
+    signatures = [Signature((one,), ()) if isinstance(one, Field) else Signature((X,), (one,)) for one in (old, new)]
+    return [found.problem.code for found in breaks(*signatures)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (Field("x", "uint8"), Field("x", "int16"), []),
+        (Field("x", "int16"), Field("x", "uint8"), ["field_narrowed"] * 2),
+        (Field("x", "uint64"), Field("x", "int64"), ["field_narrowed"]),
+        (Field("x", "float32"), Field("x", "float16"), ["field_narrowed"] * 2),
+        (Field("x", "int8", shape=(3, 2)), Field("x", "int8", shape=(-1, 2)), []),
+        (Field("x", "int8", shape=(-1, 2)), Field("x", "int8", shape=(3, 2)), ["field_changed"]),
+        (Field("x", "image", shape=(4, 4, 3)), Field("x", "image", shape=(9, 9, 1)), []),
+        (Field("x", "image"), Field("x", "bytes"), []),
+        (Field("x", "bytes"), Field("x", "image"), ["field_changed"]),
+        (Field("x", "bytes"), Field("x", "bytes", shape=(2,)), ["field_changed"]),
+        (OutputField("y", "int8", shape=(-1,)), OutputField("y", "int64", shape=(3,)), []),
+        (OutputField("y", "int8", shape=(3,)), OutputField("y", "int8", shape=(-1,)), ["output_changed"]),
+        (OutputField("y", "string"), OutputField("y", "text"), []),
+        (OutputField("y", "string"), OutputField("y", "bytes"), ["output_changed"]),
+    ],
+)
+def test_types_and_sizes(old: Any, new: Any, found: list[str]) -> None:
+    assert codes(old, new) == found

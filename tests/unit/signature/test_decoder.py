@@ -7,6 +7,7 @@ import pytest
 
 from mlserve.errors import Invalid, SignatureError, TooLarge, Unreadable
 from mlserve.signature import Batch, Decoder, Field, Signature
+from mlserve.signature.examples import example_value
 from mlserve.signature.faults import CODES
 
 SIGNATURE = Signature(
@@ -320,3 +321,44 @@ def test_one_decoder_serves_many_threads(decoder: Decoder) -> None:
     for thread in threads:
         thread.join()
     assert sorted(found) == sorted([[age] for age in range(4) for _ in range(200)])
+
+
+def test_cells_of_bytes_images_and_tensors() -> None:
+    photo = example_value(Field("photo", "image"))
+    signature = Signature(
+        (
+            Field("file", "bytes"),
+            Field("photo", "image", shape=(2, 2, 1)),
+            Field("rows", "int8", shape=(-1, 2)),
+            Field("files", "bytes", shape=(-1,), nullable=True),
+            Field("note", "text"),
+        ),
+        (),
+    )
+    decoder = Decoder(signature, max_instances=2, max_problems=9)
+    row = {"file": "AP8=", "photo": photo, "rows": "[[1, 2], [3, 4]]", "files": "", "note": "a\nb"}
+    batch = decoder.decode_text([row, {**row, "rows": "[]", "files": '["AA=="]'}])
+    assert batch.values("file") == [b"\0\xff"] * 2
+    assert batch.column("photo")[0].shape == (2, 2, 2, 1)
+    assert batch.values("rows") == [[[1, 2], [3, 4]], []]
+    assert batch.values("files") == [None, [b"\0"]]
+    wrong = {"file": "no", "photo": photo, "rows": "[[1]]", "files": "[", "note": "x"}
+    with pytest.raises(Invalid) as refused:
+        decoder.decode_text([wrong])
+    assert [(problem.pointer, problem.code) for problem in refused.value.problems] == [
+        ("/instances/0/file", "base64"),
+        ("/instances/0/rows/0", "shape"),
+        ("/instances/0/files", "type"),
+    ]
+
+
+def test_arrays_beside_each_other_have_one_size() -> None:
+    decoder = Decoder(Signature((Field("x", "uint64", shape=(-1, -1, 2)),), ()), max_instances=3, max_problems=9)
+    assert decoder.decode(b"[[[]], [[[], []]], [[[[1, 18446744073709551615]], [[2.0, 0]]]]]", None).n == 3
+    with pytest.raises(Invalid) as refused:
+        decoder.decode(None, b'{"x": [[[[1, 2]], []], [[[1, -1]]], [[1]]]}')
+    assert [(problem.pointer, problem.code, problem.expected) for problem in refused.value.problems] == [
+        ("/columns/x/0/1", "shape", "an array of 1, as the one before it"),
+        ("/columns/x/1/0/0/1", "overflow", "a whole number that fits uint64 (0 to 18446744073709551615)"),
+        ("/columns/x/2/0/0", "type", "an array of shape [any, any, 2], each a whole number"),
+    ]

@@ -53,6 +53,13 @@ def test_a_field_that_is_not_required_is_nullable() -> None:
         ({"name": "\ud800"}, "'name'"),
         ({"shape": [0]}, "'shape'"),
         ({"shape": [True]}, "'shape'"),
+        ({"shape": [-2]}, "'shape'"),
+        ({"shape": [1] * 33}, "at most 32 sizes"),
+        ({"type": "image", "shape": [4, 4]}, "'shape' of an image"),
+        ({"type": "image", "shape": [4, 4, 4]}, "'shape' of an image"),
+        ({"type": "image", "shape": [-1, 4, 3]}, "'shape' of an image"),
+        ({"type": "bytes", "minimum": 1}, "'minimum'"),
+        ({"type": "text", "categories": ["a"]}, "'categories'"),
         ({"shape": "3"}, "'shape'"),
         ({"minimum": 2, "maximum": 1}, "'minimum'"),
         ({"minimum": float("nan")}, "'minimum'"),
@@ -99,6 +106,8 @@ def test_output_rules() -> None:
     OutputField("probability", "float32", shape=(3,), categories=("a", "b", "c"))
     with pytest.raises(SignatureError, match="'categories'"):
         OutputField("probability", "float32", shape=(2,), categories=("a", "b", "c"))
+    with pytest.raises(SignatureError, match="answer bytes"):
+        OutputField("mask", "image")
     with pytest.raises(SignatureError, match="'threshold'"):
         OutputField("label", "category", categories=("a", "b", "c"), threshold=0.5)
 
@@ -106,3 +115,13 @@ def test_output_rules() -> None:
 def test_a_category_without_categories_cannot_be_served() -> None:
     with pytest.raises(SignatureError, match="'carrier'"):
         Signature((Field("carrier", "category"),), ()).require_categories()
+
+
+def test_sizes_may_be_any() -> None:
+    field = Field("x", "uint8", shape=(-1, 3))
+    assert field.to_json() == {"name": "x", "type": "uint8", "shape": [-1, 3]}
+    assert (field.varies, field.nesting) == (True, (-1, 3))
+    photo = Field("x", "image", shape=(4, 4, 3))
+    assert (photo.varies, photo.nesting) == (False, ())
+    assert Field("x", "image").varies
+    assert OutputField("x", "bytes", shape=(-1,)).varies

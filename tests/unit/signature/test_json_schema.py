@@ -88,13 +88,14 @@ def test_a_number_that_json_cannot_write_is_null_where_the_encoder_writes_it() -
     assert written == {
         "floats": [None, 1.0],
         "count": None,
-        "counts": None,
+        "counts": [None, 1],
         "votes": {"no": None, "yes": 1},
         "names": ["a"],
     }
     assert [error.message for error in OAS31Validator(schema).iter_errors(written)] == []
     assert schema["properties"]["floats"]["description"] == "Sizes. Unit: m."
-    for wrong in ({"floats": None}, {"names": None}, {"count": 1.5}, {"votes": {"no": 1}}):
+    whole = [{"floats": None}, {"counts": None}, {"names": None}]
+    for wrong in (*whole, {"names": [None]}, {"count": 1.5}, {"votes": {"no": 1}}):
         assert not OAS31Validator(schema).is_valid({**written, **wrong})
 
 
@@ -117,3 +118,33 @@ def test_what_is_kept_has_no_bounds_and_says_how_it_is_kept() -> None:
         "x-unit": "years",
     }
     assert kept["properties"]["email"] == {"type": ["string", "null"], "pattern": "^sha256:[0-9a-f]{64}$"}
+
+
+def test_bytes_images_and_any_size() -> None:
+    signature = Signature(
+        (Field("photo", "image", shape=(4, 4, 3), nullable=True), Field("rows", "uint64", shape=(-1, 2))),
+        (OutputField("file", "bytes"), OutputField("rows", "float16", shape=(-1,))),
+    )
+    (named, _) = body_json_schema(signature, 10)["properties"]["instances"]["oneOf"]
+    photo, rows = named["items"]["properties"].values()
+    assert (photo["type"], photo["contentEncoding"], photo["contentMediaType"]) == (
+        ["string", "null"],
+        "base64",
+        "image/*",
+    )
+    assert rows == {
+        "type": "array",
+        "items": {
+            "type": "array",
+            "items": {"type": "integer", "format": "uint64", "minimum": 0, "maximum": 2**64 - 1},
+            "minItems": 2,
+            "maxItems": 2,
+        },
+    }
+    outputs = output_json_schema(signature)["properties"]
+    assert outputs["file"]["contentMediaType"] == "application/octet-stream"
+    assert outputs["rows"] == {"type": "array", "items": {"type": ["number", "null"], "format": "float16"}}
+    answer = {"file": np.array([b"a\0"], object), "rows": [np.array([np.nan, 1])]}
+    (written,) = json.loads(OutputEncoder(signature).encode(answer, 1)[0])
+    assert written == {"file": "YQA=", "rows": [None, 1.0]}
+    assert OAS31Validator(output_json_schema(signature)).is_valid(written)

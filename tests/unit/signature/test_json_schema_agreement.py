@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS31Validator
 from mlserve.errors import MlserveError
 from mlserve.signature import Decoder, Field, Signature, StoredInputs, body_json_schema
 from mlserve.signature.examples import example_instance
-from mlserve.signature.fields import FLOATS
+from mlserve.signature.fields import ANY_SIZE, FLOATS
 from mlserve.signature.json_schema import kept_json_schema
 from tests.unit.signature import strategies
 
@@ -71,7 +71,10 @@ def test_the_schema_accepts_what_the_decoder_accepts(form: str, good: bool, data
     decoder = Decoder(signature, max_instances=10, max_problems=10)
     try:
         batch = decoder.decode(*((None, raw) if form == "columns" else (raw, None)))
-    except MlserveError:
+    except MlserveError as error:
+        # No JSON Schema can say that arrays beside each other are of the same size.
+        if any(ANY_SIZE in field.shape[1:] for field in signature.inputs):
+            assume({problem.code for problem in error.problems} != {"shape"})
         assert not OAS31Validator(body_json_schema(signature, 10)).is_valid(body)
         return
     assert [error.message for error in OAS31Validator(body_json_schema(signature, 10)).iter_errors(body)] == []

@@ -32,3 +32,8 @@ def test_something_else_is_refused(value: object) -> None:
 
 def test_serialise() -> None:
     assert row_schema(SIGNATURE).children[1].serialize(1.5) == 1.5
+
+
+def test_a_wrong_name_is_told_the_only_field() -> None:
+    one = row_schema(Signature((Field("pixel_values", "image", shape=(2, 2, 3)),), ()))
+    assert one.typ.unknown_field("file", "x").expected == 'a field of this model (did you mean "pixel_values"?)'

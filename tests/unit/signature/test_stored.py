@@ -116,3 +116,41 @@ def test_a_sample_of_all_float32_survives() -> None:
     batch = Batch.from_rows(FLOATS, rows)
     assert stored.decode(stored.encode(batch)).matrix().tobytes() == batch.matrix().tobytes()
     assert not math.isnan(batch.matrix().sum(dtype=np.float64))
+
+
+def test_bytes_halves_and_any_size() -> None:
+    signature = Signature(
+        (
+            Field("half", "float16"),
+            Field("big", "uint64"),
+            Field("file", "bytes", nullable=True),
+            Field("files", "bytes", shape=(-1,)),
+            Field("rows", "float32", shape=(-1, 2)),
+            Field("seen", "bytes", keep="hash"),
+            Field("halves", "float16", shape=(-1,), keep="hash"),
+        ),
+        (),
+    )
+    rows = [
+        (0.1, 2**64 - 1, b"\0\xff", [b"a", b""], [[0.1, 2.0]], b"secret", [0.1]),
+        (2.0, 0, None, [], [], b"", []),
+    ]
+    assert json.loads(StoredInputs(signature).encode(Batch.from_rows(signature, rows))) == [
+        {
+            "half": 0.1,
+            "big": 2**64 - 1,
+            "file": "AP8=",
+            "files": ["YQ==", ""],
+            "rows": [[0.1, 2.0]],
+            "seen": sha('"c2VjcmV0"'),
+            "halves": sha("[0.1]"),
+        },
+        {"half": 2.0, "big": 0, "file": None, "files": [], "rows": [], "seen": sha('""'), "halves": sha("[]")},
+    ]
+
+
+def test_stored_bytes_that_are_none_are_refused() -> None:
+    with pytest.raises(NotSupported):
+        StoredInputs(Signature((Field("x", "bytes"),), ())).decode(b'[{"x":"no"}]')
+    with pytest.raises(NotSupported):
+        StoredInputs(Signature((Field("x", "image"),), ())).decode(b'[{"x":"AAAA"}]')

@@ -61,7 +61,7 @@ class SoundPredictor:
         self.scale = scale
         self.busy = False
 
-    def predict(self, batch, outputs=None):
+    def predict(self, batch):
         assert not self.busy, "two at once"
         self.busy = True
         try:
@@ -88,7 +88,7 @@ class SoundPredictor:
 def read(path):
     try:
         return float(json.loads(path.read_bytes())["scale"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path.name} is not sound: {error!r}.") from error
 
 

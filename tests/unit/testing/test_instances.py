@@ -59,6 +59,11 @@ def test_every_way_of_a_field_to_be_wrong_is_tried() -> None:
             Field("x", "string", nullable=True),
             Field("x", "category", categories=("a",)),
             Field("x", "bool", required=False),
+            Field("x", "uint8", nullable=True),
+            Field("x", "float16", shape=(-1,)),
+            Field("x", "text"),
+            Field("x", "bytes"),
+            Field("x", "image"),
         )
     }
     assert tried == {
@@ -68,6 +73,11 @@ def test_every_way_of_a_field_to_be_wrong_is_tried() -> None:
         "string": {"type", "nul", "required", "unknown_field"},
         "category": {"type", "null", "required", "category", "unknown_field"},
         "bool": {"type", "unknown_field"},
+        "uint8": {"type", "required", "overflow", "unknown_field"},
+        "float16": {"type", "null", "required", "unknown_field"},
+        "text": {"type", "null", "nul", "required", "unknown_field"},
+        "bytes": {"type", "null", "base64", "required", "unknown_field"},
+        "image": {"type", "null", "base64", "image", "pixels", "required", "unknown_field"},
     }
 
 
@@ -83,3 +93,17 @@ def test_nullable_fields_are_missing_now_and_then() -> None:
     made = instances_of(signature, 100)
     assert 5 < sum(instance["x"] is None for instance in made) < 50
     assert all(instance["y"] is not None for instance in made)
+
+
+@pytest.mark.parametrize("shape", [(), (4, 4, 1)])
+def test_pictures_are_small_and_several(shape: tuple[int, ...]) -> None:
+    signature = Signature((Field("photo", "image", shape),), ())
+    made = instances_of(signature, 50)
+    assert decode(signature, made) == 50
+    assert 3 < len({instance["photo"] for instance in made}) < 10
+    assert max(len(instance["photo"]) for instance in made) < 500
+    decoder = Decoder(signature, max_instances=1, max_problems=1, max_pixels=25_000_000)
+    for wrong in wrong_instances(signature):
+        with pytest.raises(Invalid) as refused:
+            decoder.decode(json.dumps([wrong.instance]).encode(), None)
+        assert refused.value.problems[0].code == wrong.code

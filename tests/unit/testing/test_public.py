@@ -16,7 +16,17 @@ CORE = Path(testing.__file__).parents[1]
 
 
 def test_the_public_names_are_pinned() -> None:
-    assert testing.__all__ == ["ContractSuite", "Served", "instances_of", "serving", "settings_of"]
+    assert testing.__all__ == [
+        "ContractSuite",
+        "ProtocolSuite",
+        "Question",
+        "RunningServer",
+        "Served",
+        "instances_of",
+        "outcome_of",
+        "serving",
+        "settings_of",
+    ]
 
 
 def test_the_core_needs_nothing_that_only_tests_have() -> None:

@@ -9,7 +9,7 @@ from mlserve.api.operations import Operation
 from mlserve.inference import LiveModel
 from mlserve.inference.loaded import Limits
 
-LIMITS = Limits(body=1000, instances=10, problems=10, depth=10, explained=1000)
+LIMITS = Limits(body=1000, instances=10, problems=10, depth=10, explained=1000, image_pixels=1_000_000)
 MODEL = "/api/v1/models/{model}"
 
 

@@ -9,18 +9,26 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
+from zipfile import ZipFile
 
 from mlserve.settings import Setting
 from mlserve.testing import ContractSuite
-from mlserve_template.family import NAME, MeansFamily, read
-from mlserve_template.resources import MeansPredictions
+from mlserve_template.family import NAME, TemplateFamily, read
+from mlserve_template.resources import TemplatePredictions
 
 MEANS = '{"mean": 12.5, "offsets": {"carrier": {"AA": -1.5, "UA": 2.25}, "origin": {"EWR": 3, "JFK": -0.5}}}'
 
 
 def write_means(folder: Path) -> Path:
-    path = folder / "broken.means"
+    path = folder / "broken.template"
     path.write_text(MEANS)
+    return path
+
+
+def write_zip(folder: Path) -> Path:
+    path = folder / "broken.template"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("means.json", MEANS)
     return path
 
 
@@ -30,9 +38,9 @@ class Broken(ContractSuite):
     artefact = staticmethod(write_means)
     breaks: ClassVar[Callable[..., None]]
     says: ClassVar[str]
-    Family: ClassVar[type] = MeansFamily
+    Family: ClassVar[type] = TemplateFamily
     Predictor: ClassVar[type | None] = None
-    resources: ClassVar[dict[str, type]] = {"predictions": MeansPredictions}
+    resources: ClassVar[dict[str, type]] = {"predictions": TemplatePredictions}
     api: ClassVar[object] = (1, 0)
 
     def __init_subclass__(cls) -> None:
@@ -48,7 +56,7 @@ class Broken(ContractSuite):
             module.MLSERVE_API = cls.api
 
         def includeme(config: Any) -> None:
-            config.add_setting(Setting("mlserve.means.decimals", "int", 2, "Decimals of an answer."))
+            config.add_setting(Setting("mlserve.template.decimals", "int", 2, "Decimals of an answer."))
             config.add_model_family(NAME, cls._family)
             for resource, made in cls.resources.items():
                 config.add_model_resource(resource, made)

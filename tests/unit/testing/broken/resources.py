@@ -8,7 +8,7 @@ from mlserve.api.renderer import json_response
 from mlserve.api.resources import ModelResource
 from mlserve.predictions.resources import PredictionsResource
 from mlserve_template.family import NAME
-from mlserve_template.resources import MeansPredictions
+from mlserve_template.resources import TemplatePredictions
 from tests.unit.testing.broken.plugin import Broken
 
 
@@ -77,9 +77,9 @@ class TestNoPredictions(Broken):
 
 class TestResourceFails(Broken):
     breaks, says = Broken.test_every_resource_of_the_model_can_be_read, "GET .*/sizes answers 500"
-    resources: ClassVar = {"predictions": MeansPredictions, "sizes": Failing}
+    resources: ClassVar = {"predictions": TemplatePredictions, "sizes": Failing}
 
 
 class TestMisdescribed(Broken):
     breaks, says = Broken.test_the_openapi_document_is_valid, "mend the operations"
-    resources: ClassVar = {"predictions": MeansPredictions, "sizes": Misdescribed}
+    resources: ClassVar = {"predictions": TemplatePredictions, "sizes": Misdescribed}

@@ -1,0 +1,252 @@
+"""Typed columns, as protocols that send tensors have them, checked by the same schema as JSON.
+
+Arrays of numbers are looked at as a whole; each element that may be wrong is then judged by the field's own Feature, so
+that arrays and JSON are told the same.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import colander
+import numpy as np
+from numpy.typing import NDArray
+
+from mlserve.signature.base64 import write_base64
+from mlserve.signature.batch import DTYPES
+from mlserve.signature.faults import Fault, LimitReached, Problems, got
+from mlserve.signature.features import Feature, FeatureInvalid
+from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, TEXTS, Field, shape_text
+from mlserve.signature.ranges import inside_as_doubles, range_of
+from mlserve.signature.schema import RowType
+
+Column = NDArray[Any] | Sequence[Any]
+Mask = NDArray[np.bool_]
+
+_NUMBERS = "biufc"  # the kinds of numpy's types that are looked at as a whole
+_STRANGE = "mMV"  # durations, times and records: no field takes these, though Python may see numbers in them
+
+
+def read_arrays(
+    schema: colander.SchemaNode,
+    columns: Mapping[str, Column],
+    problems: Problems,
+    refuse_too_many: Callable[[int], None],
+) -> dict[str, Column]:
+    """The columns in signature order, for Batch.from_columns; without meaning when there are problems.
+
+    `refuse_too_many` is given the number of instances before they are looked at.
+    """
+    row_type: RowType = schema.typ
+    lengths = {name: len(column) for name, column in columns.items() if name in row_type.names and _has_length(column)}
+    n = Counter(lengths.values()).most_common(1)[0][0] if lengths else 0
+    refuse_too_many(max(lengths.values(), default=0))
+    found: dict[str, Column] = {}
+    try:
+        if n == 0:
+            problems.add(Fault("empty", "at least one instance", got(dict(columns))), ("columns",), None, None)
+        for node in schema.children:
+            found[node.name] = _read(node, columns, n, problems)
+        for name in columns:
+            if name not in row_type.names:
+                fault = row_type.unknown_field(name, list(columns[name]) if _has_length(columns[name]) else None)
+                problems.add(fault, ("columns", name), None, str(name))
+    except LimitReached:
+        pass
+    return found
+
+
+def _has_length(column: Any) -> bool:
+    return isinstance(column, list | tuple) or (isinstance(column, np.ndarray) and column.ndim > 0)
+
+
+def _read(node: colander.SchemaNode, columns: Mapping[str, Column], n: int, problems: Problems) -> Column:
+    name, feature = node.name, node.typ
+    if name not in columns:
+        try:
+            return [node.deserialize(colander.null)] * n
+        except FeatureInvalid as invalid:
+            for fault in invalid.faults:
+                problems.add(fault, ("columns", name), None, name)
+            return []
+    column = columns[name]
+    if isinstance(column, np.ma.MaskedArray):
+        column = _with_none_where_masked(column)
+    if not _has_length(column):
+        problems.add(Fault("type", f"an array of {n} values", type(column).__name__), ("columns", name), None, name)
+    elif len(column) != n:
+        fault = Fault("length", f"an array of {n} values, as in the other columns", got([*column]))
+        problems.add(fault, ("columns", name), None, name)
+    else:
+        reader = _ColumnReader(node, feature, problems)
+        numbers = isinstance(column, np.ndarray) and column.dtype.kind in _NUMBERS
+        return reader.array(column) if numbers and feature.field.type not in TEXTS | BINARY else reader.values(column)
+    return []
+
+
+class _ColumnReader:
+    """Reads one column and collects what is wrong with it."""
+
+    def __init__(self, node: colander.SchemaNode, feature: Feature, problems: Problems) -> None:
+        self.node = node
+        self.feature = feature
+        self.field = feature.field
+        self.problems = problems
+        self.path = ("columns", node.name)
+
+    def values(self, column: Column) -> list[Any]:
+        """A list, or an array of objects, each of which is a value of its own."""
+        return [self._value(value, index) for index, value in enumerate(column)]
+
+    def array(self, array: Any) -> Column:
+        """An array of numbers or truth values, (n, *shape)."""
+        field = self.field
+        if not _fits(array.shape[1:], field.shape):
+            fault = Fault("shape", f"an array of shape {_with_count(field)}", _shape_of(array))
+            self.problems.add(fault, self.path, None, field.name)
+            return []
+        missing = _missing(array) if field.nullable else np.zeros(len(array), np.bool_)
+        sound = True
+        for index, path, value in self._suspects(array, missing):
+            sound &= self._is_sound(value, index, path)
+        return _converted(array, missing, field) if sound else []
+
+    def _value(self, value: Any, index: int) -> Any:
+        field = self.field
+        if isinstance(value, np.ma.MaskedArray):
+            value = _with_none_where_masked(value[np.newaxis])[0]
+        if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS and field.nesting:
+            return self._tensor(value, index)
+        if isinstance(value, bytes) and field.type in BINARY and not field.nesting:
+            return value
+        try:
+            return self.node.deserialize(_as_json(value, field))
+        except FeatureInvalid as invalid:
+            for fault in invalid.faults:
+                self._add(fault, index, ())
+            return None
+
+    def _tensor(self, value: NDArray[Any], index: int) -> Any:
+        """One instance's array of numbers."""
+        if not _fits(value.shape, self.field.shape) or self.field.type in TEXTS | BINARY:
+            code = "type" if self.field.type in TEXTS | BINARY else "shape"
+            fault = Fault(code, f"an array of shape {shape_text(self.field.shape)}", _shape_of(value))
+            self._add(fault, index, ())
+            return None
+        if self.field.nullable and _missing(value[np.newaxis]).any():
+            return None
+        sound = True
+        for _, path, element in self._suspects(value[np.newaxis], np.zeros(1, np.bool_)):
+            sound &= self._is_sound(element, index, path)
+        with np.errstate(all="ignore"):
+            return value.astype(DTYPES[self.field.type]) if sound else None
+
+    def _suspects(self, array: NDArray[Any], missing: Mask) -> Iterator[tuple[int, tuple[int, ...], Any]]:
+        """Each element that may be wrong: its instance, its place in that, and its Python value."""
+        suspect = _suspicious(array, self.field)
+        suspect[missing] = False
+        for place in zip(*np.nonzero(suspect), strict=True):
+            index, *path = map(int, place)
+            yield index, tuple(path), array[place].item()
+
+    def _is_sound(self, value: Any, index: int, path: tuple[int, ...]) -> bool:
+        """Whether the field accepts an element; if not, what is wrong is noted."""
+        fault = _judged(self.feature, value)
+        if fault is not None:
+            self._add(fault, index, path)
+        return fault is None
+
+    def _add(self, fault: Fault, index: int, path: tuple[int, ...]) -> None:
+        placed = Fault(fault.code, fault.expected, fault.got, (*path, *fault.path))
+        self.problems.add(placed, (*self.path, index), index, self.field.name)
+
+
+def _judged(feature: Feature, value: Any) -> Fault | None:
+    """What the Feature says of one element; NaN is missing, which JSON writes null."""
+    if isinstance(value, complex):
+        return Fault("type", feature.expected, "a complex number")
+    if isinstance(value, float) and value != value:
+        return Fault("type" if feature.field.nesting else "null", feature.expected, "NaN")
+    return feature.fault(value)
+
+
+def _suspicious(array: Any, field: Field) -> Mask:
+    """A mask over all elements that has, among others, each one that the field refuses."""
+    kind, limits = array.dtype.kind, range_of(field)
+    if kind in "bc" or limits is None:
+        return np.full(array.shape, kind == "c" or (kind == "b") != (field.type == "bool"))
+    if kind in "iu":
+        own = np.iinfo(array.dtype)
+        low: float = math.ceil(limits.low)
+        high: float = math.floor(limits.high)
+        none = np.zeros(array.shape, np.bool_)
+        found = (array < low if low > own.min else none) | (array > high if high < own.max else none)
+        return np.asarray(found)
+    with np.errstate(invalid="ignore"):
+        low, high = inside_as_doubles(limits.low, limits.high) if field.type in INTEGERS else (limits.low, limits.high)
+        doubles = array.astype(np.float64)
+        fits = (doubles >= low) & (doubles <= high)
+        return np.asarray(~(fits & (np.trunc(array) == array)) if field.type in INTEGERS else ~fits)
+
+
+def _converted(array: NDArray[Any], missing: Mask, field: Field) -> Column:
+    with np.errstate(all="ignore"):
+        if field.type in FLOATS or not missing.any():
+            converted = array.astype(DTYPES[field.type])
+            return list(_with_none(converted, missing)) if field.varies else converted
+        values = np.where(np.isnan(array), 0, array).astype(DTYPES[field.type])
+    return _with_none(values if field.varies else values.tolist(), missing)
+
+
+def _with_none(values: Any, missing: Mask) -> list[Any]:
+    return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]
+
+
+def _with_none_where_masked(column: np.ma.MaskedArray[Any, Any]) -> Column:
+    """The values, None in the place of what is masked and of a tensor all of which is."""
+    masked = np.ma.getmaskarray(column)
+    if not masked.any():
+        return np.ma.getdata(column)
+    missing = masked.reshape(len(column), -1).all(axis=1)
+    return _with_none(column.tolist(), np.asarray(missing))
+
+
+def _missing(array: NDArray[Any]) -> Mask:
+    if array.dtype.kind != "f" or array[:1].size == 0:
+        return np.zeros(len(array), np.bool_)
+    return np.asarray(np.isnan(array).reshape(len(array), -1).all(axis=1))
+
+
+def _fits(found: Sequence[int], shape: Sequence[int]) -> bool:
+    return len(found) == len(shape) and all(
+        wanted in (ANY_SIZE, size) for size, wanted in zip(found, shape, strict=True)
+    )
+
+
+def _as_json(value: Any, field: Field) -> Any:
+    """A value as JSON would have it: what the schema looks at."""
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _STRANGE:
+        return value
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_as_json(item, field) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, bytes | bytearray | memoryview):
+        if field.type in BINARY:
+            return write_base64(bytes(value)).decode()
+        if field.type in TEXTS:
+            return bytes(value).decode("utf-8", "surrogateescape")  # What is no UTF-8 is refused as such a text is.
+    return value
+
+
+def _with_count(field: Field) -> str:
+    return f"[n, {shape_text(field.shape)[1:]}" if field.shape else "[n]"
+
+
+def _shape_of(array: NDArray[Any]) -> str:
+    return f"{array.dtype} of shape {list(array.shape)}"

@@ -1,0 +1,44 @@
+"""Packaging of the plugin: distribution `pyramid-mlserve-lightgbm`, import `mlserve_lightgbm`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """The core's version, from its one place; an sdist, which has no core beside it, says its own."""
+    core = HERE.parent.parent / "mlserve" / "_version.py"
+    path, line = (core, r'^__version__ = "([^"]+)"$') if core.exists() else (HERE / "PKG-INFO", r"^Version: (\S+)$")
+    found = re.search(line, path.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{path} does not say the version")
+    return found.group(1)
+
+
+setup(
+    name="pyramid-mlserve-lightgbm",
+    version=version(),
+    description="Serves LightGBM models with mlserve",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: Pyramid",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    packages=find_packages(include=["mlserve_lightgbm", "mlserve_lightgbm.*"]),
+    package_data={"mlserve_lightgbm": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=["lightgbm>=4.6,<5", "numpy>=2.0", "pyramid-mlserve>=0.1,<0.2"],
+    extras_require={"onnx": ["onnx>=1.18,<2", "pyramid-mlserve-onnx[cpu]>=0.1,<0.2"]},
+    entry_points={"mlserve.plugins": ["lightgbm = mlserve_lightgbm"]},
+    zip_safe=False,
+)

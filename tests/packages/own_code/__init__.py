@@ -1,0 +1,1 @@
+"""Classes that predict, for the tests of the python family."""
