@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ from pyramid.response import Response
 from mlserve.api.failure import Failure
 from mlserve.api.negotiation import PROBLEM
 from mlserve.api.own_addresses import OwnAddresses
-from mlserve.errors import MlserveError
+from mlserve.errors import MlserveError, Problem
 from mlserve.types import application_of
 
 log = logging.getLogger("mlserve.api")
@@ -121,8 +122,18 @@ def domain_problem(error: MlserveError, request: Any) -> Response:
     headers = [] if retry_after is None else [("Retry-After", str(retry_after))]
     if status == 401:
         headers.append(("WWW-Authenticate", CHALLENGE))
-    failure = Failure(status, error.code, detail, error.problems, error.more, retry_after, tuple(headers))
+    problems = tuple(replace(problem, **_writable(problem)) for problem in error.problems)
+    failure = Failure(status, error.code, _utf8(detail), problems, error.more, retry_after, tuple(headers))
     return _told(request, failure, error.members)
+
+
+def _writable(problem: Problem) -> dict[str, Any]:
+    return {name: _utf8(value) for name, value in problem.as_dict().items() if isinstance(value, str)}
+
+
+def _utf8(text: str) -> str:
+    """A plugin may have put a caller's bytes into it, of which some are no text."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def http_problem(error: HTTPException, request: Any) -> Response:

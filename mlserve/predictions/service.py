@@ -128,10 +128,12 @@ class PredictionService:
     ) -> tuple[Asked, PredictionRecord | None]:
         """What is asked, with the digest of its body, and the prediction that is stored under its `key`, if any.
 
-        It is looked up before the body is read: the key and the body are all that counts, even where a newer version
-        would refuse the instances now. Raises IdempotencyKeyReused.
+        It is looked up before the body is read: the key, the body and the version that the address names are all that
+        counts, even where a newer version would refuse the instances now. Through an alias a repeated request gets its
+        answer wherever the alias leads by now. Raises IdempotencyKeyReused.
         """
-        digest = hashlib.sha256(identity).hexdigest()
+        named = asked.asked.encode() if asked.alias is None else b""
+        digest = hashlib.sha256(named + identity).hexdigest()
         kept = self.log.keyed(asked.caller, loaded.lineage.model, key, digest)
         return replace(asked, body_digest=digest), kept
 

@@ -41,6 +41,17 @@ def test_the_same_key_with_another_body_is_refused(app: Served) -> None:
     assert send(app, "order-7", x=3, status=422).json["code"] == "idempotency_key_reused"
 
 
+def test_the_same_key_for_a_version_by_its_number_is_refused(tmp_path: Path) -> None:
+    """Another version answers otherwise. An alias is no such promise: a retry finds its answer wherever that leads."""
+    settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
+    with serving(settings) as app:
+        body, key = {"instances": [[1, 2]]}, {"Idempotency-Key": "order-7"}
+        numbered = URL.replace("line/", "line/versions/1/")
+        first = app.post_json(numbered, body, headers=key)
+        assert app.post_json(numbered, body, headers=key).json == first.json
+        assert app.post_json(URL, body, headers=key, status=422).json["code"] == "idempotency_key_reused"
+
+
 def test_another_key_is_another_prediction(app: Served) -> None:
     assert send(app, "a").json["id"] != send(app, "b").json["id"]
 

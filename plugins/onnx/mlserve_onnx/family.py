@@ -30,7 +30,7 @@ class OnnxFamily:
 
     def inspect(self, path: Path) -> Signature:
         """The signature that the file tells of, to be completed by a sidecar. Raises BundleError or SignatureError."""
-        _, _, form = _opened(path, 1)
+        _, _, form = _opened(path, 1, as_it_is=True)
         return form.signature
 
     def load(self, path: Path, signature: Signature, settings: Mapping[str, Any]) -> "OnnxPredictor":
@@ -95,9 +95,9 @@ class OnnxPredictor:
         self._run = None
 
 
-def _opened(path: Path, threads: int) -> tuple[ModelFile, Any, Form]:
+def _opened(path: Path, threads: int, *, as_it_is: bool = False) -> tuple[ModelFile, Any, Form]:
     file = read(path)
-    loaded = session.make_session(file.raw, path.name, threads)
+    loaded = session.make_session(file.raw, path.name, threads, as_it_is=as_it_is)
     return file, loaded, form_of(file, _inferred(file, loaded))
 
 

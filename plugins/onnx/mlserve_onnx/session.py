@@ -32,12 +32,13 @@ def version() -> str:
     return str(onnxruntime.__version__)
 
 
-def make_session(model: bytes, name: str, threads: int = 1) -> Any:
+def make_session(model: bytes, name: str, threads: int = 1, *, as_it_is: bool = False) -> Any:
     """An `onnxruntime.InferenceSession` of a serialised model, whose `run` may be called from many threads at once.
 
     `name` is what the sentence of a failure calls the model. `threads` is how many the library uses for one run, the
-    calling thread among them: with 1 it starts none, so that the process may fork. Files that the model refers to
-    (external data) are the caller's to refuse. Raises BundleError.
+    calling thread among them: with 1 it starts none, so that the process may fork. A session of the model `as_it_is`
+    is made without computing what is constant in it, which may take for ever. Files that the model refers to (external
+    data) are the caller's to refuse. Raises BundleError.
     """
     if not is_installed():
         raise BundleError(INSTALL)
@@ -54,6 +55,8 @@ def make_session(model: bytes, name: str, threads: int = 1) -> Any:
     options.enable_mem_pattern = False
     options.use_deterministic_compute = True
     options.log_severity_level = _FATAL
+    if as_it_is:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         # With its fallback the library prints what failed, and tries the same provider again.
         return onnxruntime.InferenceSession(model, options, providers=_PROVIDERS, enable_fallback=0)

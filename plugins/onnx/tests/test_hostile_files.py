@@ -175,3 +175,18 @@ def test_graphs_in_graphs_without_end_are_refused():
         size >>= 7
     with pytest.raises(ValueError, match="nested too deep"):
         parse(bytes([7 << 3 | 2, *head, size]) + raw)
+
+
+@pytest.mark.timeout(60)
+def test_to_look_at_a_model_computes_nothing_of_it(tmp_path: Path) -> None:
+    """Constants that would take the library minutes to fold: the start of a server waits for what a file says."""
+    sizes = {"shape": np.array([4000, 4000], np.int64)}
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["m0"])]
+    nodes += [helper.make_node("MatMul", [f"m{number}", f"m{number}"], [f"m{number + 1}"]) for number in range(200)]
+    nodes += [
+        helper.make_node("ReduceSum", ["m200"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    tensors = {"x": (TensorProto.FLOAT, ["n"])}, {"y": (TensorProto.FLOAT, ["n"])}
+    path = onnx_samples.written(onnx_samples.model_of(nodes, *tensors, initializers=sizes), tmp_path)
+    assert [field.name for field in OnnxFamily().inspect(path).inputs] == ["x"]

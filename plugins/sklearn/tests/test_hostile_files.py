@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -315,6 +316,17 @@ def test_a_vectorizer_that_reads_files_is_refused(tmp_path: Path) -> None:
         parts["schema.json"] = text.replace('"\\"content\\""', '"\\"filename\\""').encode()
 
     assert "reads files that its callers name" in refused(rewritten(tmp_path, "texts", change))
+
+
+@pytest.mark.parametrize("said", ["300000000", "-1", '"many"'])
+def test_a_number_of_columns_that_cannot_be_is_refused_at_once(said: str, tmp_path: Path) -> None:
+    def change(parts: dict[str, bytes]) -> None:
+        text = parts["schema.json"].decode()
+        found = re.compile(r'("n_features_in_": {[^}]*"content": )"4"')
+        assert len(found.findall(text)) == 1
+        parts["schema.json"] = found.sub(lambda match: match[1] + json.dumps(said), text).encode()
+
+    assert "columns, not a number up to 20,000." in refused(rewritten(tmp_path, "mixture", change))
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

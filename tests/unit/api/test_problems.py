@@ -27,6 +27,8 @@ def raise_it(request: Any) -> Any:
         b"\xff".decode()
     if name.isdigit():
         raise httpexceptions.exception_response(int(name))
+    if name == "NotText":
+        raise errors.Invalid("no \udcff text", problems=[Problem("type", "a text", "a\ud800b")])
     kind = next(kind for kind in DOMAIN if kind.__name__ == name)
     problem = Problem("type", "a number", '"a"', "/instances/0/x", 0, "x")
     raise kind("what went wrong", problems=[problem], more=True, retry_after=7)
@@ -51,6 +53,12 @@ def test_every_domain_error_has_a_code_of_its_own_with_a_status() -> None:
 def test_every_status_of_the_contract_is_reached_by_some_failure() -> None:
     assert set(STATUS_OF.values()) | set(CODE_OF) >= STATUSES
     assert {400, 404, 405, 406, 413, 415} <= set(CODE_OF)
+
+
+def test_what_is_no_text_is_told_as_far_as_it_is(app: Served) -> None:
+    """A plugin's own words may hold bytes of the caller's."""
+    answer = app.get("/api/v1/raise/NotText", status=422)
+    assert (answer.json["detail"], answer.json["errors"][0]["got"]) == ("no ? text", "a?b")
 
 
 @pytest.mark.parametrize("kind", DOMAIN, ids=lambda kind: kind.__name__)

@@ -8,6 +8,9 @@ looks itself; the rest is checked here, by the classes that call it.
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
+
+from mlserve.errors import BundleError
 from mlserve_sklearn.sound import asked, parts, sparse, support, trees
 from mlserve_sklearn.sound.objects import objects_in
 
@@ -22,8 +25,15 @@ _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
 }
 
 
+# Each column becomes a field: a file that only says to have a million of them would take the start for minutes.
+MOST_COLUMNS: Final = 20_000
+
+
 def require_sound(model: Any) -> None:
     """Raises BundleError for the first object that contradicts itself. Nothing of the model is run."""
+    columns = getattr(model, "n_features_in_", None)
+    if columns is not None and not (isinstance(columns, int | np.integer) and 0 <= columns <= MOST_COLUMNS):
+        raise BundleError(f"The model says that it takes {columns!r:.40} columns, not a number up to {MOST_COLUMNS:,}.")
     for found in objects_in(model):
         parts.require_own_methods(found)
         for kind in type(found).__mro__:
