@@ -5,8 +5,9 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import click
@@ -41,12 +42,33 @@ OF_THE_GALLERY = {
     "plugins/scoring/README.md",
     "plugins/v1/README.md",
 }
+# Long ones, of which a change seldom breaks one alone.
+EXHAUSTIVE = {
+    "docs/howto/call-with-other-clients.md",
+    "docs/howto/import-an-mlflow-model.md",
+    "docs/howto/package-a-model.md",
+    "docs/howto/serve-pictures.md",
+    "docs/howto/serve-your-own-code.md",
+    "docs/howto/test-a-model-in-ci.md",
+    "docs/reference/cli.md",
+    "docs/reference/plugin-contract.md",
+    "docs/tutorial/second-model.md",
+    "examples/file_type/README.md",
+    "examples/flight_delay/README.md",
+    "plugins/oip/README.md",
+    "plugins/scoring/README.md",
+    "plugins/v1/README.md",
+}
 # What a reader has already: a package that is installed, a folder of MLflow's.
 OWN_CODE = "docs/howto/serve-your-own-code.md"
 MLFLOW = "docs/howto/import-an-mlflow-model.md"
 # This one installs a package: `test_tutorial.py` runs it in an environment of its own.
 INSTALLS = "docs/tutorial/write-a-plugin.md"
 WITH_COMMANDS = [page for page in pages() if blocks(page, "console") and page != INSTALLS]
+
+
+def marked(found: Iterable[str]) -> list[Any]:
+    return [pytest.param(page, marks=pytest.mark.exhaustive) if page in EXHAUSTIVE else page for page in found]
 
 
 @pytest.fixture
@@ -74,14 +96,14 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("page", sorted(OF_THE_GALLERY))
+@pytest.mark.parametrize("page", marked(sorted(OF_THE_GALLERY)))
 def test_the_commands_of_a_page_of_the_gallery_print_what_it_says(page: str, gallery: Workplace) -> None:
     assert Transcript(page, gallery).run() > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("page", [page for page in WITH_COMMANDS if page not in OF_THE_GALLERY])
+@pytest.mark.parametrize("page", marked(page for page in WITH_COMMANDS if page not in OF_THE_GALLERY))
 def test_the_commands_of_the_page_print_what_it_says(
     page: str, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_only_the_weather_may_be_missing(signature: Signature) -> None:
     assert {field.name for field in signature.inputs if field.nullable} == set(flight_data.WEATHER)
 
 
+@pytest.mark.exhaustive
 def test_what_is_served_scores_as_the_metrics_say(
     test_months: pd.DataFrame, signature: Signature, written: Mapping[str, Any]
 ) -> None:

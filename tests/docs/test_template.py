@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mlserve.cli.new_plugin import skeleton
 from mlserve.testing import ContractSuite, ProtocolSuite
 from mlserve.testing.checks import Checks
@@ -39,6 +41,7 @@ class TestContract(ContractSuite):
 """
 
 
+@pytest.mark.exhaustive
 def test_the_whole_plugin_of_the_reference_keeps_the_contract(tmp_path: Path) -> None:
     plugin = next(block for block in blocks("docs/reference/plugin-contract.md") if block.file == "mlserve_ruler.py")
     (tmp_path / plugin.file).write_text(plugin.text, encoding="utf-8")

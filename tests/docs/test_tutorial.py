@@ -12,7 +12,7 @@ import pytest
 from tests.docs.transcript import Transcript
 from tests.docs.workplace import Workplace
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.timeout(600)]
 
 PAGE = "docs/tutorial/write-a-plugin.md"
 

@@ -181,6 +181,7 @@ def test_an_edit_of_a_plugin_or_of_the_ini_is_served_and_nothing_is_left(
     assert "Traceback" not in said
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_mistake_waits_for_its_correction(workshop: Workshop) -> None:

@@ -142,10 +142,10 @@ def test_what_is_of_keys_users_and_strangers_is_for_administrators_of_all(tmp_pa
         roles: dict[str, list[str] | None] = {"admin": None, "operate": None, "observe": None}
         headers = {role: bearer(make_key(app.application, role, name=role)) for role in roles}
         headers["bound"] = bearer(make_key(app.application, "admin", name="bound", models=["line"]))
-        make_user(app.application, "ada", "observe")
+        make_user(app.application, "zoe", "observe")
         app.get("/metrics", status=401, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
         app.get("/api/v1/models/line", status=401, extra_environ={"REMOTE_ADDR": "192.0.2.2"})
-        log_in(app, "ada", "wrong", extra_environ={"REMOTE_ADDR": "192.0.2.3"}, status=403)
+        log_in(app, "zoe", "wrong", extra_environ={"REMOTE_ADDR": "192.0.2.3"}, status=403)
         until(lambda: len(events(app.application, "call_refused")) == 3)
         refused = {event.after["address"]: event for event in events(app.application, "call_refused")}
         failed = refused["192.0.2.3"]
@@ -164,14 +164,14 @@ def test_what_is_of_keys_users_and_strangers_is_for_administrators_of_all(tmp_pa
         for role in ("operate", "observe"):
             found, text = seen(role)
             assert found == of_models
-            assert "ada" not in text
+            assert "zoe" not in text
             assert "192.0.2.1" not in text
             for kind, _ in of_callers - {("call_refused", None)}:
                 assert kinds(app.get(f"{URL}?kind={kind}", headers=headers[role])) == []
         found, text = seen("bound")
         assert found == {(kind, model) for kind, model in of_models if model == "line"}
         assert "other" not in text
-        log_in(app, "ada", status=303)
+        log_in(app, "zoe", status=303)
         assert "key created" not in app.get("/models/line", headers={"Accept": HTML}).text
 
 

@@ -150,6 +150,7 @@ def test_what_cannot_be_tested_has_a_status_of_its_own(arguments: tuple[str, ...
     assert why in run("test", "line.mlbundle", "--data", "rows.csv", *plugin, *arguments, status=2).stderr
 
 
+@pytest.mark.exhaustive
 def test_a_version_of_the_registry_is_compared_with(ini: Path, folder: Path) -> None:
     run("deploy", ini, "line.mlbundle")
     package("better.mlbundle", intercept=0.95)

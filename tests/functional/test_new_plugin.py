@@ -106,6 +106,7 @@ def environment(tmp_path: Path) -> Path:
     return folder / "bin" / "python"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_protocol_is_installed_passes_its_tests_and_answers(

@@ -195,6 +195,7 @@ def test_a_bundle_of_a_family_that_is_not_here(folder: Path) -> None:
     assert "It is of family linear, which no enabled plugin brings." in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_settings_of_an_ini_count_in_packaging_verifying_and_serving(folder: Path) -> None:
     (folder / "rows.csv").write_text("x,y\n0.1234,0\n")
     packaged(out="plain")
@@ -230,6 +231,7 @@ def test_another_last_bit_is_told_and_no_fault(folder: Path) -> None:
     assert told in run("test", "b", "--data", "rows.csv", "--plugin", "mlserve_linear").stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_demo_s_model_with_the_flights_of_july(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real rows, with the scores that the training measured by itself, and golden rows of all that July has."""

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEMO = Path(__file__).parents[2] / "examples" / "flight_delay" / "flight-delay.ubj"
 MODELS = ("flight-delay", "line")
-EXAMPLES = 12
+EXAMPLES = 6
 CALLERS = ("/api/v1/keys", "/api/v1/users")
 
 

@@ -25,7 +25,10 @@ def our_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (signal.SIGHUP, signal.SIGINT))],
+)
 def test_under_load_every_answer_is_kept_and_every_kept_one_answered(tmp_path: Path, number: signal.Signals) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)}, log__way="process", shipper__batch="50")
     ledger = Ledger()
@@ -69,6 +72,7 @@ def test_a_model_that_waits_holds_up_nobody_and_those_behind_it_are_answered_at_
     assert [answer.status for answer in told] == [200] * 4
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_an_edit_is_served_under_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ini = test_development.INI.replace("egg:waitress#main", "egg:pyramid-mlserve#waitress")

@@ -64,6 +64,7 @@ def consistent(folder: Path) -> None:
         assert store.open(row["digest"]).digest == row["digest"]
 
 
+@pytest.mark.exhaustive
 def test_two_hundred_versions_leave_no_memory_no_threads_and_no_files(tmp_path: Path) -> None:
     maker, process = Maker(tmp_path), psutil.Process()
     settings = testing.settings_of(

@@ -92,6 +92,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_it_keeps_the_contract_and_answers_what_catboost_does(installed: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from mlserve.errors import BundleError, MlserveError
 from mlserve_onnx.family import OnnxFamily
 from mlserve_onnx.model_file import parse
 
-FILES = 150
+FILES = 60
 NUMBERS = (-(2**31), -1, 0, 1, 2, 7, 65536, 2**31 - 1, 2**40, -(2**63), 2**63 - 1)
 
 

@@ -18,7 +18,7 @@ from mlserve_tflite.family import TfliteFamily
 from mlserve_tflite.notes import notes_of
 from mlserve_tflite.probe import probe
 
-FILES = 60
+FILES = 24
 
 
 def damaged(raw: bytes, chance: random.Random) -> bytes:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from mlserve.testing import ContractSuite
 
 
@@ -11,6 +13,7 @@ def write_scale(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.exhaustive
 class TestSound(ContractSuite):
     plugin = "tests.unit.testing.sound"
     artefact = staticmethod(write_scale)

@@ -37,6 +37,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     return said
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # The first one waits for all of them.
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

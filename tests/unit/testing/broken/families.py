@@ -16,7 +16,7 @@ class TestNoVersion(Broken):
 
 
 class TestSuffixWithoutDot(Broken):
-    breaks, says = Broken.test_the_family_has_its_attributes, "'template' has none"
+    breaks, says = Broken.test_the_family_has_its_attributes, "with formats = "
 
     class Family(TemplateFamily):
         formats = (".template", "template")

@@ -13,7 +13,7 @@ from tests.unit.testing.broken.plugin import Broken
 
 
 class TestConcurrencyOfItsOwn(Broken):
-    breaks, says = Broken.test_the_predictor_has_its_attributes, "not 'many'"
+    breaks, says = Broken.test_the_predictor_has_its_attributes, "has concurrency = 'many'"
 
     class Predictor(TemplatePredictor):
         concurrency = "many"
