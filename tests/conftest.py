@@ -4,20 +4,23 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
+from mlserve.auth import passwords
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
 from tests.installed import remember_entry_points
 
 # Enough to find what is wrong in a run of all, and the same examples each time: a change is judged by what it changes.
 # HYPOTHESIS_PROFILE=explore looks for new ones.
-settings.register_profile("suite", max_examples=60, derandomize=True)
+settings.register_profile("suite", max_examples=40, derandomize=True)
 settings.register_profile("explore", max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
@@ -36,6 +39,17 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: else the collector looks through all of it again and again, while tests run."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A quarter of a second of processor time less for each; `test_passwords.py` says what a real one costs."""
+    if request.path.name == "test_passwords.py":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

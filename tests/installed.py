@@ -4,11 +4,11 @@ import sys
 from functools import cache, wraps
 from importlib import metadata
 
-from mlserve import plugins
+from mlserve.plugins import found as finding
 
 
 def remember_entry_points() -> None:
-    """From here on `mlserve.plugins` in this process looks again only where `sys.path` has changed."""
+    """From here on `mlserve.plugins.found` in this process looks again only where `sys.path` has changed."""
     look = metadata.entry_points
 
     @cache
@@ -19,4 +19,4 @@ def remember_entry_points() -> None:
     def entry_points(*, group: str) -> metadata.EntryPoints:
         return found(tuple(sys.path), group)
 
-    plugins.entry_points = entry_points  # type: ignore[assignment]
+    finding.entry_points = entry_points  # type: ignore[assignment]

@@ -38,7 +38,7 @@ from tests.functional.hostile import (
 )
 
 MODELS = ("line", "flights")
-thorough = settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 VALID = {
     "line": [
@@ -165,7 +165,7 @@ def test_no_report_of_actuals_is_a_5xx(app: Served, made: dict[str, str], model:
         assert sum(len(item.get("errors", ())) for item in results) <= hostile.MOST_PROBLEMS
 
 
-@settings(thorough, max_examples=400)
+@settings(thorough, max_examples=160)
 @example(method="POST", path="/", query="", headers={"Accept": "text/html"}, body=b"")
 @given(
     method=st.sampled_from(METHODS),
@@ -180,7 +180,7 @@ def test_no_request_of_any_kind_is_a_5xx(
     send(app, method, path, body, query=query, headers=headers)
 
 
-@settings(thorough, max_examples=200)
+@settings(thorough, max_examples=80)
 @given(headers=headers_of_requests, key=st.one_of(st.none(), header_values))
 def test_no_header_of_a_valid_request_is_a_5xx(app: Served, headers: dict[str, str], key: str | None) -> None:
     if key is not None:
@@ -191,7 +191,7 @@ def test_no_header_of_a_valid_request_is_a_5xx(app: Served, headers: dict[str, s
     assert "\n" not in "".join(reply.headers.values())
 
 
-@settings(thorough, max_examples=150)
+@settings(thorough, max_examples=60)
 @given(query=queries)
 def test_no_query_is_a_5xx(app: Served, query: str) -> None:
     assert send(app, "GET", "/api/v1/models/line/predictions", query=query).status in (200, 400)

@@ -50,7 +50,7 @@ documents = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(value=documents)
 def test_the_depth_of_any_document_is_that_of_its_values(value: Any) -> None:
     body, depth = json.dumps(value).encode(), depth_of(value)

@@ -325,7 +325,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Manifest, Pa
     return (folder / "x.mlbundle").read_bytes(), manifest, folder
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_whatever_becomes_of_its_bytes_it_is_refused_or_means_the_same(
     data: st.DataObject, sound: tuple[bytes, Manifest, Path]
@@ -366,7 +366,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(inner)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_whatever_a_manifest_says_it_is_refused_or_read_as_it_is(
     data: st.DataObject, sound: tuple[bytes, Manifest, Path]

@@ -58,7 +58,7 @@ def stored(database: Database) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(select(things).order_by(things.c.name)).mappings()]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values)
 def test_every_way_leaves_the_same_rows(
     database: Database, compiled: CompiledInsert, values: list[tuple[Any, ...]]

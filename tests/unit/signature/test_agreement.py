@@ -16,7 +16,7 @@ from mlserve.signature.schema import row_schema
 from mlserve.signature.walk import Walk
 from tests.unit.signature import strategies
 
-thorough = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def same_values(one: Batch, other: Batch) -> bool:

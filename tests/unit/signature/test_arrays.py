@@ -36,7 +36,7 @@ def refused(field: Field, column: Any) -> list[tuple[str, str]]:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lists_are_judged_as_json_is(data: st.DataObject) -> None:
     signature = data.draw(strategies.signatures())
     raw = strategies.columns_text(signature, data.draw(strategies.rows(signature, good=data.draw(st.booleans()))))
@@ -53,7 +53,7 @@ def test_lists_are_judged_as_json_is(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_arrays_are_judged_as_their_values_are(data: st.DataObject) -> None:
     field = data.draw(
         strategies.fields("x").filter(

@@ -17,7 +17,7 @@ from mlserve.signature.fields import ANY_SIZE, FLOATS
 from mlserve.signature.json_schema import kept_json_schema
 from tests.unit.signature import strategies
 
-thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=36, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def text_of(signature: Signature, form: str, rows: list[list[str]]) -> bytes:

@@ -35,7 +35,7 @@ def test_float32_texts_round_trip(values: list[float]) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_was_kept_comes_back(data: st.DataObject) -> None:
     signature = data.draw(strategies.signatures())
     rows = data.draw(strategies.rows(signature, good=True))

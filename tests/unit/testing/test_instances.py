@@ -16,7 +16,7 @@ from mlserve.testing.instances import (
 )
 from tests.unit.signature.strategies import signatures
 
-PATIENT = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def decode(signature: Signature, instances: list[Instance]) -> int:
