@@ -75,14 +75,27 @@ EXHAUSTIVE = (
 )
 
 
+# Of a test with so many sets of parameters or more, a run of the whole suite takes every third, and the last.
+MANY = 4
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with a slow test begin first, and unit tests come last: a long file at the end keeps the run waiting."""
-    for item in items:
-        if item.nodeid.startswith(EXHAUSTIVE):
-            item.add_marker(pytest.mark.exhaustive)
+    left_out = [item for item in items if item.nodeid.startswith(EXHAUSTIVE)]
+    for item in left_out if config.option.file_or_dir else left_out + thinned(items):
+        item.add_marker(pytest.mark.exhaustive)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "unit" in item.path.parts))
+
+
+def thinned(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Those of many alike that `make exhaustive` adds."""
+    alike: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if hasattr(item, "callspec"):
+            alike.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return [item for sets in alike.values() if len(sets) >= MANY for at, item in enumerate(sets[:-1]) if at % 3]
 
 
 def pytest_collection_finish() -> None:
