@@ -79,12 +79,13 @@ EXHAUSTIVE = (
 MANY = 4
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Files with a slow test begin first, and unit tests come last: a long file at the end keeps the run waiting."""
     left_out = [item for item in items if item.nodeid.startswith(EXHAUSTIVE)]
     for item in left_out if config.option.file_or_dir else left_out + thinned(items):
         item.add_marker(pytest.mark.exhaustive)
+    yield  # -m takes out what is not to run.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "unit" in item.path.parts))
 

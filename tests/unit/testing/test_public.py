@@ -18,6 +18,7 @@ CORE = Path(testing.__file__).parents[1]
 def test_the_public_names_are_pinned() -> None:
     assert testing.__all__ == [
         "ContractSuite",
+        "ModelSuite",
         "ProtocolSuite",
         "Question",
         "RunningServer",
