@@ -91,7 +91,7 @@ setup(
     },
     entry_points={
         "paste.app_factory": ["main = mlserve:main"],
-        "paste.server_runner": ["waitress = mlserve.server:serve"],
+        "paste.server_runner": ["waitress = mlserve.server:serve", "workers = mlserve.server.workers:serve"],
         "console_scripts": ["mlserve = mlserve.cli:main"],
     },
     zip_safe=False,

@@ -16,10 +16,12 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     A mistake in the settings ends the process with one sentence.
     """
     from mlserve.auth.exposure import refuse_open_ini
+    from mlserve.part import PART_KEY, Part
     from mlserve.startup import build, looks_only, one_sentence, start
 
     with one_sentence():
-        config = build(settings, here=global_config.get("here"))
+        part = Part(global_config.get(PART_KEY, Part.SERVER))
+        config = build(settings, here=global_config.get("here"), part=part)
         app = config.make_wsgi_app()
         if not looks_only(global_config):
             refuse_open_ini(config.registry.mlserve.settings, global_config)

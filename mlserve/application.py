@@ -21,6 +21,7 @@ from mlserve.inference.loaded import Limits
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import HealthMonitor, is_well
 from mlserve.observability.metrics.measures import Measures
+from mlserve.part import Part
 from mlserve.plugins import Plugin
 from mlserve.settings import Settings
 
@@ -49,11 +50,13 @@ log = logging.getLogger("mlserve")
 class Application:
     """Settings and parts of one application, in the order in which they come to be."""
 
-    def __init__(self, settings: Settings, *, route_prefix: str = "", alone: bool = False, serves: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, route_prefix: str = "", alone: bool = False, part: Part = Part.SERVER
+    ) -> None:
         self.settings = settings
         self.route_prefix = route_prefix
         self.alone = alone  # False: included into somebody else's application
-        self.serves = serves  # False: started by a command, which answers nobody's requests
+        self.part = part  # what this process does of the work
         self.own_addresses = OwnAddresses(route_prefix, alone=alone)
         self.plugins: dict[str, Plugin] = {}  # that have not failed, by their name in the INI
         self.faults = Faults()

@@ -22,6 +22,7 @@ from mlserve.inference.loaded import LoadedVersion
 from mlserve.plugins import installed
 from mlserve.registry.loading import load_bundle
 from mlserve.settings import changed_settings
+from mlserve.part import Part
 from mlserve.startup import build
 
 _PATIENCE = 600.0
@@ -164,7 +165,7 @@ def application_with(
     names = " ".join(plugins or sorted(installed()))
     with tempfile.TemporaryDirectory() as folder:
         settings = {**texts, "mlserve.plugins": names, "mlserve.var": folder}
-        config = build(settings, here=here, environ={}, serves=False)
+        config = build(settings, here=here, environ={}, part=Part.COMMAND)
     application: Application = config.registry.mlserve
     return application
 

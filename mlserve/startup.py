@@ -16,6 +16,7 @@ from pyramid.settings import aslist
 
 from mlserve.application import Application
 from mlserve.errors import ConfigurationError, MlserveError
+from mlserve.part import Part
 from mlserve.plugins import refuse_in_pyramid_includes
 from mlserve.settings import read_settings
 from mlserve.types import ATTRIBUTES, Request
@@ -29,21 +30,21 @@ class _Alone:
     """How `build` puts an application together that is mlserve alone."""
 
     environ: Mapping[str, str]
-    serves: bool
+    part: Part
 
 
 def build(
-    settings: dict[str, str], *, here: str | None, environ: Mapping[str, str] | None = None, serves: bool = True
+    settings: dict[str, str], *, here: str | None, environ: Mapping[str, str] | None = None, part: Part = Part.SERVER
 ) -> Configurator:
     """A committed Configurator of an application that is mlserve alone; nothing is opened or started yet.
 
-    `environ` overrides the settings; it is the process's own unless given. A command, which answers nobody's requests,
-    says `serves=False`.
+    `environ` overrides the settings; it is the process's own unless given. `part` is what this
+    process is to do of its work.
     """
     settings = {**settings, **({"here": here} if here else {})}
     refuse_in_pyramid_includes(aslist(settings.get("pyramid.includes", "")))
     config = Configurator(settings=settings, request_factory=Request)
-    config.registry.mlserve_alone = _Alone(os.environ if environ is None else environ, serves)
+    config.registry.mlserve_alone = _Alone(os.environ if environ is None else environ, part)
     config.include("mlserve")
     config.commit()
     return config
@@ -58,7 +59,7 @@ def includeme(config: Configurator) -> None:
         settings,
         route_prefix=config.route_prefix or "",
         alone=alone is not None,
-        serves=alone is None or alone.serves,
+        part=alone.part if alone else Part.SERVER,
     )
     if alone is None:
         for name in ATTRIBUTES:

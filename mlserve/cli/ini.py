@@ -19,6 +19,7 @@ from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ConfigurationError, DatabaseUnavailable, MlserveError
 from mlserve.ini_file import open_ini
 from mlserve.observability.logging import ColumnsFormatter
+from mlserve.part import Part
 from mlserve.startup import build, one_sentence
 
 RIGHT_NAME = "egg:pyramid-mlserve"
@@ -139,7 +140,7 @@ def configured(ini: Path, environ: Mapping[str, str] | None = None) -> Configura
     `environ` overrides the INI; it is the process's own unless given.
     """
     with one_sentence():
-        return build(app_settings(ini), here=str(ini.absolute().parent), environ=environ, serves=False)
+        return build(app_settings(ini), here=str(ini.absolute().parent), environ=environ, part=Part.COMMAND)
 
 
 def surroundings(ini: Path | None, plugins: Sequence[str]) -> Application | None:

@@ -10,6 +10,7 @@ from mlserve.api.context import ModelContext
 from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
+from mlserve.part import Part
 from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.explanations import ExplanationsResource, PredictionExplanationResource
 from mlserve.predictions.family_tables import FamilyTables
@@ -55,7 +56,8 @@ def _start(application: Application) -> None:
     settings = application.settings
     folder = application.var / "spool"
     tables = FamilyTables(application.prediction_tables, application.database.dialect)
-    if settings["mlserve.shipper.enabled"]:
+    ships = settings["mlserve.shipper.enabled"] and application.part is not Part.WORKER
+    if ships:
         shipper = Shipper(
             folder,
             application.database,
@@ -76,7 +78,7 @@ def _start(application: Application) -> None:
         segment_size=settings["mlserve.spool.segment_size"],
         answer_unkept=settings["mlserve.log.unwritable"] == "answer",
         counters=application.counters,
-        gauge=None if settings["mlserve.shipper.enabled"] else SpoolGauge(folder, application.database),
+        gauge=None if ships else SpoolGauge(folder, application.database),
     )
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)

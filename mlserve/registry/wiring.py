@@ -9,6 +9,7 @@ from mlserve.api.cornice import add_resource
 from mlserve.api.resources import Resource
 from mlserve.application import Application
 from mlserve.events.resources import EventsResource, FeedResource, ModelFeedResource
+from mlserve.part import Part
 from mlserve.registry.alias_resources import AliasesResource, AliasResource, HistoryResource
 from mlserve.registry.declared import load_declared
 from mlserve.registry.past import PastVersions, load_past
@@ -42,6 +43,8 @@ def includeme(config: Configurator) -> None:
     add_resource(config, "model", "/api/v1/models/{model}", OneModelResource, factory=ModelContext)
     for name, (suffix, resource) in RESOURCES.items():
         add_resource(config, name, "/api/v1/models/{model}" + suffix, resource, factory=NamedContext)
+    if application.part is Part.BACKGROUND:  # It answers nobody, and loads no model.
+        return
     application.health.add("models", partial(check_models, application))
     # Before the first model is loaded, so that a start which fails at the second closes the first.
     application.at_start(lambda: application.at_stop(application.live.close))
@@ -57,6 +60,6 @@ def _open_past(application: Application) -> None:
 
 
 def _watch(application: Application) -> None:
-    if application.serves:  # A command answers with what it has begun with.
+    if application.part.answers:  # A command answers with what it has begun with.
         application.registry.start()
         application.at_stop(application.registry.stop)

@@ -20,7 +20,7 @@ from mlserve.webhooks.tending import Tender
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
     hooks = declared(application.settings)
-    if hooks and application.serves:
+    if hooks and application.part.tends:
         application.health.add("webhooks", partial(_check, application, [hook.name for hook in hooks]))
         application.at_start(partial(_start, application, hooks))
 

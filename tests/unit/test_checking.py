@@ -37,7 +37,7 @@ def live(tmp_path: Path) -> Application:
     settings = settings_of(folder, models={"line": linear_model(folder, intercept=2.0)})
     with serving(settings):
         pass
-    application: Application = build(settings, here=str(folder), environ={}, serves=False).registry.mlserve
+    application: Application = build(settings, here=str(folder), environ={}, part=Part.COMMAND).registry.mlserve
     return application
 
 

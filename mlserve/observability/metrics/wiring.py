@@ -14,6 +14,7 @@ from mlserve.observability.metrics.gauges import read_gauges
 from mlserve.observability.metrics.measures import Measures
 from mlserve.observability.metrics.recorder import NullRecorder, Recorder
 from mlserve.observability.metrics.snapshot import Snapshot
+from mlserve.part import Part
 from mlserve.types import application_of
 
 _TEXT = {"type": "string"}
@@ -42,7 +43,7 @@ def _start(application: Application) -> None:
         inherited.disown()
     application.metrics = Measures(application.counters)
     folder, interval = application.var / "metrics", application.settings["mlserve.metrics.interval"]
-    if application.serves:
+    if application.part is not Part.COMMAND:
         application.recorder = Recorder(folder, partial(_read, application), interval)
     else:
         application.recorder = NullRecorder(folder)

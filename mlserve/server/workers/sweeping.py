@@ -1,0 +1,119 @@
+"""Closes connections whose request is not answered in time, and those that have long had none.
+
+granian reads a body in the thread that asks for it, for as long as the client takes; the end of the connection is what
+ends that. What a connection is about is read from the kernel: when it received and when it sent something last.
+"""
+
+import logging
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+log = logging.getLogger("mlserve.workers")
+
+# struct tcp_info (linux/tcp.h): eight bytes of flags, then 32-bit numbers. The times are ages in milliseconds.
+_SENT = 8 + 9 * 4  # tcpi_last_data_sent
+_RECEIVED = 8 + 11 * 4  # tcpi_last_data_recv
+_SIZE = _RECEIVED + 4
+
+
+@dataclass
+class Seen:
+    """A connection, as it was seen last."""
+
+    inode: int
+    asks_since: float | None  # when a request was first seen on it that has no answer yet
+
+
+class Sweeper:
+    """Of the connections to `port` of this machine; `request_timeout` and `idle_timeout` are in seconds. `is_crowded` says that few threads are left, for which the
+    bodies that come slowly are to blame: then a request has `HURRIED` seconds.
+    """
+
+    HURRIED = 2.0
+    PAUSE = 0.5
+
+    def __init__(self, port: int, request_timeout: float, idle_timeout: float, is_crowded: Callable[[], bool]) -> None:
+        self._port = port
+        self._request_timeout = request_timeout
+        self._idle_timeout = idle_timeout
+        self._is_crowded = is_crowded
+        self._seen: dict[int, Seen] = {}
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="sweeper", daemon=True).start()
+
+    def sweep(self) -> int:
+        """Look at every connection of this process once; how many were closed."""
+        now = time.monotonic()
+        patience = self.HURRIED if self._is_crowded() else self._request_timeout
+        seen: dict[int, Seen] = {}
+        closed = 0
+        for descriptor, inode in _sockets():
+            ages = _ages(descriptor, self._port)
+            if ages is None:
+                continue
+            sent, received = ages
+            before = self._seen.get(descriptor)
+            asks = received < sent
+            since = None
+            if asks:
+                known = before is not None and before.inode == inode and before.asks_since is not None
+                since = before.asks_since if known and before is not None else now - received
+            seen[descriptor] = Seen(inode, since)
+            if (since is not None and now - since > patience) or (since is None and received > self._idle_timeout):
+                closed += _shut(descriptor)
+        self._seen = seen
+        return closed
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(self.PAUSE)
+            try:
+                closed = self.sweep()
+            except Exception:
+                log.exception("sweeping_failed")
+                return
+            if closed:
+                log.info("connections_closed", extra={"fields": {"connections": closed}})
+
+
+def _sockets() -> Iterator[tuple[int, int]]:
+    """Descriptor and inode of each socket of this process."""
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            target = os.readlink(f"/proc/self/fd/{name}")
+            if target.startswith("socket:["):
+                yield int(name), int(target[8:-1])
+
+
+def _ages(descriptor: int, port: int) -> tuple[float, float] | None:
+    """How many seconds ago it sent and received something last; None for what is no connection to that port."""
+    try:
+        end = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        return None
+    with end:
+        if end.type != socket.SOCK_STREAM or end.family not in (socket.AF_INET, socket.AF_INET6):
+            return None
+        try:
+            if end.getsockname()[1] != port:
+                return None  # One to a database, say.
+            end.getpeername()  # The listening socket has none.
+            info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+        except OSError:
+            return None
+    sent, received = struct.unpack_from("=I", info, _SENT)[0], struct.unpack_from("=I", info, _RECEIVED)[0]
+    return sent / 1000, received / 1000
+
+
+def _shut(descriptor: int) -> int:
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as end:
+        end.shutdown(socket.SHUT_RDWR)
+        return 1
+    return 0
