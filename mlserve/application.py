@@ -76,6 +76,7 @@ class Application:
         self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
         self.policy: Policy | None = None  # who may do what, where the INI asks for keys
         self.including: Plugin | None = None  # while the application is put together
+        self.siblings: dict[str, Any] = {}  # the processes of this host's server, as its supervisor tells a worker
         self.stale_since: str | None = None  # when the registry was last seen, while the database is down
         self.documents: Documents  # exists from the `includeme` on
         self.static_files: StaticFiles  # exists where there are pages

@@ -1,12 +1,16 @@
 """`/health/live` and `/health/ready`: answered from memory, whatever hangs."""
 
+from functools import partial
 from typing import Any
 
 from pyramid.config import Configurator
 
 from mlserve.api.operations import Operation
 from mlserve.api.views import add_read_view
+from mlserve.application import Application
 from mlserve.auth.roles import NONE
+from mlserve.observability.health import Degraded
+from mlserve.part import Part
 from mlserve.types import application_of
 
 _CHECK = {
@@ -43,8 +47,19 @@ READY = Operation(
 
 
 def includeme(config: Configurator) -> None:
+    application = config.registry.mlserve
+    if application.part is Part.WORKER:
+        application.health.add("processes", partial(_siblings, application))
     for name, view, operation in (("live", live, LIVE), ("ready", ready, READY)):
         add_read_view(config, f"health.{name}", f"/health/{name}", view, operation, renderer="mlserve")
+
+
+def _siblings(application: Application) -> dict[str, Any]:
+    """Degraded while a worker is missing, or nobody ships: the others answer meanwhile, and the spool keeps."""
+    found = application.siblings
+    if found and (found["running"] < found["workers"] or not found["background"]):
+        raise Degraded(found)
+    return found
 
 
 def live(request: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 # The first sentence of each verb's help: the list of the verbs imports none of them.
 VERBS = {
+    "serve": "Serve an INI's models until a signal: SIGTERM ends it in order, SIGHUP reloads code and INI.",
     "package": "Package a model with real rows and its answers to them: a model file, or another tool's model folder.",
     "verify": "Verify a bundle, a folder or an archive.",
     "test": "Test a bundle with real rows before it goes live.",

@@ -26,7 +26,7 @@ def main(ini: str, name: str, out: str, into: str) -> None:
     signal.signal(signal.SIGTERM, leave)
     setup_logging(ini)
     app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND})
-    line.open(on_farewell=lambda: None, on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    line.open(on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
     line.say("ready")
     leaving.wait()
     app.registry.mlserve.stop()

@@ -6,6 +6,7 @@ is computed, and the others wait. What asks the database or reads a file waits f
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -40,12 +41,18 @@ class Gate:
         # By thread, since a set changes in one step.
         self._reading: set[int] = set()
         self._inside: set[int] = set()
+        self._computing: dict[int, float] = {}  # since when
         self._leaving = False
 
     @property
     def is_crowded(self) -> bool:
         """Whether many threads wait for bodies."""
         return 2 * len(self._reading) > self._most
+
+    @property
+    def longest(self) -> float:
+        """For how many seconds the oldest request that is computed has been."""
+        return time.monotonic() - min([*self._computing.values()], default=time.monotonic())
 
     def say_farewell(self) -> None:
         """From now on each answer ends its connection."""
@@ -71,9 +78,11 @@ class Gate:
         try:
             if not self._turns.acquire(timeout=self._patience):
                 return _busy(start_response)
+            self._computing[thread] = time.monotonic()
             try:
                 return self._app(environ, start_response)
             finally:
+                del self._computing[thread]
                 self._turns.release()
         finally:
             self._inside.discard(thread)

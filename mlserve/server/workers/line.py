@@ -8,20 +8,23 @@ from typing import Any
 
 
 class Line:
-    """Over two inherited descriptors. `on_farewell` is called once, in a thread of the line's own, and `on_end` when
-    the supervisor is gone, however it ended.
-    """
+    """Over two inherited descriptors."""
 
     def __init__(self, out: int, into: int) -> None:
-        self.standing: dict[str, Any] = {}  # of all processes, as told last
         self._out = out
         self._into = into
-        self._on_farewell: Callable[[], None] = lambda: None
-        self._on_end: Callable[[], None] = lambda: None
 
-    def open(self, on_farewell: Callable[[], None], on_end: Callable[[], None]) -> None:
-        self._on_farewell, self._on_end = on_farewell, on_end
-        threading.Thread(target=self._listen, name="supervisor", daemon=True).start()
+    def open(
+        self,
+        on_end: Callable[[], None],
+        on_farewell: Callable[[], None] = lambda: None,
+        on_standing: Callable[[dict[str, Any]], None] = lambda standing: None,
+    ) -> None:
+        """Listen from now on, in a thread of its own, which calls these: when the supervisor is gone, however it ended;
+        when the process is about to be asked to leave; and with which processes of the host run, at each change.
+        """
+        arguments = (on_end, on_farewell, on_standing)
+        threading.Thread(target=self._listen, args=arguments, name="supervisor", daemon=True).start()
 
     def say(self, word: str) -> None:
         try:
@@ -29,12 +32,17 @@ class Line:
         except BrokenPipeError:
             pass  # The supervisor is gone, which the other pipe tells.
 
-    def _listen(self) -> None:
+    def _listen(
+        self,
+        on_end: Callable[[], None],
+        on_farewell: Callable[[], None],
+        on_standing: Callable[[dict[str, Any]], None],
+    ) -> None:
         with os.fdopen(self._into, "r", encoding="utf-8") as lines:
             for line in lines:
                 word, _, rest = line.strip().partition(" ")
                 if word == "farewell":
-                    self._on_farewell()
+                    on_farewell()
                 elif word == "standing":
-                    self.standing = json.loads(rest)
-        self._on_end()
+                    on_standing(json.loads(rest))
+        on_end()

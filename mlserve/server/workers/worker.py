@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +43,28 @@ def main(ini: str, name: str, descriptor: str, out: str, into: str) -> None:
         app = get_app(ini, "main", options={PART_KEY: Part.WORKER})
     application = app.registry.mlserve
     gate = Gate(app, section, application.settings["mlserve.limits.body"])
-    line.open(on_farewell=gate.say_farewell, on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    line.open(
+        on_end=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        on_farewell=gate.say_farewell,
+        on_standing=lambda standing: setattr(application, "siblings", standing),
+    )
     # What is there by now stays: the collector need not go through it again and again.
     gc.collect()
     gc.freeze()
     if not section.unix_socket:
         port = socket.socket(fileno=os.dup(int(descriptor))).getsockname()[1]
         Sweeper(port, section.request_timeout, section.idle_timeout, lambda: gate.is_crowded).start()
+    threading.Thread(target=_watch, args=(gate, line, section.request_timeout), name="watch", daemon=True).start()
     line.say("ready")
     _answer(gate, section, int(descriptor))
     application.stop()
+
+
+def _watch(gate: Gate, line: Line, patience: float) -> None:
+    """Ask to be replaced where a request is computed for too long: nobody can end what it does."""
+    while gate.longest <= patience:
+        time.sleep(1.0)
+    line.say("hangs")
 
 
 def _answer(gate: Gate, section: Section, descriptor: int) -> None:
