@@ -19,10 +19,10 @@ from mlserve.errors import BundleError, ConfigurationError, MlserveError
 from mlserve.inference import Imported, Maker, ModelFamily
 from mlserve.inference.golden import Replay, replay
 from mlserve.inference.loaded import LoadedVersion
+from mlserve.part import Part
 from mlserve.plugins import installed
 from mlserve.registry.loading import load_bundle
 from mlserve.settings import changed_settings
-from mlserve.part import Part
 from mlserve.startup import build
 
 _PATIENCE = 600.0

@@ -11,6 +11,7 @@ import pytest
 from mlserve.application import Application
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 from mlserve.observability.health import Degraded
+from mlserve.part import Part
 from mlserve.settings import read_settings
 from tests.factories import until
 
@@ -153,5 +154,5 @@ def test_it_is_ready_while_it_runs_and_every_check_allows_predictions(
 
 
 def test_it_serves_unless_a_command_says_otherwise(tmp_path: Path) -> None:
-    assert application(tmp_path).serves
-    assert not Application(application(tmp_path).settings, serves=False).serves
+    assert application(tmp_path).part is Part.SERVER
+    assert Application(application(tmp_path).settings, part=Part.COMMAND).part is Part.COMMAND

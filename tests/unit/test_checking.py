@@ -10,6 +10,7 @@ from mlserve.bundles.sample import Sample, read_sample
 from mlserve.checks import Asked, Other, read_bound
 from mlserve.errors import AliasUnknown, BundleError, ModelUnknown, VersionUnknown
 from mlserve.packaging import application_with, opened, package
+from mlserve.part import Part
 from mlserve.startup import build
 from tests.factories import linear_model, serving, settings_of
 

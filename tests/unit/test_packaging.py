@@ -8,6 +8,7 @@ import pytest
 from mlserve import packaging
 from mlserve.bundles import BundleStore, Manifest, open_folder
 from mlserve.errors import BundleError, ConfigurationError
+from mlserve.part import Part
 from tests.factories import linear_model
 
 DATA = {"x": [1.0, 2.0, 3.0], "y": [0.25, 0.5, 1.5], "value": [2.8, 4.5, 5.5]}
@@ -106,5 +107,5 @@ def test_an_application_that_only_asks_opens_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setenv("MLSERVE__LINEAR__DECIMALS", "1")
     application = packaging.application_with(PLUGINS)
     assert application.settings["mlserve.linear.decimals"] == 3
-    assert not application.serves
+    assert application.part is Part.COMMAND
     assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutio
 
 from mlserve import main
 from mlserve.errors import ConfigurationError
+from mlserve.part import Part
 from mlserve.startup import LOOKING, application_settings, build, looks_only, one_sentence
 from mlserve.types import ATTRIBUTES, Request
 from tests.factories import linear_model, settings_of
@@ -48,11 +49,11 @@ def test_another_environment_may_be_given(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_application_serves_unless_it_is_built_to_look(tmp_path: Path) -> None:
-    assert build({}, here=str(tmp_path)).registry.mlserve.serves
-    assert not build({}, here=str(tmp_path), serves=False).registry.mlserve.serves
+    assert build({}, here=str(tmp_path)).registry.mlserve.part is Part.SERVER
+    assert build({}, here=str(tmp_path), part=Part.COMMAND).registry.mlserve.part is Part.COMMAND
     embedder = Configurator(settings={"mlserve.var": tmp_path})
     embedder.include("mlserve")
-    assert embedder.registry.mlserve.serves
+    assert embedder.registry.mlserve.part is Part.SERVER
 
 
 @pytest.mark.parametrize(

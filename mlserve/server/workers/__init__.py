@@ -29,7 +29,7 @@ def serve(app: Any, global_conf: dict[str, str], **settings: str) -> NoReturn:
     arguments = ["-c", "from mlserve.cli import main; main()", "serve", ini, "--server-name", _name_of(ini, settings)]
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *arguments])
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
 def _name_of(ini: str, settings: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
 """The process beside the workers of a host: it ships what they have kept, and sends to webhooks.
 
-    python -m mlserve.server.workers.background INI NAME OUT IN
+python -m mlserve.server.workers.background INI NAME OUT IN
 """
 
 import os

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -27,10 +28,8 @@ class Line:
         threading.Thread(target=self._listen, args=arguments, name="supervisor", daemon=True).start()
 
     def say(self, word: str) -> None:
-        try:
+        with suppress(BrokenPipeError):  # The supervisor is gone, which the other pipe tells.
             os.write(self._out, word.encode() + b"\n")
-        except BrokenPipeError:
-            pass  # The supervisor is gone, which the other pipe tells.
 
     def _listen(
         self,

@@ -52,8 +52,8 @@ def _unix(section: Section) -> socket.socket:
 
 
 def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        with suppress(ConnectionRefusedError, FileNotFoundError):
-            probe.connect(str(path))
-            return True
+    gone = (ConnectionRefusedError, FileNotFoundError)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(*gone):
+        probe.connect(str(path))
+        return True
     return False

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 log = logging.getLogger("mlserve.workers")
 
@@ -31,8 +32,9 @@ class Seen:
 
 
 class Sweeper:
-    """Of the connections to `port` of this machine; `request_timeout` and `idle_timeout` are in seconds. `is_crowded` says that few threads are left, for which the
-    bodies that come slowly are to blame: then a request has `HURRIED` seconds.
+    """Of the connections to `port` of this machine; `request_timeout` and `idle_timeout` are in seconds.
+
+    `is_crowded` says that many threads wait for bodies, which come slowly: then a request has `HURRIED` seconds.
     """
 
     HURRIED = 2.0
@@ -85,11 +87,11 @@ class Sweeper:
 
 def _sockets() -> Iterator[tuple[int, int]]:
     """Descriptor and inode of each socket of this process."""
-    for name in os.listdir("/proc/self/fd"):
+    for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{name}")
+            target = str(path.readlink())
             if target.startswith("socket:["):
-                yield int(name), int(target[8:-1])
+                yield int(path.name), int(target[8:-1])
 
 
 def _ages(descriptor: int, port: int) -> tuple[float, float] | None:

@@ -1,6 +1,6 @@
 """A worker: granian answers on the supervisor's socket, and the application behind its gate.
 
-    python -m mlserve.server.workers.worker INI NAME SOCKET OUT IN
+python -m mlserve.server.workers.worker INI NAME SOCKET OUT IN
 """
 
 import gc
@@ -10,7 +10,6 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder

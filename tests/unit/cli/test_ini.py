@@ -9,6 +9,7 @@ import pytest
 
 from mlserve.cli.ini import _warnings_told, app_settings, built, started
 from mlserve.errors import ConfigurationError, ModelUnknown
+from mlserve.part import Part
 from tests.factories import linear_model
 
 
@@ -60,10 +61,10 @@ def test_built_is_not_started_and_started_is_stopped(tmp_path: Path) -> None:
     ini = sound(tmp_path)
     with built(ini) as application:
         assert not application.started
-        assert not application.serves
+        assert application.part is Part.COMMAND
     with started(ini) as application:
         assert application.started
-        assert not application.serves
+        assert application.part is Part.COMMAND
         assert application.live.get("line").state == "ready"
     assert not application.started
 
