@@ -83,6 +83,8 @@ setup(
         "images": ["pillow>=11"],
         # Rows in Parquet, for `mlserve package`; a CSV needs nothing more.
         "package": ["pyarrow>=20"],
+        # [server:workers]. What it calls of granian is no public interface, so the minor version is fixed.
+        "workers": ["granian>=2.8.7,<2.9"],
         "postgresql": ["psycopg[binary]>=3.3"],
         # For mlserve.store.url; each kind of store needs its own package too, such as s3fs.
         "store": ["fsspec>=2025.5"],

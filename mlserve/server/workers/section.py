@@ -16,7 +16,6 @@ class Section:
     port: int = 6543
     unix_socket: str = ""
     workers: int = 0  # 0: one a processor
-    slow_workers: int = 0  # that take the large and the long requests; 0: the others do
     threads: int = 1  # requests that a worker computes at once
     waiting: int = 64  # requests that wait in a worker; one more is answered 503
     patience: float = 5.0  # how long one waits before it is answered 503
@@ -36,8 +35,8 @@ class Section:
         return f"unix:{self.unix_socket}" if self.unix_socket else f"{self.host}:{self.port}"
 
 
-_MOST = {"port": 65535, "workers": 1024, "slow_workers": 1024, "threads": 256, "waiting": 10_000, "backlog": 65535}
-_MAY_BE_0 = {"port", "workers", "slow_workers", "waiting"}
+_MOST = {"port": 65535, "workers": 1024, "threads": 256, "waiting": 10_000, "backlog": 65535}
+_MAY_BE_0 = {"port", "workers", "waiting"}
 
 
 def read_section(name: str, settings: Mapping[str, str]) -> Section:

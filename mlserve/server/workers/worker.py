@@ -30,7 +30,7 @@ from mlserve.startup import one_sentence
 # Threads beyond those that compute and wait: they answer that too many wait, and what needs no turn.
 SPARE = 8
 # What granian runs in a worker process of its own; ours are started otherwise, since a reload is to read the code anew.
-_serve: Any = MPServer._spawn_wsgi_worker.__wrapped__  # type: ignore[attr-defined]
+_serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
 
 def main(ini: str, name: str, descriptor: str, out: str, into: str) -> None:
@@ -67,7 +67,7 @@ def _watch(gate: Gate, line: Line, patience: float) -> None:
 
 
 def _answer(gate: Gate, section: Section, descriptor: int) -> None:
-    holder = SocketHolder(descriptor, bool(section.unix_socket), section.backlog)
+    holder = SocketHolder(descriptor, bool(section.unix_socket), section.backlog)  # type: ignore[call-arg]
     _serve(
         worker_id=1,
         callback=gate,
