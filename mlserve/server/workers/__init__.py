@@ -35,9 +35,7 @@ def serve(app: Any, global_conf: dict[str, str], **settings: str) -> NoReturn:
 def _name_of(ini: str, settings: dict[str, str]) -> str:
     """The section that says this: pserve does not tell which one it was."""
     loader = open_ini(ini)
-    names: list[str] = [
-        section.partition(":")[2] for section in loader.get_sections() if section.startswith("server:")
-    ]
+    names: list[str] = [section.partition(":")[2] for section in loader.get_sections() if section.startswith("server:")]
     for name in names:
         said = dict(loader.get_settings(f"server:{name}"))
         if said.pop("use", "").endswith("#workers") and said == settings:
