@@ -16,7 +16,7 @@ StartResponse = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 _BUSY = (
-    b'{"type":"about:blank","title":"Service Unavailable","status":503,"code":"overloaded",'
+    b'{"type":"urn:mlserve:problem:busy","title":"Service Unavailable","status":503,"code":"busy",'
     b'"detail":"Too many requests wait for this server; try again."}'
 )
 _BUSY_HEADERS = [

@@ -118,7 +118,6 @@ class Supervisor:
         self._socket.close()
         if self._section.unix_socket:
             Path(self._section.unix_socket).unlink(missing_ok=True)
-        log.info("stopped")
 
     def _turn(self, woken: int) -> None:
         """Wait for a signal, a word of a process, or a tick, and see to what is due."""
