@@ -6,7 +6,7 @@ here. Versions, keys, limits, the log, metrics and `Idempotency-Key` are then th
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import Raw
@@ -17,16 +17,16 @@ from mlserve.api.inflating import read_inflated
 from mlserve.api.negotiation import JSON
 from mlserve.api.negotiation import media_type_sent as _media_type_sent
 from mlserve.api.renderer import json_response
-from mlserve.errors import Invalid, ModelNotReady, Problem, Unreadable, VersionUnknown
+from mlserve.errors import Invalid, ModelNotReady, Unreadable, VersionUnknown
 from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION, counted
+from mlserve.predictions.envelope import misreference
 from mlserve.predictions.loose import at_member, columns_as_ours, json_value, rows_as_ours, with_nan
 from mlserve.predictions.resources import idempotency_key, swapped_in
 from mlserve.predictions.service import Answered, Asked
 from mlserve.registry.past import using_number
 from mlserve.registry.signatures import signature_of
 from mlserve.signature import Batch
-from mlserve.signature.json_schema import REFERENCE_LENGTH
 from mlserve.types import application_of
 
 __all__ = [
@@ -147,8 +147,9 @@ def predict(
 
     Raises what `PredictionService.answer` does, what `sent` raises, and Invalid for a reference that is too long.
     """
-    if reference is not None and (problem := _misreference(reference)):
-        raise Invalid("The reference cannot be kept.", problems=[problem])
+    if reference is not None and (problem := misreference(reference)):
+        # Where it stands in the body, the protocol knows.
+        raise Invalid("The reference cannot be kept.", problems=[replace(problem, pointer="")])
     asked = Asked(
         alias=target.alias,
         asked=target.asked,
@@ -184,14 +185,6 @@ def _answer(request: Any, loaded: LoadedVersion, sent: bytes | Batch | Decode, a
         return serving.answer(loaded, sent, asked)  # type: ignore[no-any-return]
     decode = _as_it_is(sent) if isinstance(sent, Batch) else sent
     return serving.answer_by(loaded, decode, read_body(request), asked)  # type: ignore[no-any-return]
-
-
-def _misreference(reference: str) -> Problem | None:
-    if len(reference) <= REFERENCE_LENGTH and "\0" not in reference:
-        return None
-    code = "length" if len(reference) > REFERENCE_LENGTH else "nul"
-    expected = f"at most {REFERENCE_LENGTH} characters without NUL"
-    return Problem(code, expected, f"{len(reference)} characters", field="reference")
 
 
 def _as_it_is(batch: Batch) -> Decode:

@@ -81,18 +81,22 @@ def _problems_of(envelope: Envelope, max_problems: int) -> list[Problem]:
     if len(given) != 1:
         got = "both" if given else "neither"
         problems.append(Problem(code="required", expected="either instances or columns", got=got))
-    reference = envelope.reference
-    if reference is not None and (len(reference) > REFERENCE_LENGTH or "\0" in reference):
-        expected = f"at most {REFERENCE_LENGTH} characters without NUL"
-        problems.append(
-            _wrong("reference", "length" if len(reference) > REFERENCE_LENGTH else "nul", expected, reference)
-        )
+    if envelope.reference is not None and (problem := misreference(envelope.reference)):
+        problems.append(problem)
     for name in islice(envelope.parameters or (), max_problems + 1):
         pointer = "/parameters" + _pointer(name)
         problems.append(
             Problem("unknown_field", "no parameters: none is known", _short(name), pointer=pointer, field=name)
         )
     return problems
+
+
+def misreference(reference: str) -> Problem | None:
+    """What is wrong with a reference, if anything."""
+    if len(reference) <= REFERENCE_LENGTH and "\0" not in reference:
+        return None
+    code = "length" if len(reference) > REFERENCE_LENGTH else "nul"
+    return _wrong("reference", code, f"at most {REFERENCE_LENGTH} characters without NUL", reference)
 
 
 def _wrong(name: str, code: str, expected: str, value: Any) -> Problem:

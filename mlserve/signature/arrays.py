@@ -17,7 +17,7 @@ from mlserve.signature.base64 import write_base64
 from mlserve.signature.batch import DTYPES
 from mlserve.signature.faults import Fault, LimitReached, Problems, got
 from mlserve.signature.features import Feature, FeatureInvalid
-from mlserve.signature.fields import ANY_SIZE, BINARY, FLOATS, INTEGERS, TEXTS, Field, shape_text
+from mlserve.signature.fields import BINARY, FLOATS, INTEGERS, TEXTS, Field, shape_text, takes_shape
 from mlserve.signature.ranges import inside_as_doubles, range_of
 from mlserve.signature.schema import RowType
 
@@ -102,7 +102,7 @@ class _ColumnReader:
     def array(self, array: Any) -> Column:
         """An array of numbers or truth values, (n, *shape)."""
         field = self.field
-        if not _fits(array.shape[1:], field.shape):
+        if not takes_shape(field.shape, array.shape[1:]):
             fault = Fault("shape", f"an array of shape {_with_count(field)}", _shape_of(array))
             self.problems.add(fault, self.path, None, field.name)
             return []
@@ -129,7 +129,7 @@ class _ColumnReader:
 
     def _tensor(self, value: NDArray[Any], index: int) -> Any:
         """One instance's array of numbers."""
-        if not _fits(value.shape, self.field.shape) or self.field.type in TEXTS | BINARY:
+        if not takes_shape(self.field.shape, value.shape) or self.field.type in TEXTS | BINARY:
             code = "type" if self.field.type in TEXTS | BINARY else "shape"
             fault = Fault(code, f"an array of shape {shape_text(self.field.shape)}", _shape_of(value))
             self._add(fault, index, ())
@@ -216,12 +216,6 @@ def _missing(array: NDArray[Any]) -> Mask:
     if array.dtype.kind != "f" or array[:1].size == 0:
         return np.zeros(len(array), np.bool_)
     return np.asarray(np.isnan(array).reshape(len(array), -1).all(axis=1))
-
-
-def _fits(found: Sequence[int], shape: Sequence[int]) -> bool:
-    return len(found) == len(shape) and all(
-        wanted in (ANY_SIZE, size) for size, wanted in zip(found, shape, strict=True)
-    )
 
 
 def _as_json(value: Any, field: Field) -> Any:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from mlserve.errors import Problem
 from mlserve.signature.fields import (
-    ANY_SIZE,
     BINARY,
     FLOATS,
     INTEGERS,
@@ -19,6 +18,7 @@ from mlserve.signature.fields import (
     OutputField,
     Signature,
     shape_text,
+    takes_shape,
 )
 from mlserve.signature.ranges import range_of
 
@@ -80,17 +80,13 @@ def _takes_all_of(old: Field, new: Field) -> bool:
     A picture of any size is brought to whatever shape an image has.
     """
     if old.type in BINARY:
-        return new.type in {old.type, "bytes"} and _takes_shape(old.nesting, new.nesting)
-    if not _takes_shape(old.shape, new.shape):
+        return new.type in {old.type, "bytes"} and takes_shape(new.nesting, old.nesting)
+    if not takes_shape(new.shape, old.shape):
         return False
     if old.type == new.type:
         return True
     numbers = old.type in INTEGERS | FLOATS and new.type in (INTEGERS if old.type in INTEGERS else frozenset()) | FLOATS
     return numbers or (old.type in TEXTS and new.type in TEXTS - {"category"})
-
-
-def _takes_shape(old: Sequence[int], new: Sequence[int]) -> bool:
-    return len(old) == len(new) and all(now in (ANY_SIZE, was) for was, now in zip(old, new, strict=True))
 
 
 def _range_breaks(old: Field, new: Field) -> Iterator[Break]:
@@ -127,7 +123,7 @@ def _output_breaks(old: Signature, new: Signature) -> Iterator[Break]:
             yield Break(problem, f"output {output.name!r} is gone")
             continue
         now = new_outputs[output.name]
-        if _written(output) != _written(now) or not _takes_shape(now.shape, output.shape):
+        if _written(output) != _written(now) or not takes_shape(output.shape, now.shape):
             problem = Problem("output_changed", _kind(output), _kind(now), field=output.name)
             yield Break(problem, f"output {output.name!r} is {_kind(now)} instead of {_kind(output)}")
         elif {*output.categories} != {*now.categories}:

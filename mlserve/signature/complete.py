@@ -10,7 +10,7 @@ import colander
 from mlserve.errors import SignatureError
 from mlserve.signature.faults import got
 from mlserve.signature.features import FeatureInvalid
-from mlserve.signature.fields import ANY_SIZE, TYPES, Field, FieldType, Signature, is_list, shape_text
+from mlserve.signature.fields import TYPES, Field, FieldType, Signature, is_list, shape_text, takes_shape
 from mlserve.signature.json_schema import JsonObject
 from mlserve.signature.ranges import FLOAT_LIMITS, INTEGER_RANGES
 from mlserve.signature.recast import picture_shape, recast
@@ -134,7 +134,7 @@ def _merged_entry(kind: str, file: JsonObject, sidecar: JsonObject) -> JsonObjec
         )
     if new != old and new not in NARROWER.get(old, frozenset()):
         raise SignatureError(f"{where}: type {new!r} contradicts the model's file, which says '{old}'")
-    if said is not None and not (is_list(said) and _narrows(in_file, said)):
+    if said is not None and not (is_list(said) and takes_shape(in_file, said)):
         raise SignatureError(
             f"{where}: 'shape' contradicts the model's file, which says {_some(in_file) or 'one value an instance'}"
         )
@@ -158,11 +158,6 @@ def _bounded(file: JsonObject, kind: str) -> JsonObject:
     ends = {key: file[key] for key in ("minimum", "maximum") if key in file}
     void = {key for key, end in ends.items() if kind in ("bool", "category") or (whole and abs(end) >= 2**64)}
     return {key: value for key, value in file.items() if key not in void}
-
-
-def _narrows(file: Sequence[Any], said: Sequence[Any]) -> bool:
-    """Whether a shape is the file's, but for sizes that may be any there."""
-    return len(file) == len(said) and all(old in (ANY_SIZE, new) for old, new in zip(file, said, strict=True))
 
 
 def _some(values: Sequence[Any]) -> str:

@@ -220,6 +220,11 @@ def shape_text(shape: Sequence[int]) -> str:
     return f"[{', '.join('any' if size == ANY_SIZE else str(size) for size in shape)}]"
 
 
+def takes_shape(shape: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Whether arrays of these sizes, of which one may itself be any, have that shape."""
+    return len(shape) == len(sizes) and all(own in (ANY_SIZE, size) for own, size in zip(shape, sizes, strict=True))
+
+
 def is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlserve.errors import PredictionFailed
 from mlserve.signature.base64 import write_base64
 from mlserve.signature.batch import DTYPES
-from mlserve.signature.fields import ANY_SIZE, BINARY, TEXTS, OutputField, Signature
+from mlserve.signature.fields import BINARY, TEXTS, OutputField, Signature, takes_shape
 from mlserve.signature.packing import contiguous
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts
 
@@ -219,9 +219,7 @@ def _varying_texts(writer: _Writer, answered: Any, n: int, warnings: Warnings) -
     texts: Texts = []
     for instance, item in enumerate(answered):
         array = item if isinstance(item, np.ndarray) else _array(field, item)
-        if len(array.shape) != len(field.shape) or any(
-            wanted not in (ANY_SIZE, size) for size, wanted in zip(array.shape, field.shape, strict=True)
-        ):
+        if not takes_shape(field.shape, array.shape):
             raise _misshapen(field, (n, *array.shape), n)
         told: Warnings = []
         texts += writer.texts(array[np.newaxis], told)

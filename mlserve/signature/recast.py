@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlserve.signature.fields import ANY_SIZE, CHANNELS, FLOATS, Field, Signature, is_list
+from mlserve.signature.fields import ANY_SIZE, CHANNELS, FLOATS, Field, Signature, is_list, takes_shape
 
 
 def recast(file: Signature, entries: Sequence[Mapping[str, Any]]) -> Signature:
@@ -53,7 +53,7 @@ def _pictured(field: Field, said: Mapping[str, Any]) -> Field:
     height, width, channels = wanted
     given: Any = said.get("shape")
     if is_list(given) and len(given) == 3:
-        if all(own in (ANY_SIZE, size) for own, size in zip(wanted, given, strict=True)):
+        if takes_shape(wanted, given):
             return replace(field, type="image", shape=tuple(given))
     elif given is None and ANY_SIZE not in (height, width):
         return replace(field, type="image", shape=wanted)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlserve.errors import SignatureError
 from mlserve.signature import FLOATS, INTEGERS, NARROWER, TEXTS, Batch, Field, Signature
-from mlserve.signature.fields import ANY_SIZE
+from mlserve.signature.fields import ANY_SIZE, takes_shape
 from mlserve.signature.ranges import FLOAT_LIMITS, INTEGER_RANGES, range_of
 
 Feed = Callable[[Batch], NDArray[Any]]
@@ -44,7 +44,7 @@ def column_feed(own: Field, field: Field) -> Feed:
 
     Raises SignatureError where a value of `field` could become another one in that type, or has no place in it.
     """
-    if not _fits(own.shape, field.shape):
+    if not takes_shape(own.shape, field.shape):
         raise SignatureError(f"The input {field.name!r} has the shape {field.shape}, and the model's is {own.shape}.")
     _require_type(own, field)
     name, dtype = field.name, np.dtype(object if own.type == "string" else own.type)
@@ -90,7 +90,7 @@ def require_picture(own: Field, field: Field, axis: int | None, takes: Collectio
     if field.nullable:
         raise SignatureError(f"The image {field.name!r} may be missing, for which the model has no value.")
     sizes = (*own.shape[:axis], *own.shape[axis + 1 :], own.shape[axis])
-    if not _fits(sizes, field.shape or (ANY_SIZE, ANY_SIZE, 3)):
+    if not takes_shape(sizes, field.shape or (ANY_SIZE, ANY_SIZE, 3)):
         said = f"the shape {field.shape}" if field.shape else "no shape"
         raise SignatureError(f"The image {field.name!r} has {said}, and the model's is {sizes}.")
 
@@ -120,7 +120,7 @@ def _require_type(own: Field, field: Field) -> None:
 def _matrix_feed(own: Field, signature: Signature) -> Feed:
     """Named numbers in place of a feature matrix (n, k)."""
     width = len(signature.inputs)
-    if own.type not in FLOATS or not _fits(own.shape, (width,)):
+    if own.type not in FLOATS or not takes_shape(own.shape, (width,)):
         raise SignatureError(
             f"The model has one input, {own.name!r} of shape {own.shape} as {own.type}, for which the signature has "
             f"{width}: only a vector of floats takes a named input for each of its numbers."
@@ -146,10 +146,6 @@ def _codes(field: Field, dtype: np.dtype[Any]) -> Change:
 def _highest_code(type_: str) -> float:
     """Up to which whole number the type holds each."""
     return INTEGER_RANGES[type_][1] if type_ in INTEGERS else 2.0 ** (np.finfo(type_).nmant + 1)
-
-
-def _fits(own: Sequence[int], shape: Sequence[int]) -> bool:
-    return len(own) == len(shape) and all(mine in (ANY_SIZE, size) for mine, size in zip(own, shape, strict=True))
 
 
 def _listed(names: Sequence[str]) -> str:
