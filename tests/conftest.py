@@ -29,52 +29,6 @@ gc.set_threshold(10_000, 20, 20)
 remember_entry_points()
 
 
-# Beside what is marked so where it stands: files and classes of which others, that stay, prove nearly the same.
-EXHAUSTIVE = (
-    "plugins/lightgbm/tests/test_contract.py::TestClasses",
-    "plugins/lightgbm/tests/test_contract.py::TestCodes",
-    "plugins/lightgbm/tests/test_contract.py::TestLinear",
-    "plugins/onnx/tests/test_contract.py::TestPictures",
-    "plugins/onnx/tests/test_contract.py::TestWhole",
-    "plugins/sklearn/tests/test_contract.py::TestBoosting",
-    "plugins/sklearn/tests/test_contract.py::TestClasses",
-    "plugins/sklearn/tests/test_contract.py::TestLinear",
-    "plugins/sklearn/tests/test_contract.py::TestTexts",
-    "plugins/sklearn/tests/test_contract.py::TestTrees",
-    "plugins/tflite/tests/test_contract.py::TestQuantized",
-    "plugins/tflite/tests/test_contract.py::TestWhole",
-    "plugins/xgboost/tests/test_contract.py::TestClasses",
-    "plugins/xgboost/tests/test_contract.py::TestDart",
-    "plugins/xgboost/tests/test_contract.py::TestLinear",
-    "plugins/xgboost/tests/test_hostile_files.py::test_damaged_values_end_no_process[dart]",
-    "plugins/xgboost/tests/test_hostile_files.py::test_damaged_values_end_no_process[linear]",
-    "plugins/xgboost/tests/test_hostile_files.py::test_damaged_values_end_no_process[quantile-3]",
-    "plugins/xgboost/tests/test_hostile_files.py::test_damaged_values_end_no_process[softprob-3]",
-    "plugins/xgboost/tests/test_reproduction.py::test_each_kind_of_model_comes_out_the_same[postgresql",
-    "tests/browser/test_docs.py",
-    "tests/browser/test_faults.py",
-    "tests/browser/test_looks.py",
-    "tests/browser/test_plot.py",
-    "tests/browser/test_reproduction.py",
-    "tests/docs/test_commands.py::test_the_class_names_of_the_xgboost_page_give_its_answer",
-    "tests/docs/test_commands.py::test_the_commands_of_the_page_print_what_it_says[docs/howto/",
-    "tests/docs/test_commands.py::test_the_commands_of_the_page_print_what_it_says[docs/reference/",
-    "tests/functional/test_development.py::test_an_edit_of_a_plugin_or_of_the_ini_is_served_and_nothing_is_left[plugin]",
-    "tests/functional/test_explanations.py::test_a_killed_server",
-    "tests/functional/test_load_loop.py::test_no_request_fails_and_each_answer_is_of_the_version_that_it_names[sql]",
-    "tests/functional/test_model_ci.py::test_a_bundle_that_answers_otherwise",
-    "tests/functional/test_model_ci.py::test_every_check_runs",
-    "tests/functional/test_schemathesis.py::test_keys_and_users",
-    "tests/functional/test_schemathesis.py::test_what_the_document_does_not_allow",
-    "tests/plugins/test_every_family.py::test_loading_and_unloading_keeps_no_memory[sklearn]",
-    "tests/plugins/test_imports.py::test_a_model_imports_the_libraries_of_its_own_family_only[lightgbm]",
-    "tests/plugins/test_imports.py::test_a_model_imports_the_libraries_of_its_own_family_only[python]",
-    "tests/plugins/test_imports.py::test_a_model_imports_the_libraries_of_its_own_family_only[tflite]",
-    "tests/plugins/test_imports.py::test_a_model_imports_the_libraries_of_its_own_family_only[xgboost]",
-    "tests/unit/test_checking.py::test_a_version_of_the_registry_by_alias",
-)
-
-
 # Of a test with so many sets of parameters or more, a run of the whole suite takes every third, and the last.
 MANY = 4
 
@@ -82,9 +36,9 @@ MANY = 4
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Files with a slow test begin first, and unit tests come last: a long file at the end keeps the run waiting."""
-    left_out = [item for item in items if item.nodeid.startswith(EXHAUSTIVE)]
-    for item in left_out if config.option.file_or_dir else left_out + thinned(items):
-        item.add_marker(pytest.mark.exhaustive)
+    if not config.option.file_or_dir:
+        for item in thinned(items):
+            item.add_marker(pytest.mark.exhaustive)
     yield  # -m takes out what is not to run.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "unit" in item.path.parts))

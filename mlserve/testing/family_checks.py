@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib import metadata
 from pathlib import Path
 
 from mlserve.errors import MlserveError
@@ -75,8 +75,7 @@ class FamilyChecks(Checks):
 
     def test_enabling_the_plugin_imports_no_model_library(self, subject: Subject) -> None:
         added = _imported(self.plugin)
-        named = set(subject.family.libraries())
-        imports = {name for name, brought in packages_distributions().items() if named & {*brought}} | named
+        imports = {module for library in subject.family.libraries() for module in _modules_of(library)}
         assert not added & imports, (
             f"Enabling the plugin imports {', '.join(sorted(added & imports))}: import the library in inspect() and "
             "load(), and look for it with importlib.util.find_spec in includeme."
@@ -92,6 +91,15 @@ def _imported(plugin: str) -> frozenset[str]:
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"The plugin cannot be enabled in a fresh process: {done.stderr[-1000:]}"
     return frozenset(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _modules_of(library: str) -> set[str]:
+    """What a library's distribution, or the module of that name, is imported as."""
+    try:
+        files = metadata.files(library) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    return {library} | {file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py"}
 
 
 def _digest(path: Path) -> str:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.browsing import NARROW, WIDE, Visit, axe_violations, overflow
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 PATHS = (
     "/",

@@ -17,7 +17,7 @@ from tests.browser.models import ATTACKS
 from tests.functional.servers import Server
 from tests.unit.predictions.factories import record, row
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 # The colours of versions 1 and 2 in the stylesheet.
 COLOURS = {"light": [(22, 104, 184), (180, 84, 10)], "dark": [(108, 178, 245), (240, 163, 94)]}

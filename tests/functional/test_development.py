@@ -153,7 +153,11 @@ def workshop(tmp_path: Path) -> Workshop:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("edited", "ending"), [("plugin", signal.SIGTERM), ("ini", signal.SIGINT)], ids=["plugin", "ini"]
+    ("edited", "ending"),
+    [
+        pytest.param("plugin", signal.SIGTERM, id="plugin", marks=pytest.mark.exhaustive),
+        pytest.param("ini", signal.SIGINT, id="ini"),
+    ],
 )
 def test_an_edit_of_a_plugin_or_of_the_ini_is_served_and_nothing_is_left(
     workshop: Workshop, edited: str, ending: signal.Signals

@@ -354,6 +354,7 @@ class Asking(threading.Thread):
                 self.told[answer.json["id"]] = answer.json["explanation"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_killed_server_loses_no_explanation_that_it_answered(tmp_path: Path, url: str) -> None:

@@ -137,7 +137,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Booster]:
     return boosters(tmp_path_factory.mktemp("boosters"), ROUNDS + 1)
 
 
-@pytest.mark.parametrize("way", ["process", "sql"])
+@pytest.mark.parametrize("way", ["process", pytest.param("sql", marks=pytest.mark.exhaustive)])
 def test_no_request_fails_and_each_answer_is_of_the_version_that_it_names(
     tmp_path: Path, models: list[Booster], way: str
 ) -> None:

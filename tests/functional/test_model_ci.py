@@ -64,6 +64,7 @@ def test_a_good_model_passes_and_the_target_is_that_of_packaging(folder: Path) -
     assert all(case.find("failure") is None for case in cases)
 
 
+@pytest.mark.exhaustive
 def test_every_check_runs_whatever_fails(folder: Path) -> None:
     (folder / "rows.csv").write_text(ROWS + "a,1,1\n")
     given = ("--data", "rows.csv", *PLUGIN, "--min", "r2=1", "--min", "auc=0.5", "--max-p99", "0.0001ms")
@@ -86,6 +87,7 @@ def test_every_check_runs_whatever_fails(folder: Path) -> None:
     )
 
 
+@pytest.mark.exhaustive
 def test_a_bundle_that_answers_otherwise_than_it_says(folder: Path) -> None:
     package("b")
     path = folder / "b" / "manifest.json"

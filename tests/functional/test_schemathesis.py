@@ -180,6 +180,7 @@ def test_what_is_asked_of_a_real_prediction_is_described_too(server: Server, fou
         assert 200 in found or (label.startswith("PUT ") and found == {422}), label
 
 
+@pytest.mark.exhaustive
 def test_what_the_document_does_not_allow_is_refused(server: Server, document: dict[str, Any]) -> None:
     tested = set()
     for operation in operations(of_each_kind(document), server):
@@ -212,6 +213,7 @@ def test_a_document_that_is_wrong_is_noticed(
         check(operation, GenerationMode.POSITIVE, CHECKS, examples=2)
 
 
+@pytest.mark.exhaustive
 def test_keys_and_users_are_described_where_keys_are_asked_for(tmp_path: Path) -> None:
     ini = {**settings_of(tmp_path, models={}, auth__enabled="true", auth__interval="20ms")}
     with served(tmp_path / "server.ini", ini) as server:

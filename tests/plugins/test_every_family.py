@@ -131,7 +131,9 @@ def same(kind: str, expected: Any, answered: Any, tolerance: float) -> bool:
     return bool(np.array_equal(np.array(expected, object), np.array(answered, object)))
 
 
-@pytest.mark.parametrize("plugin", SAMPLES)
+@pytest.mark.parametrize(
+    "plugin", [pytest.param(name, marks=pytest.mark.exhaustive if name == "sklearn" else ()) for name in SAMPLES]
+)
 def test_loading_and_unloading_keeps_no_memory(plugin: str, tmp_path: Path) -> None:
     """In a process of its own, which no other test has filled before."""
     sample = sample_of(plugin, tmp_path, 3)

@@ -81,7 +81,9 @@ def test_all_plugins_without_a_model_import_no_library(tmp_path: Path) -> None:
     assert resident <= 1.25 * alone
 
 
-@pytest.mark.parametrize("plugin", SAMPLES)
+@pytest.mark.parametrize(
+    "plugin", [pytest.param(name, marks=() if name == "sklearn" else pytest.mark.exhaustive) for name in SAMPLES]
+)
 def test_a_model_imports_the_libraries_of_its_own_family_only(plugin: str, tmp_path: Path) -> None:
     sample = sample_of(plugin, tmp_path, 3)
     request = ("/api/v1/models/subject/predictions", {"instances": sample.instances})

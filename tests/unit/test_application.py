@@ -107,6 +107,7 @@ else:
 
 def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
     made, done = application(tmp_path), list[str]()
+    before = {*threading.enumerate()}  # Other tests may have left some.
 
     def fail() -> None:
         raise ConfigurationError("no")
@@ -117,7 +118,7 @@ def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
         made.start()
     assert done == ["closed"]
     assert not made.started
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("health-")]
+    assert not [thread for thread in {*threading.enumerate()} - before if thread.name.startswith("health-")]
 
 
 def test_one_part_that_cannot_stop_keeps_no_other_from_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -74,6 +74,7 @@ def test_golden_predictions_that_are_answered_otherwise(bundle: Path, sample: Sa
     assert len(golden.details) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("named", "called"),
     [("line", "line@champion (version 1)"), ("line@champion", "line@champion (version 1)"), ("line@1", "line@1")],

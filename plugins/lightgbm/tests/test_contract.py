@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import lightgbm_zoo
+import pytest
 
 from mlserve.testing import ContractSuite, ModelSuite
 
@@ -20,13 +21,16 @@ class TestFrame(OfLightGBM, ContractSuite):
     artefact = staticmethod(partial(trained, "frame"))
 
 
+@pytest.mark.exhaustive
 class TestClasses(OfLightGBM):
     artefact = staticmethod(partial(trained, "multiclass"))
 
 
+@pytest.mark.exhaustive
 class TestCodes(OfLightGBM):
     artefact = staticmethod(partial(trained, "codes"))
 
 
+@pytest.mark.exhaustive
 class TestLinear(OfLightGBM):
     artefact = staticmethod(partial(trained, "linear"))

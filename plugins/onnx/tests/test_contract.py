@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import onnx_samples
+import pytest
 from onnx import TensorProto, helper
 
 from mlserve.testing import ContractSuite, ModelSuite
@@ -24,6 +25,7 @@ class TestRows(OfOnnx):
         return onnx_samples.written(onnx_samples.linear(), folder)
 
 
+@pytest.mark.exhaustive
 class TestWhole(OfOnnx):
     """Sizes that vary, and an output without any axis."""
 
@@ -35,6 +37,7 @@ class TestWhole(OfOnnx):
         return onnx_samples.written(onnx_samples.model_of(nodes, inputs, outputs), folder)
 
 
+@pytest.mark.exhaustive
 class TestPictures(OfOnnx):
     @staticmethod
     def artefact(folder: Path) -> Path:

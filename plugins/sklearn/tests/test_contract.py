@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import pytest
 import sklearn_samples
 import sklearn_zoo
 
@@ -41,24 +42,29 @@ class TestPipeline(OfSklearn, ContractSuite):
     artefact = staticmethod(sklearn_samples.contract_artefact)
 
 
+@pytest.mark.exhaustive
 class TestTrees(OfSklearn):
     artefact = staticmethod(partial(saved, "forest"))
 
 
+@pytest.mark.exhaustive
 class TestBoosting(OfSklearn):
     artefact = staticmethod(partial(saved, "hist-boosting"))
 
 
+@pytest.mark.exhaustive
 class TestLinear(OfSklearn):
     artefact = staticmethod(partial(saved, "ridge-scaled"))
     # The library multiplies one row by another routine than many, which rounds otherwise.
     tolerance = 1e-12
 
 
+@pytest.mark.exhaustive
 class TestClasses(OfSklearn):
     artefact = staticmethod(partial(saved, "frame-ordinal"))
 
 
+@pytest.mark.exhaustive
 class TestTexts(OfSklearn):
     artefact = staticmethod(partial(saved, "texts"))
     tolerance = 1e-12

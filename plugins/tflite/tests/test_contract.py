@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import tflite_samples
 
 from mlserve.testing import ContractSuite, ModelSuite
@@ -20,10 +21,12 @@ class TestRows(OfTflite):
     artefact = staticmethod(tflite_samples.dense)
 
 
+@pytest.mark.exhaustive
 class TestQuantized(OfTflite):
     artefact = staticmethod(tflite_samples.quantized)
 
 
+@pytest.mark.exhaustive
 class TestWhole(OfTflite):
     @staticmethod
     def artefact(folder: Path) -> Path:

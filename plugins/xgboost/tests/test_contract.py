@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 import xgboost_zoo
 
 from mlserve.testing import ContractSuite, ModelSuite
@@ -20,6 +21,7 @@ class TestFrame(OfXGBoost, ContractSuite):
     artefact = staticmethod(partial(trained, "frame-partition"))
 
 
+@pytest.mark.exhaustive
 class TestClasses(OfXGBoost):
     artefact = staticmethod(partial(trained, "softprob-3"))
 
@@ -28,9 +30,11 @@ class TestVectorLeaves(OfXGBoost):
     artefact = staticmethod(partial(trained, "softprob-3-vector-leaves"))
 
 
+@pytest.mark.exhaustive
 class TestDart(OfXGBoost):
     artefact = staticmethod(partial(trained, "frame-dart"))
 
 
+@pytest.mark.exhaustive
 class TestLinear(OfXGBoost):
     artefact = staticmethod(partial(trained, "linear"))

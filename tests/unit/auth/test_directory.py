@@ -39,7 +39,7 @@ def test_the_directory_follows_the_database(database: Database, tmp_path: Path) 
 
 def test_a_key_that_expires_stops_working_without_a_look_at_the_database(database: Database, tmp_path: Path) -> None:
     known = directory(database, tmp_path)
-    digest = create_key(database, expires_at=datetime.now(UTC) + timedelta(seconds=0.5))
+    digest = create_key(database, expires_at=datetime.now(UTC) + timedelta(seconds=2))
     known.refresh()
     assert known.key(digest) is not None
     until(lambda: known.key(digest) is None)
