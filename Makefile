@@ -29,7 +29,7 @@ PORT_IS_FREE = $(BIN)/python -c 'import socket, sys; sys.exit("port $(PORT) is i
 PSERVE := env PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/pserve
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo second gallery neighbours test exhaustive check format bench cost screenshots clean
+.PHONY: help serve demo second gallery neighbours prepared test exhaustive check format bench cost screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -59,9 +59,11 @@ gallery: $(VENV)/.installed-gallery $(DEMO) $(GALLERY) ## Serve four families by
 neighbours: $(VENV)/.installed-dev ## Install the clients of other servers, and CatBoost, each into an environment of its own
 	@PYTHON=$(BIN)/python scripts/neighbours.sh
 
+prepared: $(VENV)/.installed-dev $(DEMO) $(SECOND) $(GALLERY) neighbours ## Install and build what the suite needs, without running it
+
 # The suite starts a hundred servers and commands: without bytecode, which some environments forbid, each of them would
 # compile all that it imports.
-test: $(VENV)/.installed-dev $(DEMO) $(SECOND) $(GALLERY) neighbours ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
+test: prepared ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k name" for a part)
 	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(BIN)/pytest $(PYTEST_ARGS)
 
 exhaustive: ## Run all tests, those too that take long for what they add: before a release

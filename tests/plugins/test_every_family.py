@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CONNECTIONS = 16
 INSTANCES = 48
 SIZES = (1, 3, 12)
-ROUNDS = 8
+ROUNDS = 3
 FIRST, LAST = 50, 200
 MOST = 1.05
 
