@@ -83,7 +83,7 @@ class Explaining:
             raise NotSupported(f"The inputs of this prediction were not kept whole: {names}.")
         with self._using(Past(record.model, record.version, record.digest, record.family)) as loaded:
             loaded.require_explainer()
-            return self.of_batch(loaded, loaded.stored_inputs.decode(bytes(record.inputs)))
+            return self.of_batch(loaded, loaded.stored_inputs.decode(bytes(record.inputs_text)))
 
     def require(self, loaded: LoadedVersion, n: int) -> None:
         """Raise NotSupported or TooLarge where `n` instances cannot be explained, before anything is predicted."""

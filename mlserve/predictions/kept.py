@@ -28,13 +28,16 @@ class KeptPage(NamedTuple):
     next: str | None
 
 
-def kept_page(request: Any, model: str) -> KeptPage:
-    """The page that the query string asks for. Raises Unreadable, DatabaseUnavailable."""
+def kept_page(request: Any, model: str, *, inputs: bool = True) -> KeptPage:
+    """The page that the query string asks for, with the text of the inputs unless nobody will look at it.
+
+    Raises Unreadable, DatabaseUnavailable, NotSupported.
+    """
     filters = read_query(request.environ, PredictionsQuery)
     after, limit = filters.pop("cursor"), filters.pop("limit")
     with request.mlserve.database.read() as connection:
         found = store.walk_predictions(connection, model, before_id=after, limit=limit + 1, **filters)
-        records, more = first_page(found, limit, request.mlserve.limits.body)
+        records, more = first_page(found, limit, request.mlserve.limits.body, inputs=inputs)
     return KeptPage(records, filters, after, records[-1].id if more else None)
 
 

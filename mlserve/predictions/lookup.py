@@ -6,12 +6,12 @@ from pathlib import Path
 from mlserve.db.engine import Database
 from mlserve.ids import is_id
 from mlserve.predictions import store
-from mlserve.predictions.record import HEAD, PredictionRecord, decode, payload_head
+from mlserve.predictions.record import HEADS, PredictionRecord, decode, payload_head
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.positions import positions_of
 from mlserve.predictions.store import Known
 
-_ID_PLACE = slice(len(HEAD), len(HEAD) + 36)
+_ID_PLACE = slice(len(HEADS[0]), len(HEADS[0]) + 36)
 
 
 def find(database: Database, folder: Path | None, prediction_id: str) -> PredictionRecord | None:
@@ -28,9 +28,10 @@ def find(database: Database, folder: Path | None, prediction_id: str) -> Predict
         if record is not None or folder is None or not names:
             return record
         positions = positions_of(connection, names)
-    payload = reader.find(folder, payload_head(prediction_id), positions)
-    if payload is not None:
-        return decode(payload)
+    for head in HEADS:
+        payload = reader.find(folder, payload_head(prediction_id, head), positions)
+        if payload is not None:
+            return decode(payload)
     with database.read() as connection:
         return store.get(connection, prediction_id)
 
@@ -46,7 +47,7 @@ def known(database: Database, folder: Path | None, ids: Collection[str]) -> dict
         positions = positions_of(connection, names)
     wanted = {prediction_id.encode(): prediction_id for prediction_id in missing}
     for payload in reader.unshipped(folder, positions):
-        if payload[_ID_PLACE] in wanted and payload.startswith(HEAD):
+        if payload[_ID_PLACE] in wanted and payload.startswith(HEADS):
             record = decode(payload)
             found[record.id] = Known(record.id, record.model, record.version, record.n)
     missing -= found.keys()

@@ -51,7 +51,7 @@ class Reproducing:
         with self._turn.taken() if record.n > LARGE else nullcontext():
             past = Past(record.model, record.version, record.digest, record.family)
             with self._using(past) as loaded:
-                batch = loaded.stored_inputs.decode(bytes(record.inputs))
+                batch = loaded.stored_inputs.decode(bytes(record.inputs_text))
                 outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch), batch.n)
                 lineage = loaded.lineage
             return compared(record, Making(lineage.engine, lineage.plugin, lineage.library), outputs, warnings)

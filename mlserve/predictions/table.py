@@ -70,7 +70,7 @@ def _rows(record: PredictionRecord) -> Iterable[dict[str, str]]:
         "caller": guarded(record.caller),
         "reference": guarded(record.reference or ""),
     }
-    pairs = zip(_instances(record.inputs), _instances(record.outputs), strict=True)
+    pairs = zip(_instances(record.inputs_text), _instances(record.outputs), strict=True)
     for instance, (inputs, outputs) in enumerate(pairs):
         yield {
             **fixed,
@@ -78,6 +78,15 @@ def _rows(record: PredictionRecord) -> Iterable[dict[str, str]]:
             **{f"input.{name}": _cell(value) for name, value in inputs.items()},
             **{f"output.{name}": _cell(value) for name, value in outputs.items()},
         }
+
+
+def outputs_csv(record: PredictionRecord, names: Sequence[str]) -> bytes:
+    """The outputs of one prediction, a row an instance below their names; cells as in the table of kept ones."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row[name]) for name in names] for row in _instances(record.outputs))
+    return text.getvalue().encode()
 
 
 def _cell(value: msgspec.Raw) -> str:

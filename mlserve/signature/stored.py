@@ -1,6 +1,5 @@
 """StoredInputs: how the prediction log keeps the inputs of a prediction, and how they come back."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from operator import itemgetter
@@ -8,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import orjson
-import rfc8785
 from numpy.typing import NDArray
 
 from mlserve.errors import Invalid, NotSupported
-from mlserve.signature.base64 import write_base64
 from mlserve.signature.batch import DTYPES, Batch, varying_array
+from mlserve.signature.blocks.layout import LARGEST, PLAIN
+from mlserve.signature.blocks.writer import BlockWriter
+from mlserve.signature.digests import base64_json, digest_json
 from mlserve.signature.fast import REFUSALS, stored_reader
 from mlserve.signature.fields import BINARY, INTEGERS, TEXTS, Field, Signature
-from mlserve.signature.picture import Picture
 from mlserve.signature.pictures import pictures_of
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts, number_texts
 
@@ -47,6 +46,7 @@ class StoredInputs:
         ]
         self._read = stored_reader(signature)
         self._pictures = pictures_of(signature, None)
+        self._block = BlockWriter(signature)
 
     def encode(self, batch: Batch) -> bytes:
         """The JSON text of a Batch's instances, as the log keeps them."""
@@ -65,6 +65,13 @@ class StoredInputs:
         for slot, position, encode in self._singles:
             texts[slot::width] = encode([row[position] for row in rows])
         return self._template.fill(texts)
+
+    def block(self, batch: Batch) -> tuple[bytes, str] | None:
+        """The same instances as a column block, and its encoding; None where no field is kept, or it is too large."""
+        if self._template.width == 0:
+            return None
+        block = self._block.write(batch)
+        return None if len(block) > LARGEST else (block, PLAIN)
 
     def decode(self, stored: bytes) -> Batch:
         """The Batch that was kept. Raises NotSupported when a field of it was not, or the text is of other inputs."""
@@ -121,9 +128,9 @@ class _Group:
 def _column_encoder(field: Field) -> Callable[[list[Any]], Iterable[bytes]]:
     """What gives the texts of a field's values where it is no plain number."""
     if field.keep == "hash":
-        return lambda values: [_digest(field, value) for value in values]
+        return lambda values: [digest_json(field, value) for value in values]
     if field.type in BINARY:
-        return lambda values: [_base64_json(value) for value in values]
+        return lambda values: [base64_json(value) for value in values]
     if field.varies and field.type not in TEXTS:
         return lambda values: [_varying_text(field, value) for value in values]
     if field.type == "float16" or (field.shape and field.type not in TEXTS):
@@ -151,30 +158,3 @@ def _tensor_texts(field: Field, values: list[Any]) -> Texts:
 
 def _varying_text(field: Field, value: Any) -> bytes:
     return b"null" if value is None else array_json(varying_array(field, value))
-
-
-def _base64_json(value: Any) -> bytes:
-    """The JSON text of bytes, of a picture's file, or of nested lists of them."""
-    if value is None:
-        return b"null"
-    if isinstance(value, list):
-        return b"[" + b",".join(map(_base64_json, value)) + b"]"
-    return b'"' + write_base64(value.raw if isinstance(value, Picture) else value) + b'"'
-
-
-def _digest(field: Field, value: Any) -> bytes:
-    if value is None:
-        return b"null"
-    if field.type in ("float16", "float32"):
-        # The value as it would be kept: 0.1, not the double 0.10000000149011612.
-        array = varying_array(field, value) if field.varies else np.array(value, DTYPES[field.type])
-        value = orjson.loads(array_json(array[np.newaxis]))[0]
-    elif field.type in BINARY:
-        return _quoted_digest(_base64_json(value))  # Canonical as it is: it has nothing to escape or to round.
-    elif field.type in INTEGERS:
-        return _quoted_digest(orjson.dumps(value))
-    return _quoted_digest(rfc8785.dumps(value))
-
-
-def _quoted_digest(canonical: bytes) -> bytes:
-    return b'"sha256:' + hashlib.sha256(canonical).hexdigest().encode() + b'"'
