@@ -89,19 +89,20 @@ class Database:
         return nullcontext() if self._gate is None else _held(self._gate, self._timeout)
 
 
-def open_database(url: str, timeout: float = 5.0, *, bounded: bool = True) -> Database:
+def open_database(url: str, timeout: float = 5.0, *, bounded: bool = True, durable: bool = False) -> Database:
     """The database at an SQLAlchemy URL; no connection is made yet.
 
     `timeout` (seconds) bounds the wait for a connection and for other writers' locks. PostgreSQL's statements may take
-    twice as long and a second more, unless `bounded` is false: for an operator's work. Raises ConfigurationError.
+    twice as long and a second more, unless `bounded` is false: for an operator's work. With `durable`, what is
+    committed survives a power cut, whatever the database would do by itself. Raises ConfigurationError.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(parsed, timeout), timeout)
-    return Database(_postgresql_engine(parsed, timeout, bounded), timeout)
+        return Database(_sqlite_engine(parsed, timeout, durable), timeout)
+    return Database(_postgresql_engine(parsed, timeout, bounded, durable), timeout)
 
 
-def _postgresql_engine(url: URL, timeout: float, bounded: bool) -> Engine:
+def _postgresql_engine(url: URL, timeout: float, bounded: bool, durable: bool) -> Engine:
     # The driver is an extra of the installation: who stays with SQLite does without.
     try:
         from mlserve.db.postgresql import postgresql_engine
@@ -110,7 +111,7 @@ def _postgresql_engine(url: URL, timeout: float, bounded: bool) -> Engine:
             "mlserve.database.url is a PostgreSQL, whose driver is not installed: "
             "in a clone run `.venv/bin/pip install -e '.[postgresql]' -c constraints.txt`."
         ) from error
-    return postgresql_engine(url, timeout, bounded=bounded)
+    return postgresql_engine(url, timeout, bounded=bounded, durable=durable)
 
 
 def parse_url(url: str) -> URL:
@@ -134,7 +135,7 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def _sqlite_engine(url: URL, timeout: float) -> Engine:
+def _sqlite_engine(url: URL, timeout: float, durable: bool) -> Engine:
     module = _sqlite_module()
     engine = create_engine(
         url,
@@ -162,7 +163,8 @@ def _sqlite_engine(url: URL, timeout: float) -> Engine:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {math.ceil(timeout * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        # NORMAL syncs the write-ahead log at its checkpoints only.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     return engine

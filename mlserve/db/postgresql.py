@@ -12,6 +12,8 @@ _STATEMENT_FACTOR = 2
 # By so many seconds later the server must have said that it gave up; a server that can still speak is first.
 _GRACE = 1.0
 
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+
 
 class NoAnswer(psycopg.OperationalError):
     """The server's process is stopped, or the network swallows what it says."""
@@ -44,8 +46,12 @@ class BoundedConnection(psycopg.Connection[Any]):
             return done.value
 
 
-def postgresql_engine(url: URL, timeout: float, *, bounded: bool) -> Engine:
-    """`timeout` is in seconds; without `bounded`, a statement may take as long as it takes."""
+def postgresql_engine(url: URL, timeout: float, *, bounded: bool, durable: bool) -> Engine:
+    """`timeout` is in seconds; without `bounded`, a statement may take as long as it takes.
+
+    With `durable`, a commit waits for the disk even where the server, the database or the user has
+    `synchronous_commit = off`; what waits for more stays as it is.
+    """
     milliseconds = math.ceil(timeout * 1000)
     options = f"-c timezone=UTC -c lock_timeout={milliseconds}"
     if bounded:
@@ -74,6 +80,9 @@ def postgresql_engine(url: URL, timeout: float, *, bounded: bool) -> Engine:
         connection = BoundedConnection.connect(*arguments, **settings)
         if bounded:
             connection.limit = _STATEMENT_FACTOR * timeout + _GRACE
+        if durable:
+            connection.execute(_DURABLE)
+            connection.commit()
         return connection
 
     return engine

@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 Processor = Callable[[Any], Any]
 
+_TEXTS = (msgspec.Raw, bytes)  # not `Raw | bytes`, which would be made anew for each value
+
 
 class UtcTime(UserDefinedType[datetime]):
     """An aware datetime. PostgreSQL: timestamptz. SQLite: ISO text that ends in `Z`, in microseconds.
@@ -108,7 +110,7 @@ def json_text(value: Any) -> str | None:
     """The JSON text of a value; `msgspec.Raw` and bytes are that text already. Raises UnicodeDecodeError."""
     if value is None:
         return None
-    if not isinstance(value, msgspec.Raw | bytes):
+    if not isinstance(value, _TEXTS):
         value = msgspec.json.encode(value)
     return str(value, "utf-8")
 

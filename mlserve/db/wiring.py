@@ -32,7 +32,9 @@ def _open(application: Application) -> None:
             "folder that mlserve may write to."
         ) from error
     url = application.settings["mlserve.database.url"]
-    database = open_database(url, application.settings["mlserve.database.timeout"])
+    # Predictions with an idempotency key, and the shipper, keep the promise of the log's way in SQL.
+    durable = application.settings["mlserve.log.way"] == "host"
+    database = open_database(url, application.settings["mlserve.database.timeout"], durable=durable)
     application.database = database
     application.at_stop(database.close)
     if database.dialect == "sqlite":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy import Connection
 
 from mlserve.db.engine import Database
@@ -12,7 +13,7 @@ from mlserve.db.failures import first_line, is_data_error
 from mlserve.observability.counters import Counters
 from mlserve.predictions.family_tables import FamilyTables, Refused, Rows
 from mlserve.predictions.inserts import insert_new
-from mlserve.predictions.record import PredictionRecord, decode, glimpse, values
+from mlserve.predictions.record import NEWEST, PredictionRecord, decode, glimpse, values
 from mlserve.predictions.spool.frame import HEADER_SIZE
 from mlserve.predictions.spool.positions import Place, lock_place, move_place, now
 from mlserve.predictions.spool.reader import Segment, SegmentFile
@@ -23,6 +24,9 @@ log = logging.getLogger("mlserve.shipper")
 # A transaction takes no more bytes of a segment than this, however few records they are.
 _MOST_BYTES = 16 * 1024 * 1024
 _WORTH_COPYING = 20
+# When so much of column blocks was deflated in a transaction, which takes 25 ms, the others stay as they are: under
+# load the workers need the time, and whoever writes to SQLite waits for the transaction.
+_MOST_DEFLATED = 1 << 20
 
 
 # Not frozen: one is made for each record, and a frozen one takes twice as long.
@@ -50,13 +54,14 @@ class Delivery:
         self._counters = counters
         self._insert = insert_new(database, ["id"])
         self._explanations_aside = 0  # in the transaction that runs
+        self._may_deflate = 0  # bytes, in that transaction
 
     def ship(self, segment: Segment, file: SegmentFile) -> tuple[int, bool]:
         """How many records were moved, and whether there may be more to move now.
 
         Raises DatabaseUnavailable or OSError; then nothing has moved.
         """
-        self._explanations_aside = 0
+        self._explanations_aside, self._may_deflate = 0, _MOST_DEFLATED
         with self._database.write() as connection:
             locked = place = lock_place(connection, segment.name)
             if place.finished_at is not None:
@@ -64,8 +69,10 @@ class Delivery:
             if file.is_shorter_than(place.position):
                 place = self._start_again(segment, file, place)
             stretch = file.read(place.position, self._batch, _MOST_BYTES)
-            parcels, aside = self._unpack(segment, place.position, stretch.payloads)
-            aside += self._deliver(connection, segment, parcels)
+            aside = 0
+            if not self._deliver(connection, stretch.payloads):
+                parcels, aside = self._unpack(segment, place.position, stretch.payloads)
+                aside += self._insert_or_halve(connection, segment, parcels) if parcels else 0
             end = stretch.end
             if stretch.stuck:
                 end = self._skip_damage(segment, file, end)
@@ -95,11 +102,18 @@ class Delivery:
 
     def _parcel(self, segment: Segment, position: int, payload: bytes) -> Parcel:
         record = decode(payload)
-        row = values(record)
+        row = self._row(record)
         try:
             return Parcel(position, payload, row, self._tables.rows(record))
         except Refused as error:
             return self._without_explanation(segment, Parcel(position, payload, row), str(error))
+
+    def _row(self, record: PredictionRecord) -> list[Any]:
+        if record.inputs_block is None:
+            return values(record)
+        deflate = self._may_deflate > 0
+        self._may_deflate -= len(record.inputs_block)
+        return values(record, deflate=deflate)
 
     def _without_explanation(self, segment: Segment, parcel: Parcel, reason: str) -> Parcel:
         """The parcel of the prediction alone; its payload, explanation included, is set aside."""
@@ -109,25 +123,30 @@ class Delivery:
         self._explanations_aside += 1
         return replace(parcel, explained=None)
 
-    def _deliver(self, connection: Connection, segment: Segment, parcels: list[Parcel]) -> int:
-        """Stores the parcels; how many had to be set aside."""
-        if not parcels or (len(parcels) >= _WORTH_COPYING and self._copy(connection, parcels)):
-            return 0
-        return self._insert_or_halve(connection, segment, parcels)
+    def _deliver(self, connection: Connection, payloads: list[bytes]) -> bool:
+        """Whether all of them were stored together, as nearly always; else nothing is, and each is looked at by itself.
 
-    def _copy(self, connection: Connection, parcels: list[Parcel]) -> bool:
-        """Whether COPY took them all, which it does unless one is refused or was stored before."""
-        if self._database.dialect != "postgresql":
+        That takes half as long a record, since none of them is known by more than its row.
+        """
+        try:
+            records = [decode(payload) for payload in payloads]
+            rows = [self._row(record) for record in records]
+            explained = [self._tables.rows(record) for record in records if record.explanation_text is not UNSET]
+        except (ValueError, OverflowError):
             return False
+        if not rows:
+            return True
+        copied = self._database.dialect == "postgresql" and len(rows) >= _WORTH_COPYING
         try:
             with connection.begin_nested():
-                self._insert.copy(connection, [parcel.row for parcel in parcels])
-                self._tables.insert(connection, [parcel.explained for parcel in parcels])
+                # COPY does nothing about records that were stored before: the inserts that follow do.
+                (self._insert.copy if copied else self._insert.many)(connection, rows)
+                self._tables.insert(connection, explained)
         except Exception as error:
-            if connection.invalidated:
+            if connection.invalidated or not (copied or is_data_error(error)):
                 raise
-            # The inserts that follow tell which record is refused.
-            log.info("copy_refused", extra={"fields": {"records": len(parcels), "reason": first_line(error)}})
+            if copied:
+                log.info("copy_refused", extra={"fields": {"records": len(rows), "reason": first_line(error)}})
             return False
         return True
 
@@ -192,7 +211,6 @@ def _why_unreadable(payload: bytes, error: Exception) -> str:
         found = glimpse(payload).v
     except ValueError:
         return f"not a record: {error}"
-    known = PredictionRecord.v
-    if found > known:
-        return f"format {found} is newer than this version of mlserve knows ({known})"
+    if found > NEWEST:
+        return f"format {found} is newer than this version of mlserve knows ({NEWEST})"
     return f"not a record of format {found}: {error}"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import Connection
 
+from mlserve import turns
 from mlserve.db.engine import Database
 from mlserve.db.failures import is_broken_connection, is_data_error
 from mlserve.db.insert import CompiledInsert
@@ -19,6 +20,7 @@ from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.inserts import insert_new
 from mlserve.predictions.record import PredictionRecord, encode, values
 from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.predictions.spool.synced_writer import SyncedWriter
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
 
@@ -86,6 +88,7 @@ class SqlLog:
         self._insert_keyed = insert_new(database, ["caller", "model", "idempotency_key"])
 
     def keep(self, record: PredictionRecord) -> None:
+        turns.leave()
         try:
             try:
                 self._store(record)
@@ -104,6 +107,7 @@ class SqlLog:
         key = record.idempotency_key
         if key is None:
             raise ValueError("keep_once is for records with an idempotency key")
+        turns.leave()
         for _ in range(2):
             with self._database.write() as connection:
                 if self._execute(self._insert_keyed, connection, record):
@@ -132,13 +136,13 @@ class SqlLog:
         return lookup.known(self._database, self._folder, ids)
 
     def state(self) -> dict[str, Any]:
-        return {"way": "sql"} | self._backlog()
+        return self._state("sql")
 
     def close(self) -> None:
         """Nothing to close: the database belongs to the application."""
 
-    def _backlog(self) -> dict[str, Any]:
-        return self._gauge.read().as_dict() if self._gauge else {}
+    def _state(self, way: str) -> dict[str, Any]:
+        return self._gauge.judged({"way": way} | self._gauge.read().as_dict()) if self._gauge else {"way": way}
 
     def _store(self, record: PredictionRecord) -> None:
         with self._database.write() as connection:
@@ -158,14 +162,16 @@ class SqlLog:
 
 
 class SpoolLog:
-    """Way `process`: one record appended to this worker's spool segment; the shipper brings it into SQL.
+    """Ways `process` and `host`: one record appended to this worker's spool segment; the shipper brings it into SQL.
 
-    A record with an idempotency key goes into SQL, as with way `sql`. `gauge` is for a process that ships nothing
-    itself: then the backlog is shown here. `tables` keep the explanations.
+    The writer says what a record outlives: the process, or a power cut too. A record with an idempotency key goes into
+    SQL, as with way `sql`. `gauge` is for a process that ships nothing itself: then the backlog is shown here. `tables`
+    keep the explanations.
     """
 
     def __init__(
         self,
+        way: str,
         writer: SpoolWriter,
         database: Database,
         folder: Path,
@@ -175,6 +181,7 @@ class SpoolLog:
         counters: Counters,
         gauge: SpoolGauge | None = None,
     ) -> None:
+        self._way = way
         self._append = writer.append
         self._writer = writer
         self._sql = SqlLog(database, tables=tables, folder=folder, answer_unkept=False, counters=counters)
@@ -206,13 +213,13 @@ class SpoolLog:
         return self._sql.known(ids)
 
     def state(self) -> dict[str, Any]:
-        state = {"way": "process"} | (self._gauge.read().as_dict() if self._gauge else {})
+        state = {"way": self._way} | (self._gauge.read().as_dict() if self._gauge else {})
         try:
             self._writer.check()
         except LogUnavailable as error:
             state["reason"] = str(error)
             raise (Degraded if self._answer_unkept else RuntimeError)(state) from error
-        return state
+        return self._gauge.judged(state) if self._gauge else state
 
     def close(self) -> None:
         self._writer.close()
@@ -225,7 +232,7 @@ class NullLog(SqlLog):
         """Nothing is kept, and nothing can fail."""
 
     def state(self) -> dict[str, Any]:
-        return {"way": "off"} | self._backlog()
+        return self._state("off")
 
 
 def open_log(
@@ -239,13 +246,14 @@ def open_log(
     counters: Counters,
     gauge: SpoolGauge | None = None,
 ) -> PredictionLog:
-    """The log of way `sql`, `process` or `off`, with the spool in `folder`; nothing is opened or made yet."""
-    if way != "process":
+    """The log of way `sql`, `process`, `host` or `off`, with the spool in `folder`; nothing is opened or made yet."""
+    writers = {"process": SpoolWriter, "host": SyncedWriter}
+    if way not in writers:
         kind = NullLog if way == "off" else SqlLog
         return kind(database, tables=tables, folder=folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
-    writer = SpoolWriter(folder, segment_size)
+    writer = writers[way](folder, segment_size)
     return SpoolLog(
-        writer, database, folder, tables=tables, answer_unkept=answer_unkept, counters=counters, gauge=gauge
+        way, writer, database, folder, tables=tables, answer_unkept=answer_unkept, counters=counters, gauge=gauge
     )
 
 

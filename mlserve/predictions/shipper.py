@@ -16,7 +16,7 @@ from mlserve.observability.health import Degraded
 from mlserve.predictions.delivery import Delivery
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.spool import reader
-from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.predictions.spool.gauge import SpoolGauge, late_after
 from mlserve.predictions.spool.positions import Place, forget_place, now, places
 from mlserve.predictions.spool.reader import Segment, SegmentFile
 
@@ -49,7 +49,7 @@ class Shipper:
         self._interval = interval
         self._keep = timedelta(seconds=keep)
         self._lock = HostLock(folder / "shipper.lock")
-        self._gauge = SpoolGauge(folder, database)
+        self._gauge = SpoolGauge(folder, database, late_after(interval))
         self._delivery = Delivery(folder, database, batch, counters, tables)
         self._stopping = threading.Event()
         self._deadline = 0.0
@@ -99,13 +99,14 @@ class Shipper:
     def state(self) -> dict[str, Any]:
         """Backlog, lag and the number of records set aside, whoever ships; this one's election and last error.
 
-        Raises Degraded with the same while its passes fail: predictions are answered and kept, but nobody ships them.
+        Raises Degraded with the same while its passes fail, or a record waits too long, whoever is to ship it:
+        predictions are answered and kept, but not shipped.
         """
         state = self._gauge.read().as_dict() | {"elected": self._elected, "last_error": self._last_error}
         # Whoever waits for its turn makes no error; one without the lock means that the lock cannot even be asked for.
         if state["last_error"] is not None:
             raise Degraded(state)
-        return state
+        return self._gauge.judged(state)
 
     def _run(self) -> None:
         pause = self._interval

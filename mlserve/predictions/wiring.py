@@ -27,7 +27,7 @@ from mlserve.predictions.resources import (
 )
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
-from mlserve.predictions.spool.gauge import SpoolGauge
+from mlserve.predictions.spool.gauge import SpoolGauge, late_after
 from mlserve.predictions.turn import Turn
 from mlserve.registry.past import using_version
 from mlserve.registry.signatures import signature_of
@@ -56,12 +56,13 @@ def _start(application: Application) -> None:
     settings = application.settings
     folder = application.var / "spool"
     tables = FamilyTables(application.prediction_tables, application.database.dialect)
+    interval = settings["mlserve.shipper.interval"]
     ships = settings["mlserve.shipper.enabled"] and application.part is not Part.WORKER
     if ships:
         shipper = Shipper(
             folder,
             application.database,
-            interval=settings["mlserve.shipper.interval"],
+            interval=interval,
             batch=settings["mlserve.shipper.batch"],
             keep=settings["mlserve.spool.keep"],
             counters=application.counters,
@@ -78,14 +79,21 @@ def _start(application: Application) -> None:
         segment_size=settings["mlserve.spool.segment_size"],
         answer_unkept=settings["mlserve.log.unwritable"] == "answer",
         counters=application.counters,
-        gauge=None if ships else SpoolGauge(folder, application.database),
+        gauge=None if ships else SpoolGauge(folder, application.database, late_after(interval)),
     )
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     using = partial(using_version, application)
     explaining = Explaining(application.limits, application.metrics, tables=tables, using=using)
-    application.serving = PredictionService(log, explaining, application.limits, worker, application.metrics)
+    application.serving = PredictionService(
+        log,
+        explaining,
+        application.limits,
+        worker,
+        application.metrics,
+        block_from=settings["mlserve.log.block_from"],
+    )
     application.reports = ReportReader(application.limits, partial(signature_of, application))
     application.reproducing = Reproducing(using, stored=log.explanation, explain=explaining.of_kept)
     application.table_turn = Turn("Other tables are being made; try again.")

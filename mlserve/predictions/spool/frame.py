@@ -5,6 +5,7 @@ from zlib import crc32
 
 HEADER = struct.Struct("<II")
 HEADER_SIZE = HEADER.size
+_header_at = HEADER.unpack_from
 
 # A length above this is damage. The last byte of every true one is below 0x20, which no JSON text contains: a payload
 # can never hold the forged header of another frame.
@@ -28,6 +29,21 @@ def payload_at(data: bytes, offset: int) -> bytes | None:
         return None
     payload = data[start : start + length]
     return payload if crc32(payload) == check else None
+
+
+def payloads_at(data: bytes, offset: int, limit: int) -> tuple[list[bytes], int]:
+    """The payloads of up to `limit` whole frames, one after the other from `offset`, and where the last one ends."""
+    payloads: list[bytes] = []
+    end = len(data) - HEADER_SIZE
+    while len(payloads) < limit and offset <= end:
+        length, check = _header_at(data, offset)
+        start = offset + HEADER_SIZE
+        payload = data[start : start + length]
+        if not 0 < length <= LARGEST or len(payload) < length or crc32(payload) != check:
+            break
+        payloads.append(payload)
+        offset = start + length
+    return payloads, offset
 
 
 def length_at(data: bytes, offset: int) -> int | None:

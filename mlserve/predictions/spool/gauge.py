@@ -1,5 +1,6 @@
 """What waits in a host's spool: for health, the command line and the last words at shutdown."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from mlserve.db.engine import Database
 from mlserve.errors import DatabaseUnavailable
 from mlserve.ids import timestamp_of
+from mlserve.observability.health import Degraded
 from mlserve.predictions.record import glimpse
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.positions import Place, places
@@ -34,12 +36,21 @@ class Backlog:
         return asdict(self)
 
 
-class SpoolGauge:
-    """Measures the spool of a folder, for any thread. Each call reads only what was written since the call before."""
+def late_after(interval: float) -> float:
+    """For how many seconds a record may wait for a shipper that looks every `interval` seconds."""
+    return 60.0 + 2 * interval
 
-    def __init__(self, folder: Path, database: Database) -> None:
+
+class SpoolGauge:
+    """Measures the spool of a folder, for any thread. Each call reads only what was written since the call before.
+
+    A record that waits for more than `late` seconds waits for a shipper that is gone, hangs or is too slow.
+    """
+
+    def __init__(self, folder: Path, database: Database, late: float = math.inf) -> None:
         self._folder = folder
         self._database = database
+        self._late = late
         self._lock = Lock()
         # For display only, while the database is down; the shipper itself believes nothing but SQL.
         self._places: dict[str, Place] | None = None
@@ -49,6 +60,12 @@ class SpoolGauge:
     def read(self) -> Backlog:
         with self._lock:
             return self._read()
+
+    def judged(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The same state, which holds a Backlog. Raises Degraded with it while the oldest record is late."""
+        if state["lag_seconds"] > self._late:
+            raise Degraded(state | {"reason": "The oldest record waits too long for the shipper."})
+        return state
 
     def _read(self) -> Backlog:
         segments = reader.segments(self._folder)

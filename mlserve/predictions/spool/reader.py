@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from mlserve.ids import is_id
-from mlserve.predictions.spool.frame import HEADER_SIZE, length_at, payload_at
+from mlserve.predictions.spool.frame import HEADER_SIZE, length_at, payload_at, payloads_at
 
 _CHUNK = 1 << 20
 
@@ -83,8 +83,10 @@ class SegmentFile:
     def payloads(self, position: int) -> Iterator[bytes]:
         """All whole payloads from `position` on."""
         start: int | None = position
+        records = 1  # Who asks for the first one alone does not wait for the others.
         while start is not None:
-            stretch = self.read(start, records=1000, size=_CHUNK)
+            stretch = self.read(start, records=records, size=_CHUNK)
+            records = 1000
             yield from stretch.payloads
             if stretch.payloads:
                 start = stretch.end
@@ -226,13 +228,10 @@ def sweep(folder: Path) -> None:
 
 def _take(data: bytes, limit: int, stretch: Stretch) -> int:
     """Moves up to `limit` whole frames from the beginning of `data` to the stretch; how many."""
-    offset, taken = 0, 0
-    while taken < limit and (payload := payload_at(data, offset)) is not None:
-        stretch.payloads.append(payload)
-        offset += HEADER_SIZE + len(payload)
-        taken += 1
+    payloads, offset = payloads_at(data, 0, limit)
+    stretch.payloads += payloads
     stretch.end += offset
-    return taken
+    return len(payloads)
 
 
 def _is_free(descriptor: int) -> bool:

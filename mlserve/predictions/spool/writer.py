@@ -29,6 +29,7 @@ class SpoolWriter:
         self._lock = threading.Lock()
         self._names = Ids()
         self._descriptor: int | None = None
+        self._segment = folder
         self._owner = 0
         self._size = 0
         self._proven = False  # The last attempt to write went well.
@@ -39,13 +40,13 @@ class SpoolWriter:
 
         Raises LogUnavailable; then nothing is kept.
         """
-        data = frame(payload)
-        with self._lock:
-            try:
-                self._append(data)
-            except OSError as error:
+        try:
+            self._keep(frame(payload))
+        except OSError as error:
+            with self._lock:
                 raise self._failure(error) from error
-            if not self._proven:
+        if not self._proven:
+            with self._lock:
                 self._succeeded()
 
     def check(self) -> None:
@@ -67,6 +68,14 @@ class SpoolWriter:
         with self._lock:
             self._let_go()
 
+    def _keep(self, data: bytes) -> None:
+        """Raises OSError; then nothing is kept."""
+        with self._lock:
+            self._append(data)
+
+    def _settle(self, descriptor: int) -> None:
+        """Brings a file as far as a kept record is brought: the system has it, which outlives the process."""
+
     def _failure(self, error: OSError) -> LogUnavailable:
         if not self._failing:
             fields = {"folder": str(self._folder), "reason": str(error.strerror)}
@@ -86,6 +95,7 @@ class SpoolWriter:
         try:
             if os.write(descriptor, bytes(_TRIAL)) < _TRIAL:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._settle(descriptor)
         finally:
             os.close(descriptor)
             path.unlink(missing_ok=True)
@@ -154,7 +164,7 @@ class SpoolWriter:
         descriptor = os.open(new, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            new.rename(self._folder / f"{name}.open")
+            self._segment = new.rename(self._folder / f"{name}.open")
         except FileNotFoundError:
             os.close(descriptor)
             return False

@@ -126,13 +126,14 @@ def test_the_sqlite_file_and_its_companions_are_private(tmp_path: Path) -> None:
     database.close()
 
 
-def test_sqlite_is_set_up_for_many_processes(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/mlserve.db", timeout=2.5)
+@pytest.mark.parametrize("durable", [False, True])
+def test_sqlite_is_set_up_for_many_processes(tmp_path: Path, durable: bool) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/mlserve.db", timeout=2.5, durable=durable)
     with database.read() as connection:
         pragmas = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
         found = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in pragmas}
         version = connection.execute(text("SELECT sqlite_version()")).scalar_one()
-    assert found == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 2500, "foreign_keys": 1}
+    assert found == {"journal_mode": "wal", "synchronous": 1 + durable, "busy_timeout": 2500, "foreign_keys": 1}
     assert tuple(map(int, version.split("."))) >= (3, 51, 3)
     database.close()
 

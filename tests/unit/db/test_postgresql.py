@@ -1,10 +1,11 @@
 """A PostgreSQL that is stopped in the middle of a question costs a bounded time, also over a socket of this host."""
 
 import time
+from contextlib import closing
 
 import psutil
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from mlserve.db.engine import Database, open_database
@@ -61,3 +62,19 @@ def test_a_refused_statement_is_an_error_of_its_own(postgres_template: str) -> N
     with pytest.raises(DBAPIError, match="division by zero"), database.read() as connection:
         connection.execute(text("SELECT 1 / 0"))
     database.close()
+
+
+@pytest.mark.parametrize(("own", "found"), [("off", "on"), ("remote_apply", "remote_apply")])
+def test_a_durable_commit_waits_for_the_disk_and_for_no_less_than_it_would(
+    postgres_template: str, own: str, found: str
+) -> None:
+    url = make_url(postgres_template)
+    with closing(open_database(postgres_template)) as database, database.engine.begin() as connection:
+        connection.execute(text(f'ALTER DATABASE "{url.database}" SET synchronous_commit = {own}'))
+    try:
+        for durable, expected in ((False, own), (True, found)):
+            with closing(open_database(postgres_template, durable=durable)) as database, database.read() as connection:
+                assert connection.execute(text("SHOW synchronous_commit")).scalar() == expected
+    finally:
+        with closing(open_database(postgres_template)) as database, database.engine.begin() as connection:
+            connection.execute(text(f'ALTER DATABASE "{url.database}" RESET synchronous_commit'))

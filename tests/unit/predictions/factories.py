@@ -15,11 +15,11 @@ from mlserve.ids import Ids, timestamp_of
 from mlserve.inference.loaded import Limits, LoadedVersion, load_version
 from mlserve.observability.counters import Counters
 from mlserve.predictions.family_tables import FamilyTables
-from mlserve.predictions.record import ROW_COLUMNS, PredictionRecord, encode, values
+from mlserve.predictions.record import ROW_COLUMNS, BlockRecord, PredictionRecord, encode, values
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.set_aside import FOLDER, SetAside
 from mlserve.predictions.spool.writer import SpoolWriter
-from mlserve.signature import Signature
+from mlserve.signature import Batch, Field, Signature, StoredInputs
 from tests.factories import linear_model
 
 new_id = Ids()
@@ -28,6 +28,9 @@ INPUTS = b'[{"distance":1400.5,"carrier":"UA","delay":-0.0}]'
 OUTPUTS = b'[{"probability":0.12345679,"label":"on time"}]'
 
 
+# The inputs of `block_record`.
+LARGE = Signature((Field("x", "float64"), Field("note", "string")), ())
+
 LIMITS = Limits(body=4096, instances=3, problems=4, depth=8, explained=1000, image_pixels=1_000_000)
 
 
@@ -35,6 +38,7 @@ def record(**changed: Any) -> PredictionRecord:
     """A whole record of one instance, with a new id."""
     prediction_id = changed.pop("id", None) or new_id()
     explanation = changed.pop("explanation", msgspec.UNSET)
+    kind = BlockRecord if "inputs_block" in changed else PredictionRecord
     fields: dict[str, Any] = {
         "model": "flight-delay",
         "version": 1,
@@ -53,7 +57,17 @@ def record(**changed: Any) -> PredictionRecord:
         "request_id": "r-1",
         "worker": "w-1",
     }
-    return PredictionRecord(id=prediction_id, explanation_text=explanation, **(fields | changed))
+    return kind(id=prediction_id, explanation_text=explanation, **(fields | changed))
+
+
+def block_record(n: int = 1, **changed: Any) -> PredictionRecord:
+    """A record of `n` instances of `LARGE` whose inputs are in a column block, plain unless said otherwise."""
+    batch = Batch.from_columns(LARGE, {"x": [float(at) for at in range(n)], "note": [f"é {at}" for at in range(n)]})
+    stored = StoredInputs(LARGE)
+    block, encoding = stored.block(batch) or (b"", "")
+    outputs = msgspec.Raw(msgspec.json.encode([{"label": "late"}] * n))
+    kept = {"inputs": msgspec.UNSET, "inputs_block": block, "encoding": encoding, "outputs": outputs, "n": n}
+    return record(**(kept | changed))
 
 
 def explained(n: int = 1, **changed: Any) -> PredictionRecord:

@@ -111,10 +111,10 @@ varied = st.fixed_dictionaries(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(varied, min_size=1, max_size=12))
-def test_both_ways_leave_the_same_rows(tmp_path: Path, database: Database, fields: list[dict[str, Any]]) -> None:
+def test_every_way_leaves_the_same_rows(tmp_path: Path, database: Database, fields: list[dict[str, Any]]) -> None:
     records = [record(**one) for one in fields]
     left: list[list[dict[str, Any]]] = []
-    for way in ("sql", "process"):
+    for way in ("sql", "process", "host"):
         log = open_log(way, database, tmp_path / "spool", tables=no_tables(database), counters=Counters())
         for one in records:
             log.keep(one)
@@ -128,7 +128,7 @@ def test_both_ways_leave_the_same_rows(tmp_path: Path, database: Database, field
         with database.write() as connection:
             connection.execute(delete(predictions))
     assert len(left[0]) == len(records)
-    assert left[0] == left[1]
+    assert left[0] == left[1] == left[2]
 
 
 def keyed(key: str = "k-1", body: str = "body", **changed: Any) -> PredictionRecord:

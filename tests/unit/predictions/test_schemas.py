@@ -9,8 +9,9 @@ import pytest
 
 from mlserve.api.query import PAGE
 from mlserve.predictions.actuals import Revision
-from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision
-from tests.unit.predictions.factories import new_id, record
+from mlserve.predictions.record import kept_size, with_text
+from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
+from tests.unit.predictions.factories import block_record, new_id, record
 
 
 def read(**given: str) -> dict[str, Any]:
@@ -66,6 +67,15 @@ def test_a_prediction_is_shown_with_its_texts_as_they_are_kept() -> None:
         "library": kept.library,
     }
     assert "secret" not in str(shown)
+
+
+def test_a_page_has_the_text_of_blocks_where_inputs_are_wanted_and_counts_its_bytes() -> None:
+    records = [block_record(200) for _ in range(3)]
+    size = kept_size(with_text(records[0]))
+    page, more = first_page(iter(records), 3, size + 1, inputs=True)
+    assert (len(page), more) == (2, True)
+    assert page == [with_text(one) for one in records[:2]]
+    assert first_page(iter(records), 3, 2 * kept_size(records[0]) + 1, inputs=False) == (records, False)
 
 
 def test_a_revision_is_shown_with_its_time() -> None:

@@ -20,6 +20,7 @@ from mlserve.errors import DatabaseUnavailable
 from mlserve.host_lock import HostLock
 from mlserve.observability.counters import Counters
 from mlserve.observability.health import Degraded
+from mlserve.predictions import lookup, store
 from mlserve.predictions.record import encode
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.frame import frame
@@ -27,7 +28,7 @@ from mlserve.predictions.spool.positions import Place, places
 from mlserve.predictions.spool.set_aside import set_aside_names
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.tables import predictions, spool_positions
-from tests.unit.predictions.factories import new_id, read_set_aside, record, shipper, spool
+from tests.unit.predictions.factories import block_record, new_id, read_set_aside, record, shipper, spool
 
 
 def stored_ids(database: Database) -> list[str]:
@@ -57,6 +58,34 @@ def test_records_arrive_once_however_often_it_passes(tmp_path: Path, database: D
     assert stored_ids(database) == [one.id for one in records]
     assert shipped_records(database) == 250
     assert counters.read()["records_shipped"] == 250
+
+
+@pytest.mark.parametrize("size", [19, 40])  # By inserts, and with PostgreSQL by COPY.
+def test_blocks_and_texts_arrive_side_by_side(tmp_path: Path, database: Database, size: int) -> None:
+    records = [(record, block_record)[number % 2](reference=str(number)) for number in range(size - 1)]
+    records.append(block_record(400))
+    spool(tmp_path, records)
+    assert lookup.find(database, tmp_path, records[1].id) == records[1]
+    assert lookup.known(database, tmp_path, [one.id for one in records]).keys() == {one.id for one in records}
+    assert shipper(tmp_path, database).run_once() == size
+    with database.read() as connection:
+        found = [store.get(connection, one.id) for one in records]
+    assert [one and bytes(one.inputs_text) for one in found] == [bytes(one.inputs_text) for one in records]
+    assert [one and (one.v, one.encoding) for one in (found[0], found[1], found[-1])] == [
+        (1, None),
+        (2, "columns-1"),
+        (2, "columns-1+zlib"),
+    ]
+
+
+def test_under_load_blocks_are_shipped_as_they_are(tmp_path: Path, database: Database) -> None:
+    records = [block_record(60_000) for _ in range(3)]
+    spool(tmp_path, records, segment_size=1 << 24)
+    assert len(records[0].inputs_block or b"") > 1 << 20
+    assert shipper(tmp_path, database).run_once() == 3
+    with database.read() as connection:
+        found = [store.get(connection, one.id) for one in records]
+    assert [one and one.encoding for one in found] == ["columns-1+zlib", "columns-1", "columns-1"]
 
 
 def test_the_records_of_a_living_writer_are_shipped_as_they_come(tmp_path: Path, database: Database) -> None:
@@ -181,7 +210,7 @@ def poisoned() -> dict[str, bytes]:
     unreadable, newer, too_big, broken = (record() for _ in range(4))
     return {
         unreadable.id: encode(unreadable).replace(b'"n":1', b'"n":NaN'),
-        newer.id: encode(newer).replace(b'"v":1', b'"v":2'),
+        newer.id: encode(newer).replace(b'"v":1', b'"v":3'),
         too_big.id: encode(too_big).replace(b'"duration_us":250', b'"duration_us":' + b"9" * 30),
         broken.id: encode(broken).replace(b"carrier", b"carri\xe9r"),
     }

@@ -2,14 +2,18 @@
 
 import os
 import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mlserve.db.engine import Database, open_database
+from mlserve.ids import first_id
+from mlserve.observability.health import Degraded
 from mlserve.predictions.record import encode
 from mlserve.predictions.spool import reader
-from mlserve.predictions.spool.gauge import Backlog, SpoolGauge
+from mlserve.predictions.spool.gauge import Backlog, SpoolGauge, late_after
 from mlserve.predictions.spool.set_aside import set_aside
 from mlserve.predictions.spool.writer import SpoolWriter
 from tests.unit.predictions.factories import new_id, record, shipper, spool
@@ -34,6 +38,22 @@ def test_the_backlog_grows_with_records_and_shrinks_with_shipping(tmp_path: Path
     writer.append(encode(record()))
     assert gauge.read().backlog_records == SpoolGauge(tmp_path, database).read().backlog_records == 1
     writer.close()
+
+
+@pytest.mark.parametrize(("age", "state"), [(59, "well"), (61, "late")])
+def test_a_record_that_waits_too_long_is_told(tmp_path: Path, database: Database, age: float, state: str) -> None:
+    now = time.time()
+    spool(tmp_path, [record(id=first_id(datetime.fromtimestamp(now - age, UTC)))])
+    gauge = SpoolGauge(tmp_path, database, late_after(0.2))
+    found = gauge.read().as_dict()
+    if state == "well":
+        assert gauge.judged(found) == found
+    else:
+        with pytest.raises(Degraded) as caught:
+            gauge.judged(found)
+        assert caught.value.args[0] == found | {"reason": "The oldest record waits too long for the shipper."}
+    shipper(tmp_path, database).run_once()
+    assert gauge.judged(gauge.read().as_dict())["lag_seconds"] == 0
 
 
 def test_threads_that_read_at_once_see_the_same(tmp_path: Path, database: Database) -> None:
