@@ -25,7 +25,78 @@ Column = NDArray[Any] | Sequence[Any]
 Mask = NDArray[np.bool_]
 
 _NUMBERS = "biufc"  # the kinds of numpy's types that are looked at as a whole
+_QUICK = (np.dtype(np.float32), np.dtype(np.float64))  # whose extremes numpy finds quickly
 _STRANGE = "mMV"  # durations, times and records: no field takes these, though Python may see numbers in them
+
+
+class PlainFloats:
+    """The fields of single floats, whose columns are looked at all together; built once a signature.
+
+    Most tables have no others, and a look at one column costs as much as one at thirty.
+    """
+
+    def __init__(self, schema: colander.SchemaNode) -> None:
+        features = [node.typ for node in schema.children if _is_plain(node.typ.field)]
+        self._names = [feature.field.name for feature in features]
+        self._dtypes = [DTYPES[feature.field.type] for feature in features]
+        alone = len(features) == len(schema.children) and len(set(self._dtypes)) == 1
+        self._only = self._dtypes[0] if alone else None
+        self._low = np.array([feature.range.low for feature in features])
+        self._high = np.array([feature.range.high for feature in features])
+        self._nullable = np.array([feature.field.nullable for feature in features], np.bool_)
+
+    def block(self, columns: Mapping[str, Column], refuse_too_many: Callable[[int], None]) -> NDArray[Any] | None:
+        """All columns as one array (fields, n) in the type of the fields; None where these are not all of one type, or
+        something is wrong. `refuse_too_many` is given the number of instances before they are looked at.
+        """
+        if self._only is None or len(columns) != len(self._names):
+            return None
+        given = [columns.get(name) for name in self._names]
+        first = given[0]
+        if not isinstance(first, np.ndarray) or first.dtype not in _QUICK or first.ndim != 1 or not first.size:
+            return None
+        dtype, shape = first.dtype, first.shape
+        arrays = [it for it in given if type(it) is np.ndarray and it.dtype == dtype and it.shape == shape]
+        if len(arrays) < len(given):
+            return None
+        refuse_too_many(len(first))
+        block = np.concatenate(arrays).reshape(-1, len(first))
+        return block.astype(self._only, copy=False) if self._within(block, slice(None)).all() else None
+
+    def sound(self, columns: Mapping[str, Column], n: int) -> dict[str, Column]:
+        """Those of the columns in which nothing is wrong, in their fields' own types; perhaps not all of them."""
+        given: list[Any] = [columns.get(name) for name in self._names]
+        dtype = next((column.dtype for column in given if type(column) is np.ndarray), None)
+        if n == 0 or dtype is None or dtype not in _QUICK:
+            return {}
+        places = [
+            place
+            for place, column in enumerate(given)
+            if type(column) is np.ndarray and column.dtype == dtype and column.shape == (n,)
+        ]
+        if not places:
+            return {}
+        block = np.concatenate([given[place] for place in places]).reshape(-1, n)
+        return {
+            self._names[place]: row.astype(self._dtypes[place], copy=False)
+            for place, row, sound in zip(places, block, self._within(block, places).tolist(), strict=True)
+            if sound
+        }
+
+    def _within(self, block: NDArray[Any], places: Any) -> NDArray[np.bool_]:
+        """Which rows of the block, of the fields at these places, have no number that their field refuses."""
+        low, high = self._low[places], self._high[places]
+        with np.errstate(invalid="ignore"):
+            sound = (block.min(axis=1) >= low) & (block.max(axis=1) <= high)
+            gaps = ~sound & self._nullable[places]
+            if gaps.any():  # NaN has no order: here it is missing.
+                rest = block[gaps]
+                sound[gaps] = ~(np.fmin.reduce(rest, axis=1) < low[gaps]) & ~(np.fmax.reduce(rest, axis=1) > high[gaps])
+        return sound  # type: ignore[no-any-return]
+
+
+def _is_plain(field: Field) -> bool:
+    return field.type in FLOATS and not field.shape
 
 
 def read_arrays(
@@ -33,10 +104,11 @@ def read_arrays(
     columns: Mapping[str, Column],
     problems: Problems,
     refuse_too_many: Callable[[int], None],
+    floats: "PlainFloats",
 ) -> dict[str, Column]:
     """The columns in signature order, for Batch.from_columns; without meaning when there are problems.
 
-    `refuse_too_many` is given the number of instances before they are looked at.
+    `refuse_too_many` is given the number of instances before they are looked at. `floats` are those of the schema.
     """
     row_type: RowType = schema.typ
     lengths = {name: len(column) for name, column in columns.items() if name in row_type.names and _has_length(column)}
@@ -46,8 +118,10 @@ def read_arrays(
     try:
         if n == 0:
             problems.add(Fault("empty", "at least one instance", got(dict(columns))), ("columns",), None, None)
+        plain = floats.sound(columns, n)
         for node in schema.children:
-            found[node.name] = _read(node, columns, n, problems)
+            name = node.name
+            found[name] = plain[name] if name in plain else _read(node, columns, n, problems)
         for name in columns:
             if name not in row_type.names:
                 fault = row_type.unknown_field(name, list(columns[name]) if _has_length(columns[name]) else None)
@@ -58,7 +132,7 @@ def read_arrays(
 
 
 def _has_length(column: Any) -> bool:
-    return isinstance(column, list | tuple) or (isinstance(column, np.ndarray) and column.ndim > 0)
+    return isinstance(column, (np.ndarray, list, tuple)) and (not isinstance(column, np.ndarray) or column.ndim > 0)
 
 
 def _read(node: colander.SchemaNode, columns: Mapping[str, Column], n: int, problems: Problems) -> Column:
@@ -70,9 +144,13 @@ def _read(node: colander.SchemaNode, columns: Mapping[str, Column], n: int, prob
             for fault in invalid.faults:
                 problems.add(fault, ("columns", name), None, name)
             return []
-    column = columns[name]
+    column: Any = columns[name]
+    masked = None
     if isinstance(column, np.ma.MaskedArray):
-        column = _with_none_where_masked(column)
+        if column.ndim == 1 and column.dtype.kind in _NUMBERS:
+            column, masked = np.ma.getdata(column), np.ma.getmaskarray(column)
+        else:
+            column = _with_none_where_masked(column)
     if not _has_length(column):
         problems.add(Fault("type", f"an array of {n} values", type(column).__name__), ("columns", name), None, name)
     elif len(column) != n:
@@ -81,7 +159,9 @@ def _read(node: colander.SchemaNode, columns: Mapping[str, Column], n: int, prob
     else:
         reader = _ColumnReader(node, feature, problems)
         numbers = isinstance(column, np.ndarray) and column.dtype.kind in _NUMBERS
-        return reader.array(column) if numbers and feature.field.type not in TEXTS | BINARY else reader.values(column)
+        if numbers and feature.field.type not in TEXTS | BINARY:
+            return reader.array(column, masked)
+        return reader.values(column if masked is None else _with_none(column.tolist(), masked))
     return []
 
 
@@ -97,10 +177,24 @@ class _ColumnReader:
 
     def values(self, column: Column) -> list[Any]:
         """A list, or an array of objects, each of which is a value of its own."""
+        if self.field.type in TEXTS and type(column) is list and self._are_sound_texts(column):
+            return column
         return [self._value(value, index) for index, value in enumerate(column)]
 
-    def array(self, array: Any) -> Column:
-        """An array of numbers or truth values, (n, *shape)."""
+    def _are_sound_texts(self, column: list[Any]) -> bool:
+        """Whether all are texts that the field takes, each of which is looked at once: categories come often."""
+        try:
+            distinct = set(column)
+            if all(value is None or type(value) is str for value in distinct):
+                for value in distinct:
+                    self.node.deserialize(value)
+                return True
+        except (TypeError, FeatureInvalid):
+            pass  # One by one it is told which.
+        return False
+
+    def array(self, array: Any, masked: Mask | None = None) -> Column:
+        """An array of numbers or truth values, (n, *shape); with `masked`, (n,), where those are missing."""
         field = self.field
         if not takes_shape(field.shape, array.shape[1:]):
             fault = Fault("shape", f"an array of shape {_with_count(field)}", _shape_of(array))
@@ -108,6 +202,12 @@ class _ColumnReader:
             return []
         missing = _missing(array) if field.nullable else np.zeros(len(array), np.bool_)
         sound = True
+        if masked is not None and masked.any():
+            missing = missing | masked
+            if not field.nullable:
+                sound = False
+                for index in np.flatnonzero(masked).tolist():
+                    self._value(None, index)
         for index, path, value in self._suspects(array, missing):
             sound &= self._is_sound(value, index, path)
         return _converted(array, missing, field) if sound else []
@@ -194,6 +294,8 @@ def _converted(array: NDArray[Any], missing: Mask, field: Field) -> Column:
     with np.errstate(all="ignore"):
         if field.type in FLOATS or not missing.any():
             converted = array.astype(DTYPES[field.type])
+            if field.type in FLOATS:
+                converted[missing] = np.nan  # What lies under a mask may be anything.
             return list(_with_none(converted, missing)) if field.varies else converted
         values = np.where(np.isnan(array), 0, array).astype(DTYPES[field.type])
     return _with_none(values if field.varies else values.tolist(), missing)

@@ -1,22 +1,28 @@
 """The bodies of /invocations: the four forms of MLflow's JSON, and CSV."""
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from mlserve.errors import Invalid, Problem, TooLarge, Unreadable
+from mlserve.errors import Invalid, Problem
 from mlserve.inference import LoadedVersion
-from mlserve.protocols import Decode, at_member, columns_as_ours, json_members, json_value, read_body, rows_as_ours
-from mlserve.signature import Batch, Signature
+from mlserve.protocols import (
+    Decode,
+    at_member,
+    columns_as_ours,
+    decode_rows,
+    json_members,
+    json_value,
+    read_body,
+    read_rows,
+    rows_as_ours,
+)
+from mlserve.signature import Batch
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMS = "params"
-
-_CELL_TOO_LONG = "field larger than field limit"
 
 _encode = msgspec.json.encode
 _rows = msgspec.json.Decoder(list[list[Raw]]).decode
@@ -51,16 +57,8 @@ def read_csv(request: Any) -> Decode:
 
     Raises Unreadable, TooLarge.
     """
-    try:
-        text = read_body(request).decode("utf-8-sig")
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        if _CELL_TOO_LONG in str(error):
-            # The limit is Python's, and one for the whole process: it is not ours to change.
-            most = f"{csv.field_size_limit():,} characters"
-            raise TooLarge(f"A cell of the table has more than {most}: send such values as JSON.") from error
-        raise Unreadable(f"The body is no table in UTF-8: {error}.") from error
-    return lambda loaded: loaded.decoder.decode_text(_table(lines, loaded.signature))
+    lines = read_rows(read_body(request))
+    return lambda loaded: _decode_lines(loaded, lines)
 
 
 def _form_of(members: Mapping[str, Raw]) -> str:
@@ -114,18 +112,11 @@ def _even(rows: list[list[Raw]], names: list[str]) -> list[list[Raw]]:
     return rows
 
 
-def _table(lines: list[list[str]], signature: Signature) -> list[dict[str, str]]:
-    """The cells by name. The column without a name is what pandas numbers its rows with. Raises Invalid."""
-    names = signature.names
+def _decode_lines(loaded: LoadedVersion, lines: list[list[str]]) -> Batch:
+    """The Batch of lines of cells, the first of which may be names. Raises Invalid, TooLarge."""
+    names = loaded.signature.names
     if lines and not set(lines[0]).isdisjoint(names):
         head, *rows = lines
     else:
         head, rows = list(names), lines
-    if len(set(head)) < len(head):
-        problem = Problem("unknown_field", "each column once", ", ".join(head)[:80])
-        raise Invalid("A column stands there twice.", problems=[problem])
-    for number, row in enumerate(rows):
-        if len(row) != len(head):
-            problem = Problem("length", f"{len(head)} cells", f"{len(row)}", f"/instances/{number}", number)
-            raise Invalid("A line is not as long as the others.", problems=[problem])
-    return [{name: cell for name, cell in zip(head, row, strict=True) if name} for row in rows]
+    return decode_rows(loaded, head, rows, unnamed=True)

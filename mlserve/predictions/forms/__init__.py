@@ -1,0 +1,12 @@
+"""The body and answer forms of predictions beside JSON: tables, as an Arrow IPC stream or as CSV.
+
+Any of them may ask, and any may answer: `Content-Type` says the one, `Accept` the other.
+"""
+
+from typing import Final
+
+from mlserve.predictions.table import CSV
+
+ARROW: Final = "application/vnd.apache.arrow.stream"
+
+__all__ = ["ARROW", "CSV"]
