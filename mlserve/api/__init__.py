@@ -11,3 +11,4 @@ def includeme(config: Configurator) -> None:
     config.add_view_predicate("mlserve_owns", "mlserve.api.problems.OwnsPredicate")
     config.add_traverser("mlserve.api.context.ContextItself", "mlserve.api.context.ApiContext")
     config.include("mlserve.api.problems")
+    config.include("mlserve.api.shortcuts")

@@ -46,6 +46,11 @@ READY = Operation(
 )
 
 
+# What a worker has kept is in the database within a second or two; when nobody has shipped for so long, in seconds,
+# something is wrong.
+BEHIND = 10
+
+
 def includeme(config: Configurator) -> None:
     application = config.registry.mlserve
     if application.part is Part.WORKER:
@@ -57,7 +62,12 @@ def includeme(config: Configurator) -> None:
 def _siblings(application: Application) -> dict[str, Any]:
     """Degraded while a worker is missing, or nobody ships: the others answer meanwhile, and the spool keeps."""
     found = application.siblings
-    if found and (found["running"] < found["workers"] or not found["background"]):
+    if found and (
+        found["running"] < found["workers"]
+        or found.get("slow_running", 0) < found.get("slow_workers", 0)
+        or not found["background"]
+        or found["behind_seconds"] >= BEHIND
+    ):
         raise Degraded(found)
     return found
 

@@ -25,6 +25,8 @@ def negotiate(environ: dict[str, Any], offers: tuple[str, ...] = (JSON,)) -> str
     accept = environ.get("HTTP_ACCEPT")
     if accept in (None, "*/*", offers[0]):
         return offers[0]
+    if accept in offers:
+        return str(accept)
     accepted = create_accept_header(accept).acceptable_offers((*offers, PROBLEM))
     if not accepted:
         raise NotAcceptable(f"The answer is {' or '.join(offers)}, which the Accept header {accept!r} rules out.")

@@ -38,6 +38,7 @@ class Operation:
     answer_headers: Mapping[str, Schema] = field(default_factory=dict)  # of the 200, by name
     answers: Mapping[int, Schema | None] = field(default_factory=dict)  # other statuses, no problems; None: empty
     takes: tuple[str, ...] = (JSON,)  # the media types of the body
+    tables: Mapping[str, Schema] = field(default_factory=dict)  # the body's schemas in media types that are no JSON
     form: SchemaOf | None = None  # of the body as multipart/form-data, by its media type object; {} where it has none
     needs: str = ""  # of mlserve.auth.roles; by the verb unless given: GET needs observe, the others operate
     lists: bool = False  # of what is of no single model: it shows those models only that the caller may see

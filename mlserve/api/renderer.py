@@ -22,11 +22,19 @@ class JsonRenderer:
 
 
 class PostResponse(Response):
-    """What answers a POST: neither a Location to complete nor a condition to check, for which WebOb would look."""
+    """What answers a POST: neither a Location to complete nor a condition to check, for which WebOb would look.
+
+    The attributes are those that WebOb's constructor sets, after it has looked for a charset, a body and a status.
+    """
+
+    def __init__(self, *, headerlist: list[tuple[str, str]], app_iter: list[bytes]) -> None:
+        self.__dict__.update(
+            _status="200 OK", _headers=None, _headerlist=headerlist, _app_iter=app_iter, conditional_response=False
+        )
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        start_response(self.status, self.headerlist)
-        return self.app_iter
+        start_response(self._status, self._headerlist)
+        return self._app_iter
 
 
 def json_response(body: bytes, *headers: tuple[str, str], kind: type[Response] = Response) -> Response:

@@ -27,6 +27,8 @@ from mlserve.predictions.explanation_schemas import (
     explanation_example,
     past_explanation_schema,
 )
+from mlserve.predictions.forms.answering import PREDICTION_ID
+from mlserve.predictions.forms.schemas import ANSWERED, ID_HEADER, TAKEN
 from mlserve.predictions.reproduction_schemas import REPRODUCTION as REPRODUCED
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, PredictionsQuery
 from mlserve.predictions.table import CSV
@@ -53,7 +55,7 @@ PREDICTIONS = {
         description="Newest first, a page at a time.",
         answer=page_schema,
         query=PredictionsQuery,
-        problems=(NO_DATABASE, _BUSY),
+        problems=("not_supported", NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         answer_headers={"Link": _NEXT},
     ),
@@ -63,11 +65,13 @@ PREDICTIONS = {
         answer=prediction_schema,
         body=prediction_body,
         form=prediction_form,
+        tables=TAKEN,
+        media=ANSWERED,
         example=prediction_example,
         headers={"Idempotency-Key": _KEY},
         problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", NO_DATABASE),
         needs=PREDICT,
-        answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
+        answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED, PREDICTION_ID: ID_HEADER},
     ),
 }
 # Its own signature is not that of the champion, whose fields the document could tell.
@@ -102,7 +106,7 @@ PREDICTION = {
     "get": Operation(
         summary="Read a prediction",
         answer=read_schema,
-        problems=("prediction_unknown", NO_DATABASE, _BUSY),
+        problems=("prediction_unknown", "not_supported", NO_DATABASE, _BUSY),
         media={CSV: _TABLE},
         path=_OF_ID,
     )

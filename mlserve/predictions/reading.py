@@ -6,7 +6,7 @@ from mlserve.api.bodies import refuse_depth
 from mlserve.errors import Invalid, MlserveError, Problem, Unreadable
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
-from mlserve.predictions.envelope import Envelope, read_envelope
+from mlserve.predictions.envelope import Envelope, misreference, read_envelope
 from mlserve.predictions.multipart import EXPLAIN, Upload
 from mlserve.signature import Batch
 
@@ -31,6 +31,10 @@ def read_batch(loaded: LoadedVersion, body: bytes | Upload, limits: Limits) -> t
     """
     if isinstance(body, Upload):
         body = body.as_json(loaded.signature)
+    if (whole := loaded.decoder.decode_body(body)) is not None:
+        batch, reference, explain = whole
+        if reference is None or misreference(reference) is None:
+            return Envelope(reference=reference, explain=explain), batch
     envelope, problems = read_envelope(body, limits.depth, limits.problems)
     if problems:
         raise _all_problems(loaded, envelope, problems, body, limits)

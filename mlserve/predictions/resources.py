@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from mlserve.api.addresses import next_page, path_of
 from mlserve.api.bodies import json_body
-from mlserve.api.negotiation import boundary_sent, comes_from_elsewhere, read_body, require_json_sent
+from mlserve.api.negotiation import JSON, boundary_sent, comes_from_elsewhere, read_body, require_json_sent
 from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
 from mlserve.errors import (
@@ -21,17 +21,21 @@ from mlserve.errors import (
 from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION
 from mlserve.predictions import actuals, operations
+from mlserve.predictions.forms.answering import table_response
+from mlserve.predictions.forms.asking import TableBody, table_sent
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.multipart import Upload, is_file
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reports import BulkItem
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, describe_revision
-from mlserve.predictions.service import Answered, Asked, answer_json
+from mlserve.predictions.service import Answered, Asked, PredictionService, answer_json
 from mlserve.predictions.store import Known
 from mlserve.predictions.table import CSV
 from mlserve.registry.past import using_number
 from mlserve.registry.requests import number_in_path
 from mlserve.types import application_of
+
+Body = bytes | Upload | TableBody
 
 # How many reports one transaction stores: predictions wait for the same lock.
 BULK = 250
@@ -47,7 +51,7 @@ class PredictionsResource(ModelResource):
         """Answer the instances of the body; the answer leaves only when the prediction is kept."""
         body, asked = _asked(self.request)
         answered = _answer(self.request, self.context.model.loaded(), CHAMPION, body, asked)
-        return _response(path_of(self.request.environ), answered)
+        return _response(self.request, self.context, path_of(self.request.environ), answered)
 
     def get(self) -> Any:
         """The kept predictions, newest first, a page at a time."""
@@ -74,7 +78,8 @@ class AliasPredictionsResource(Resource):
         model, alias = self.context.model, self.request.matchdict["alias"]
         loaded = model.at(alias, self.request.mlserve.registry.coming)
         body, asked = _asked(self.request, alias=alias, asked=f"alias:{alias}")
-        return _response(_predictions_behind(self.request), _answer(self.request, loaded, alias, body, asked))
+        answered = _answer(self.request, loaded, alias, body, asked)
+        return _response(self.request, self.context, _predictions_behind(self.request), answered)
 
 
 class VersionPredictionsResource(Resource):
@@ -88,8 +93,8 @@ class VersionPredictionsResource(Resource):
         model, number = self.context.model, number_in_path(self.request, self.context.model.name)
         body, asked = _asked(self.request, alias=None, asked=f"version:{number}")
         with using_number(self.request.mlserve, model.name, number) as loaded:
-            answered = self.request.serving.answer(loaded, body, asked)
-        return _response(_predictions_behind(self.request), answered)
+            answered = _answer_of_form(self.request.serving, loaded, body, asked)
+        return _response(self.request, self.context, _predictions_behind(self.request), answered)
 
 
 class PredictionResource(Resource):
@@ -186,24 +191,31 @@ def _unknown(model: str, identity: str) -> PredictionUnknown:
     return PredictionUnknown(f"Model {model} has no kept prediction {identity!r}.")
 
 
-def _asked(request: Any, **how: Any) -> tuple[bytes | Upload, Asked]:
-    """The body of a prediction's request, JSON or a form, and what stands beside it.
+def _asked(request: Any, **how: Any) -> tuple[Body, Asked]:
+    """The body of a prediction's request, JSON, a form or a table, and what stands beside it.
 
     Raises UnsupportedMediaType, TooLarge, Unreadable.
     """
     environ = request.environ
-    boundary = boundary_sent(environ)
-    if boundary is None:
-        _require_json(request)
     # Not `request.serving`, which asks once more whether the application has started.
     limits = application_of(request).limits
-    body = read_body(environ, limits.body)
+    boundary = table = None
+    if environ.get("CONTENT_TYPE") != JSON:
+        boundary = boundary_sent(environ)
+        table = table_sent(environ, limits) if boundary is None else None
+    if table is not None:
+        how |= {"reference": table.reference, "explain": table.explain}
+    elif boundary is None:
+        _require_json(request)
+    body = read_body(environ, limits.body) if table is None else b""
     asked = Asked(
         caller=request.caller,
         request_id=environ["mlserve.request_id"],
         idempotency_key=idempotency_key(environ),
         **how,
     )
+    if table is not None:
+        return table, asked
     return body if boundary is None else Upload(body, boundary, limits.problems), asked
 
 
@@ -220,13 +232,20 @@ def _require_json(request: Any) -> None:
         raise UnsupportedMediaType(f"{error.detail} Or send a form: -F {part} instead of --data-binary.") from error
 
 
-def _answer(request: Any, loaded: LoadedVersion, alias: str, body: bytes | Upload, asked: Asked) -> Answered:
+def _answer(request: Any, loaded: LoadedVersion, alias: str, body: Body, asked: Asked) -> Answered:
     """The answer of a version, or of the one that has taken its place at the alias meanwhile."""
     serving = application_of(request).serving
     try:
-        return serving.answer(loaded, body, asked)
+        return _answer_of_form(serving, loaded, body, asked)
     except ModelNotReady:
-        return serving.answer(swapped_in(request, alias, loaded), body, asked)
+        return _answer_of_form(serving, swapped_in(request, alias, loaded), body, asked)
+
+
+def _answer_of_form(serving: PredictionService, loaded: LoadedVersion, body: Body, asked: Asked) -> Answered:
+    if type(body) is TableBody:
+        identity = b"" if asked.idempotency_key is None else body.identity()
+        return serving.answer_by(loaded, body.decode, identity, asked)
+    return serving.answer(loaded, body, asked)  # type: ignore[arg-type]
 
 
 def swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:
@@ -245,9 +264,11 @@ def _predictions_behind(request: Any) -> str:
     return f"{path_of(request.environ).rsplit('/', 3)[0]}/predictions"
 
 
-def _response(predictions: str, answered: Answered) -> Response:
+def _response(request: Any, context: Any, predictions: str, answered: Answered) -> Response:
     """`predictions` is the address of the model's predictions."""
     headers = _headers(predictions, answered)
+    if context.media_type != JSON:
+        return table_response(request, answered, context.media_type, headers)
     return json_response(answer_json(answered.record, answered.explanation), *headers, kind=PostResponse)
 
 

@@ -9,7 +9,7 @@ import colander
 from mlserve.api.query import id_page_nodes
 from mlserve.api.times import Moment, time_text
 from mlserve.predictions.actuals import Revision
-from mlserve.predictions.record import PredictionRecord, created_at
+from mlserve.predictions.record import PredictionRecord, created_at, kept_size, with_text
 from mlserve.signature.json_schema import NO_NUL
 
 IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
@@ -49,20 +49,40 @@ PredictionsQuery = colander.SchemaNode(
 )
 
 
-def first_page(found: Iterator[PredictionRecord], limit: int, size: int) -> tuple[list[PredictionRecord], bool]:
-    """At most `limit` predictions, fewer where their inputs and outputs pass `size` bytes; whether there are more."""
+def first_page(
+    found: Iterator[PredictionRecord], limit: int, size: int, *, inputs: bool
+) -> tuple[list[PredictionRecord], bool]:
+    """At most `limit` predictions, fewer where their inputs and outputs pass `size` bytes; whether there are more.
+
+    With `inputs` all of them have their text. Raises NotSupported then, for a damaged block.
+    """
     page: list[PredictionRecord] = []
     taken = 0
     for record in found:
         if page and (len(page) == limit or taken >= size):
             return page, True
-        page.append(record)
-        taken += memoryview(record.inputs).nbytes + memoryview(record.outputs).nbytes
+        page.append(with_text(record) if inputs else record)
+        taken += kept_size(page[-1])
     return page, False
 
 
 def describe_prediction(record: PredictionRecord) -> dict[str, Any]:
-    """A kept prediction as its resource shows it; inputs and outputs are the stored texts."""
+    """A kept prediction as its resource shows it; inputs and outputs are the stored texts.
+
+    Raises NotSupported for a damaged block.
+    """
+    return {
+        **describe_answer(record),
+        "inputs": record.inputs_text,
+        "outputs": record.outputs,
+        "warnings": record.warnings or [],
+        "not_kept": record.not_kept or {},
+        "lineage": {name: getattr(record, name) for name in ("digest", "family", "engine", "plugin", "library")},
+    }
+
+
+def describe_answer(record: PredictionRecord) -> dict[str, Any]:
+    """What it says of a prediction beside the inputs and outputs."""
     return {
         "id": record.id,
         "model": record.model,
@@ -75,11 +95,6 @@ def describe_prediction(record: PredictionRecord) -> dict[str, Any]:
         "reference": record.reference,
         "request_id": record.request_id,
         "instances": record.n,
-        "inputs": record.inputs,
-        "outputs": record.outputs,
-        "warnings": record.warnings or [],
-        "not_kept": record.not_kept or {},
-        "lineage": {name: getattr(record, name) for name in ("digest", "family", "engine", "plugin", "library")},
     }
 
 

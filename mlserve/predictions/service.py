@@ -1,6 +1,7 @@
 """Decode, predict, keep: the one way of a prediction, for our own resources and for every protocol plugin."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from mlserve.predictions import reading
 from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.log import PredictionLog
 from mlserve.predictions.multipart import Upload
-from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.record import BlockRecord, PredictionRecord
 from mlserve.signature import Batch, Signature
 
 
@@ -55,13 +56,22 @@ class PredictionService:
     """`request.serving`."""
 
     def __init__(
-        self, log: PredictionLog, explaining: Explaining, limits: Limits, worker: str, metrics: Measures
+        self,
+        log: PredictionLog,
+        explaining: Explaining,
+        limits: Limits,
+        worker: str,
+        metrics: Measures,
+        *,
+        block_from: int = 0,
     ) -> None:
+        """Inputs of `block_from` instances and more are kept as column blocks; 0: none are."""
         self.log = log
         self.explaining = explaining
         self.limits = limits
         self._metrics = metrics
         self._worker = worker
+        self._block_from = block_from or math.inf
         self._new_id = Ids()
 
     def answer(self, loaded: LoadedVersion, body: bytes | Upload, asked: Asked) -> Answered:
@@ -174,8 +184,13 @@ class PredictionService:
         explanation: bytes | None,
         started: int,
     ) -> PredictionRecord:
-        lineage = loaded.lineage
-        return PredictionRecord(
+        lineage, stored = loaded.lineage, loaded.stored_inputs
+        kind: type[PredictionRecord] = BlockRecord
+        inputs: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+        block = stored.block(batch) if batch.n >= self._block_from else None
+        if block is None:
+            kind, inputs = PredictionRecord, msgspec.Raw(stored.encode(batch))
+        return kind(
             id=self._new_id(),
             model=lineage.model,
             version=lineage.version,
@@ -192,10 +207,12 @@ class PredictionService:
             created_at=time.time_ns() // 1000,
             duration_us=(time.perf_counter_ns() - started) // 1000,
             n=batch.n,
-            inputs=msgspec.Raw(loaded.stored_inputs.encode(batch)),
+            inputs=inputs,
+            inputs_block=None if block is None else block[0],
+            encoding=None if block is None else block[1],
             outputs=msgspec.Raw(outputs),
             warnings=warnings or None,
-            not_kept=loaded.stored_inputs.not_kept or None,
+            not_kept=stored.not_kept or None,
             idempotency_key=asked.idempotency_key,
             body_digest=asked.body_digest,
             worker=self._worker,

@@ -26,7 +26,7 @@ class Batch:
     Built from rows or from columns; whatever else is asked for is converted then, once. All arrays are read-only.
     """
 
-    __slots__ = ("_columns", "_given", "_matrix", "_rows", "n", "signature")
+    __slots__ = ("_block", "_columns", "_given", "_matrix", "_rows", "n", "signature")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Batch:
         self._given = columns
         self._columns: dict[str, Column] = {}
         self._matrix: NDArray[np.float32] | None = None
+        self._block: NDArray[Any] | None = None
 
     @classmethod
     def from_rows(cls, signature: Signature, rows: Sequence[Row]) -> Self:
@@ -54,6 +55,13 @@ class Batch:
         Where sizes may differ (`Field.varies`) also a list, or an object array, of n arrays.
         """
         return cls(signature, len(columns[signature.names[0]]), None, columns)
+
+    @classmethod
+    def from_block(cls, signature: Signature, block: NDArray[Any]) -> Self:
+        """Columns of floats of one type, in the order of the signature: (fields, n); NaN is missing."""
+        batch = cls(signature, block.shape[1], None, dict(zip(signature.names, block, strict=True)))
+        batch._block = block
+        return batch
 
     def rows(self) -> Sequence[Row]:
         """The instances as rows of Python values in signature order; None is missing."""
@@ -89,7 +97,9 @@ class Batch:
         """
         if self._matrix is None:
             given = self._given
-            if given is not None and any(isinstance(values, np.ndarray) for values in given.values()):
+            if self._block is not None:
+                matrix = contiguous(self._block.T, np.float32)
+            elif given is not None and any(isinstance(values, np.ndarray) for values in given.values()):
                 matrix = self._matrix_of_arrays(given)
             else:
                 matrix = self.signature.packing.matrix(self.rows())

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import msgspec
 from numpy.typing import NDArray
 
-from mlserve.errors import TooLarge, Unreadable
-from mlserve.signature.arrays import read_arrays
+from mlserve.errors import Invalid, TooLarge, Unreadable
+from mlserve.signature.arrays import PlainFloats, read_arrays
 from mlserve.signature.batch import Batch
+from mlserve.signature.cells import plain_columns
 from mlserve.signature.fast import REFUSALS, FastDecoder
 from mlserve.signature.faults import Fault, Problems, Step
 from mlserve.signature.fields import Signature
@@ -45,6 +46,7 @@ class Decoder:
         self._count_fallback = count_fallback
         self.schema = row_schema(signature, max_problems)
         self._fast = FastDecoder(signature, max_instances)
+        self._floats = PlainFloats(self.schema)
         self._pictures = pictures_of(signature, max_pixels)
 
     def decode(self, instances: bytes | None, columns: bytes | None) -> Batch:
@@ -71,17 +73,41 @@ class Decoder:
         problems.add(Fault("required", "either instances or columns", got), (), None, None)
         raise problems.invalid()
 
+    def decode_body(self, body: bytes) -> tuple[Batch, str | None, bool] | None:
+        """The Batch of a whole body, with its `reference` and its `explain`, if one pass over it finds nothing amiss.
+
+        None: read it in parts, of which `decode` says what is wrong, if anything.
+        """
+        if self._pictures is not None:
+            return None
+        try:
+            rows, reference, explain = self._fast.body(body)
+        except REFUSALS:
+            return None
+        return Batch.from_rows(self.signature, rows), reference, explain
+
     def decode_text(self, rows: Sequence[Mapping[str, str]]) -> Batch:
         """The Batch of CSV rows, one mapping of column name to cell text each; "" is missing.
 
         Raises Invalid and TooLarge as `decode` does, with pointers of the form `/instances/3/age`.
         """
-        self._refuse_too_many(len(rows))
+        self.refuse_too_many(len(rows))
         walk = Walk(self.schema, self.max_problems)
         found = walk.instances([cell_values(self.signature, row) for row in rows])
         if walk.problems.listed:
             raise walk.problems.invalid()
         return self._batch_of_rows(found)
+
+    def decode_cells(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Batch:
+        """As `decode_text`, of the cells of a whole table below their names, each row as long as these."""
+        self.refuse_too_many(len(rows))
+        columns = plain_columns(self.signature, names, rows)
+        if columns is not None:
+            try:
+                return self.decode_arrays(columns)
+            except Invalid:
+                pass  # What is wrong, and in which row, the walk says.
+        return self.decode_text([dict(zip(names, row, strict=True)) for row in rows])
 
     def decode_arrays(self, columns: Mapping[str, NDArray[Any] | list[Any]]) -> Batch:
         """The Batch of typed columns (n, *shape), one for each field, checked as strictly as JSON is.
@@ -91,8 +117,11 @@ class Decoder:
         their bytes in UTF-8, and bytes as they are. Raises Invalid and TooLarge as `decode` does, with pointers of the
         form `/columns/age/3`.
         """
+        block = self._floats.block(columns, self.refuse_too_many)
+        if block is not None:
+            return Batch.from_block(self.signature, block)
         problems = Problems(self.max_problems)
-        found = read_arrays(self.schema, columns, problems, self._refuse_too_many)
+        found = read_arrays(self.schema, columns, problems, self.refuse_too_many, self._floats)
         if problems.listed:
             raise problems.invalid()
         return self._batch_of_columns(found)
@@ -100,7 +129,7 @@ class Decoder:
     def _walk_instances(self, raw: bytes) -> Sequence[Row]:
         value, finite = read_json(raw)
         if isinstance(value, list):
-            self._refuse_too_many(len(value))
+            self.refuse_too_many(len(value))
         # A number or a text that JSON can write but no type holds is for the schema alone.
         plain = finite and not self._fast.may_hold_nul(raw)
         walk = Walk(self.schema, self.max_problems, self._fast.parsed_row if plain else None)
@@ -111,7 +140,7 @@ class Decoder:
     def _walk_columns(self, raw: bytes) -> Sequence[Sequence[Any]]:
         value, finite = read_json(raw)
         if isinstance(value, dict):
-            self._refuse_too_many(max((len(item) for item in value.values() if isinstance(item, list)), default=0))
+            self.refuse_too_many(max((len(item) for item in value.values() if isinstance(item, list)), default=0))
         walk = Walk(self.schema, self.max_problems)
         columns = walk.columns(value)
         self._refuse(walk, finite)
@@ -141,7 +170,8 @@ class Decoder:
         if self._count_fallback is not None:
             self._count_fallback()
 
-    def _refuse_too_many(self, count: int) -> None:
+    def refuse_too_many(self, count: int) -> None:
+        """Raise TooLarge for more instances than one request may have."""
         if count > self.max_instances:
             raise TooLarge(f"{count} instances are more than the {self.max_instances} that one request may have.")
 

@@ -45,6 +45,7 @@ class FastDecoder:
         build = _builder(signature, struct_fields)
         self._objects = build(fields, types, some)
         self._columns = build(fields, columns, None)
+        self._body = _body_reader(fields, types, some) if build is _struct_reader else None
         self._positional: Reader = msgspec.json.Decoder(Annotated[list[tuple[tuple(types)]], some]).decode  # type: ignore[misc]
         self._row_types: dict[type, Any] = {list: tuple[tuple(types)]}  # type: ignore[misc]
         if build is _struct_reader:
@@ -60,6 +61,16 @@ class FastDecoder:
             raise Refused
         rows = self._positional(raw) if _POSITIONAL(raw) else self._objects(raw)
         return self._finished(rows)
+
+    def body(self, raw: bytes) -> tuple[Sequence[Row], str | None, bool]:
+        """The rows of a request's whole body, in one pass over it, with its `reference` and whether it asks to explain.
+
+        Only where the instances are objects.
+        """
+        if self._body is None or self.may_hold_nul(raw):
+            raise Refused
+        rows, reference, explain = self._body(raw)
+        return self._finished(rows), reference, explain
 
     def columns(self, raw: bytes) -> list[Sequence[Any]]:
         """The columns of the raw JSON text of `columns`, in signature order."""
@@ -177,6 +188,23 @@ def _struct_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | N
     return lambda raw: [astuple(item) for item in decode(raw)]
 
 
+def _body_reader(
+    fields: Sequence[Field], types: Sequence[Any], some: Meta
+) -> Callable[[bytes], tuple[Sequence[Row], str | None, bool]]:
+    """Read what nearly every request is: objects of the fields, and beside them no more than a reference."""
+    struct: Any = _instance_struct(fields, types)
+    members: list[Any] = [("instances", Annotated[list[struct], some])]
+    members += [("reference", str | None, None), ("explain", bool, False)]
+    body = msgspec.defstruct("Body", members, forbid_unknown_fields=True, gc=False)
+    decode, astuple = msgspec.json.Decoder(body).decode, msgspec.structs.astuple
+
+    def read(raw: bytes) -> tuple[Sequence[Row], str | None, bool]:
+        found: Any = decode(raw)
+        return [astuple(item) for item in found.instances], found.reference, found.explain
+
+    return read
+
+
 def _dict_reader(fields: Sequence[Field], types: Sequence[Any], some: Meta | None) -> Reader:
     """The same through dicts, for many fields and for names that a struct cannot have."""
     names = [field.name for field in fields]
@@ -263,26 +291,28 @@ class _Finishing:
         self._finishers = finishers
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
-        return [self._row(row) for row in rows]
+        return [_finished_row(row, self._finishers) for row in rows]
 
     def columns(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]]:
         for position, finish in self._finishers.items():
             columns[position] = [None if value is None else finish(value) for value in columns[position]]
         return columns
 
-    def _row(self, row: Row) -> Row:
-        cells = list(row)
-        for position, finish in self._finishers.items():
-            if cells[position] is not None:
-                cells[position] = finish(cells[position])
-        return cells
+
+def _finished_row(row: Row, finishers: Mapping[int, Finisher]) -> Row:
+    """The row with each finisher applied to the value at its position; what is missing stays missing."""
+    cells = list(row)
+    for position, finish in finishers.items():
+        if cells[position] is not None:
+            cells[position] = finish(cells[position])
+    return cells
 
 
 class _WholeNumbers:
     """Turns the integral floats of integer fields into ints; rows that have none pass untouched."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
-        self._converters = {
+        self._converters: dict[int, Finisher] = {
             position: _tensor_to_int(len(field.shape)) if field.shape else int
             for position, field in enumerate(fields)
             if field.type in INTEGERS
@@ -294,20 +324,13 @@ class _WholeNumbers:
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
         cells, harmless = self._cells, self._suspects.isdisjoint
-        return [row if harmless(map(type, cells(row))) else self._converted(row) for row in rows]
+        return [row if harmless(map(type, cells(row))) else _finished_row(row, self._converters) for row in rows]
 
     def columns(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]]:
         for position, convert in self._converters.items():
             if not self._suspects.isdisjoint(map(type, columns[position])):
                 columns[position] = [None if value is None else convert(value) for value in columns[position]]
         return columns
-
-    def _converted(self, row: Row) -> Row:
-        cells = list(row)
-        for position, convert in self._converters.items():
-            if cells[position] is not None:
-                cells[position] = convert(cells[position])
-        return cells
 
 
 def _tensor_to_int(depth: int) -> Finisher:

@@ -138,6 +138,8 @@ class Part:
                 example = operation.example(schema.loaded)
                 content |= {} if example is None else {"example": msgspec.json.decode(msgspec.json.encode(example))}
             found["requestBody"] = {"required": True, "content": dict.fromkeys(operation.takes, content)}
+            for media, given in operation.tables.items():
+                found["requestBody"]["content"][media] = {"schema": schema(given)}
             if operation.form is not None and (form := schema(operation.form)):
                 found["requestBody"]["content"][UPLOAD] = form
         codes = _codes(address, operation, bool(placeholders))

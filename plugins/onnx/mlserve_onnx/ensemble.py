@@ -25,6 +25,8 @@ _OPSET, _ML_OPSET, _IR = 21, 5, 10
 # The keys of the metadata.
 LINK: Final = "mlserve.link"
 FACTOR: Final = "mlserve.factor"
+# Up to here, and a little further, an exponential is a float32.
+_LARGEST_POWER: Final = 88.0
 
 Sums = NDArray[np.floating[Any]]
 
@@ -36,7 +38,18 @@ def _exp(sums: Sums) -> Sums:
 
 
 def _sigmoid(sums: Sums) -> Sums:
+    if sums.size == 1 and sums.dtype == np.float32 and -sums.item() < _LARGEST_POWER:
+        return _sigmoid_of_one(sums)
     return np.asarray(1 / (1 + _exp(-sums)))
+
+
+def _sigmoid_of_one(sum_: Sums) -> Sums:
+    """The same to the bit for one float32, whose steps need no array: four operations take as long as 100 trees.
+
+    A sum and a quotient of two float32 are the same whether rounded at once or by way of a double.
+    """
+    power = float(np.float32(np.exp(-sum_.item())))
+    return np.array([[1 / float(np.float32(1 + power))]], np.float32)
 
 
 def _softmax(sums: Sums) -> Sums:

@@ -1,5 +1,6 @@
 """What the fast decoder accepts, the schema accepts, to the same values; and it takes all ordinary requests."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,3 +164,42 @@ def test_number_literals_alone(literal: str, data: st.DataObject) -> None:
     else:
         assert not walk.problems.listed
         assert np.array(rows).tobytes() == np.array(slow).tobytes()
+
+
+@given(data=st.data(), reference=st.sampled_from([None, "order 7"]), explain=st.booleans())
+@thorough
+def test_a_body_read_in_one_pass_is_what_its_parts_are(
+    data: st.DataObject, reference: str | None, explain: bool
+) -> None:
+    signature = data.draw(strategies.signatures())
+    instances = strategies.objects_text(signature, data.draw(strategies.rows(signature, good=data.draw(st.booleans()))))
+    try:
+        decoder = Decoder(signature, max_instances=100, max_problems=10)
+    except SignatureError:
+        return
+    beside = {"reference": reference, "explain": explain}
+    found = decoder.decode_body(b'{"instances":' + instances + b"," + json.dumps(beside).encode()[1:])
+    if found is not None:
+        assert found[1:] == (reference, explain)
+        assert same_values(found[0], decoder.decode(instances, None))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b'{"instances":[]}',
+        b'{"instances":[[1]]}',
+        b'{"instances":[{"x":1},{"x":1},{"x":1}]}',
+        b'{"instances":[{"x":1}],"other":1}',
+        b'{"instances":[{"x":1}],"columns":{"x":[1]}}',
+        b'{"instances":[{"x":1}],"parameters":{"a":1}}',
+        b'{"instances":[{"x":1}],"explain":1}',
+        b'{"instances":[{"x":1}]',
+        b'{"instances":[{"x":1}]}x',
+    ],
+)
+def test_a_body_of_another_shape_is_read_in_parts(body: bytes) -> None:
+    decoder = Decoder(Signature((Field("x", "float32"),), ()), max_instances=2, max_problems=10)
+    assert decoder.decode_body(b'{"instances":[{"x":1}]}') is not None
+    assert decoder.decode_body(body) is None

@@ -1,0 +1,138 @@
+"""Shortcuts to addresses that have answered before: their route and view are not looked for again.
+
+Pyramid tries one route after the other, binds thread-locals, adapts a traverser and looks a view up, for every request
+anew. Of an address that has answered a POST by a route of its own, all of it is known: the second request runs the same
+context factory and the same view within the same tweens. Whoever changes anything in between is asked, as ever: then
+there are no shortcuts.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from pyramid.config import Configurator
+from pyramid.interfaces import IExecutionPolicy, IMultiView, IRequestExtensions, ITweens, IView, IViewClassifier
+from pyramid.predicates import RequestMethodPredicate
+from pyramid.tweens import EXCVIEW
+from zope.interface import providedBy
+
+from mlserve.api.context import ApiContext, FamilyPredicate
+from mlserve.types import Request
+
+TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
+# Addresses that are kept. Each of them has answered, so that they are of models and versions that there are.
+MOST: Final = 1000
+# After everybody who sets a policy: the application's, whose it is, is the one in force.
+_LAST: Final = 1000
+
+
+def includeme(config: Configurator) -> None:
+    registry = config.registry
+
+    def register() -> None:
+        if registry.mlserve.alone and registry.queryUtility(IExecutionPolicy) is None:
+            registry.registerUtility(Shortcuts(), IExecutionPolicy)
+
+    config.action("mlserve shortcuts", register, order=_LAST)
+
+
+class Shortcut(NamedTuple):
+    """What Pyramid has found for an address. `families` are the predicates of the route that may say no tomorrow."""
+
+    route: Any
+    match: dict[str, str]
+    families: tuple[FamilyPredicate, ...]
+    request_iface: Any
+    view: Callable[[Any, Any], Any]
+
+
+class Shortcuts:
+    """Pyramid's execution policy of an application that is mlserve alone."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Shortcut] = {}
+        self._answer: Callable[[Any], Any]  # exists where something is known
+
+    def __call__(self, environ: dict[str, Any], router: Any) -> Any:
+        known = self._known.get(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "POST" else None
+        if known is None:
+            return self._by_pyramid(environ, router)
+        request = Request(environ)
+        attributes = request.__dict__
+        attributes.update(
+            registry=router.registry,
+            invoke_subrequest=router.invoke_subrequest,
+            matchdict=known.match.copy(),
+            matched_route=known.route,
+            request_iface=known.request_iface,
+        )
+        for family in known.families:
+            if not family({"match": known.match, "route": known.route}, request):
+                return self._by_pyramid(environ, router)
+        try:
+            response = self._answer(request)
+            if "response_callbacks" in attributes:
+                request._process_response_callbacks(response)
+            return response
+        finally:
+            if "finished_callbacks" in attributes:
+                request._process_finished_callbacks()
+
+    def _by_pyramid(self, environ: dict[str, Any], router: Any) -> Any:
+        with router.request_context(environ) as request:
+            response = router.invoke_request(request)
+            if environ["REQUEST_METHOD"] == "POST" and response.status_code == 200 and len(self._known) < MOST:
+                self._learn(router, request)
+            return response
+
+    def _learn(self, router: Any, request: Any) -> None:
+        shortcut = _shortcut_of(router, request) if _nothing_between(router) else None
+        if shortcut is not None:
+            if not self._known:
+                self._answer = router.registry.getUtility(ITweens)(self._handle, router.registry)
+            self._known[request.environ["PATH_INFO"]] = shortcut
+
+    def _handle(self, request: Any) -> Any:
+        """What Pyramid's router does within the tweens, once it has found what is known here."""
+        known = self._known[request.environ["PATH_INFO"]]
+        attributes = request.__dict__
+        context = attributes["root"] = attributes["context"] = known.route.factory(request)
+        return known.view(context, request)
+
+
+def _nothing_between(router: Any) -> bool:
+    """Whether the application makes, wraps and tells its requests as mlserve does by itself."""
+    tweens = router.registry.getUtility(ITweens)
+    return (
+        tuple(name for name, _ in tweens.explicit or tweens.implicit()) == TWEENS
+        and router.request_factory is Request
+        and not router.registry.has_listeners
+        and router.registry.queryUtility(IRequestExtensions) is None
+        and not (router.debug_routematch or router.debug_notfound)
+    )
+
+
+def _shortcut_of(router: Any, request: Any) -> Shortcut | None:
+    """The way that Pyramid has taken, where every POST to the same address takes it while the family is the same."""
+    route, context = request.matched_route, request.__dict__.get("root")
+    if route is None or not isinstance(context, ApiContext) or not _is_of_one_verb(route):
+        return None
+    for other in router.routes_mapper.get_routes():
+        if not _is_settled(other) and other.match(request.path_info) is not None:
+            return None
+        if other is route:
+            break
+    iface = request.request_iface
+    view = router.registry.adapters.lookup((IViewClassifier, iface, providedBy(context)), IView, name="")
+    if view is None or IMultiView.providedBy(view) or hasattr(view, "__predicated__"):
+        return None  # Which view answers depends on more than the address.
+    families = tuple(it for it in route.predicates if isinstance(it, FamilyPredicate))
+    return Shortcut(route, dict(route.match(request.path_info)), families, iface, view)
+
+
+def _is_of_one_verb(route: Any) -> bool:
+    return any(type(predicate) is RequestMethodPredicate for predicate in route.predicates)
+
+
+def _is_settled(route: Any) -> bool:
+    """Whether the route looks at nothing but the address, the verb and the model's family."""
+    return all(type(predicate) in (RequestMethodPredicate, FamilyPredicate) for predicate in route.predicates)
