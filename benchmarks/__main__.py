@@ -1,148 +1,116 @@
-"""`make bench`: mlserve and its peers on the same work, in turns, on this machine.
+"""`make bench`: mlserve, its peers and the floors on the same work, in turns, on this machine.
 
-Servers run one process each, all at once, and one is loaded at a time, in an order drawn anew for each round; what is
-printed is the median of the rounds and their range.
+Servers are started one after the other, and stand still but for the one that is loaded, in an order drawn anew for each
+round. What is printed are medians of the rounds, their ranges, and each target with both sides of it.
 """
 
 import argparse
-import json
-import os
 import platform
-import random
+import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 
-from benchmarks.checks import check
-from benchmarks.load import Measurement, load, require_wrk
-from benchmarks.peers import Peer, peers
-from benchmarks.works import WORKS, Work
+from benchmarks import report
+from benchmarks.keep_up import keep_up
+from benchmarks.load import require_wrk
+from benchmarks.models import ROWS
+from benchmarks.peers import ON_REQUEST, SERVERS, USUAL
+from benchmarks.peers.server import Failed, NotInstalled
+from benchmarks.rounds import Run
+from benchmarks.works import NAMES, Work, works
 
+# Of single rows, whose answers are checked in a run that only looks whether it works.
+QUICK_ROWS = 50
 RESULTS = Path(__file__).with_name("results")
-# With fewer, ranges lie apart by chance too often.
-FEWEST_ROUNDS = 3
-# What the answers are computed and served with: its versions stand beside the figures.
-LIBRARIES = ("pyramid", "waitress", "msgspec", "numpy", "xgboost-cpu", "pyramid-mlserve-xgboost")
 
 
-def main() -> None:
-    options = _options()
-    wrk = require_wrk()
-    work = WORKS[options.work]()
-    print(f"{work.name}: {len(work.bodies):,} requests; {machine()}", flush=True)
-    with tempfile.TemporaryDirectory() as name:
-        measurements = run(work, options, Path(name))
-    print(table(measurements))
-    path = write(measurements, wrk)
-    print(f"Written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}.")
-
-
-def run(work: Work, options: argparse.Namespace, folder: Path) -> list[Measurement]:
-    """Start, check, warm up, load and stop the servers. Raises SystemExit where anything is not as it should be."""
-    started: list[Peer] = []
-    answered: dict[str, int] = {}
-    uncounted: dict[str, int] = dict.fromkeys(options.servers, 0)
-    bodies = folder / "bodies"
-    bodies.write_bytes(b"\n".join(work.bodies) + b"\n")
-    measurements: list[Measurement] = []
-    try:
-        for name in options.servers:
-            (folder / name).mkdir()
-            peer = peers()[name](work, folder / name)
-            started.append(peer)
-            answered[name] = check(peer, work)
-            print(f"{name}: {answered[name]:,} answers equal the library's to the bit ({peer.version})", flush=True)
-        for repeat in range(options.repeats + 1):
-            turns = [(peer, connections) for peer in started for connections in options.connections]
-            random.shuffle(turns)
-            for peer, connections in turns:
-                seconds = options.seconds if repeat else 1  # The first round warms up.
-                found = load(peer, work.name, bodies, connections, seconds)
-                if found.errors:
-                    raise SystemExit(f"{peer.name} failed {found.errors} requests:\n{peer.process.output()}")
-                answered[peer.name] += found.requests
-                uncounted[peer.name] += connections
-                measurements += [found] if repeat else []
-        for peer in started[:]:
-            started.remove(peer)
-            print(peer.close(answered[peer.name], uncounted[peer.name]), flush=True)
-    finally:
-        for peer in started:
-            peer.process.kill()
-    return measurements
-
-
-def table(measurements: Sequence[Measurement]) -> str:
-    """Medians with their range, and how each server stands to the first."""
-    lines = [
-        "",
-        f"{'connections':<12}{'server':<10}{'requests/s':>22}{'p50 ms':>20}{'p99 ms':>20}{'CPU ms':>22}{'MiB':>7}",
-    ]
-    first: dict[int, tuple[str, list[float]]] = {}
-    for connections in sorted({found.connections for found in measurements}):
-        for server in dict.fromkeys(found.server for found in measurements):
-            some = [found for found in measurements if (found.connections, found.server) == (connections, server)]
-            rates = [found.requests_per_s for found in some]
-            name, reference = first.setdefault(connections, (server, rates))
-            told = "" if name == server else f"   {verdict(name, reference, rates)}"
-            cells = [
-                _cell(rates, ",.0f", 22),
-                _cell([found.p50_ms for found in some], ".2f", 20),
-                _cell([found.p99_ms for found in some], ".1f", 20),
-                _cell([found.cpu_ms_per_request for found in some], ".3f", 22),
-                f"{median(found.pss_mib for found in some):>7.0f}",
-            ]
-            lines.append(f"{connections:<12}{server:<10}{''.join(cells)}{told}")
-    return "\n".join([*lines, ""])
-
-
-def verdict(name: str, reference: Sequence[float], rates: Sequence[float]) -> str:
-    """How many times as many requests a second `name` answers: the ratio of the medians, where the rounds tell one."""
-    apart = min(reference) > max(rates) or max(reference) < min(rates)
-    if min(len(reference), len(rates)) < FEWEST_ROUNDS or not apart:
-        return "too close, or too few rounds, to tell"
-    return f"{name} answers {median(reference) / median(rates):.2f} times as many"
-
-
-def _cell(values: list[float], form: str, width: int) -> str:
-    return f"{format(median(values), form)} ({format(min(values), form)}-{format(max(values), form)})".rjust(width)
-
-
-def write(measurements: Sequence[Measurement], wrk: str) -> Path:
-    RESULTS.mkdir(exist_ok=True)
-    now = datetime.now(UTC)
-    path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
-    whole = {
-        "date": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "machine": machine(),
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["report"]:
+        return _report(arguments[1:])
+    options = _options(arguments)
+    around = {
+        "wrk": require_wrk(),
+        "machine": report.machine(),
         "python": platform.python_version(),
-        "wrk": wrk,
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "measurements": [asdict(found) for found in measurements],
+        "seconds": options.seconds,
     }
-    path.write_text(json.dumps(whole, indent=1) + "\n")
-    return path
+    print(f"{around['machine']}; {around['wrk']}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="bench") as name:
+        run = measure(options, Path(name))
+    now = datetime.now(UTC)
+    around |= {"date": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    path = options.results / f"{now:%Y%m%dT%H%M%SZ}.json"
+    report.write(path, run.measurements, around)
+    print(f"\n{report.tables(run.measurements, around)}\n")
+    for line in run.missing:
+        print(f"Left out: {line}")
+    for line in run.failed:
+        print(f"Failed: {line}")
+    print(f"Written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}.")
+    return 1 if run.failed else 0
 
 
-def machine() -> str:
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    model = models[0].partition(": ")[2] if models else platform.machine()
-    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}"
+def measure(options: argparse.Namespace, folder: Path) -> Run:
+    run = Run(folder, options.seconds, options.repeats, _say, warm_up=not options.quick)
+    todo = works(options.work, folder, options.connections, QUICK_ROWS if options.quick else ROWS)
+    run.all(todo, options.servers, time_starts=not options.quick)
+    if options.keep_up and "mlserve" in options.servers:
+        single = next((work for work in todo if work.name == "single"), None)
+        _keep_up(run, single or works(["single"], folder)[0], options.keep_up, folder)
+    return run
 
 
-def _options() -> argparse.Namespace:
+def _keep_up(run: Run, work: Work, seconds: float, folder: Path) -> None:
+    for database in ("sqlite", "postgresql"):
+        try:
+            found, said = keep_up(work, folder / f"keep-up-{database}", seconds, database)
+        except NotInstalled as error:
+            run.missing.append(f"{database}: {error}")
+        except Failed as error:
+            run.failed.append(f"mlserve into {database}: {error}")
+        else:
+            run.measurements.append(found)
+            _say(f"{seconds:g} s into {database}: mlserve {said}.")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _report(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks report", description="The tables of a run.")
+    parser.add_argument("file", type=Path, help="a file of benchmarks/results")
+    parser.add_argument("--fill", action="store_true", help="put them into docs/explanation/performance.md")
+    options = parser.parse_args(arguments)
+    text = report.tables(*report.read(options.file))
+    if options.fill:
+        report.fill(report.PAGE, text)
+    else:
+        print(text)
+    return 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--work", choices=WORKS, default="flight")
-    parser.add_argument("--servers", nargs="+", choices=peers(), default=list(peers()), metavar="SERVER")
-    parser.add_argument("--connections", nargs="+", type=int, default=[1, 16], metavar="N")
-    parser.add_argument("--repeats", type=int, default=5, help="rounds beside the warm-up (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=5, help="of each load (%(default)s)")
-    return parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="one round of a second each: whether it works, no figures")
+    parser.add_argument("--work", nargs="+", choices=NAMES, default=list(NAMES), metavar="WORK", help=", ".join(NAMES))
+    servers = f"{', '.join(SERVERS)}; all but {', '.join(ON_REQUEST)} where none is named"
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=USUAL, metavar="SERVER", help=servers)
+    parser.add_argument("--connections", nargs="+", type=int, metavar="N", help="of single rows, instead of 1 and 16")
+    parser.add_argument("--repeats", type=int, help="rounds beside the warm-up (4)")
+    parser.add_argument("--seconds", type=int, help="of each load (3)")
+    parser.add_argument(
+        "--keep-up", type=int, metavar="S", help="seconds of the load that the shipper is to keep up with (60)"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of the JSON")
+    options = parser.parse_args(arguments)
+    usual = (1, 1, 0) if options.quick else (4, 3, 60)
+    for name, value in zip(("repeats", "seconds", "keep_up"), usual, strict=True):
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

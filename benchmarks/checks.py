@@ -1,39 +1,32 @@
-"""Nothing is measured before every server has given the library's own answers."""
+"""Nothing is measured before a server has given the library's own answers, and refused what it must."""
 
-import json
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
-from benchmarks.peers import Peer
+from benchmarks.peers.server import Failed, Server, encode
 from benchmarks.works import Work
 
 
-def check(peer: Peer, work: Work) -> int:
-    """Post every body once, and some that must be refused: how many were answered 200.
+def check(server: Server, works: Sequence[Work]) -> int:
+    """Post every request of each work once, and some that must be refused: how many were answered.
 
-    Raises SystemExit at the first answer that is not the library's, to the bit, or that should have been refused.
+    Raises Failed at the first answer that is not the library's, or that should have been refused.
     """
-    connection = peer.process.connection()
-
-    def post(body: bytes) -> tuple[int, bytes]:
-        connection.request("POST", peer.path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    for body in work.refused:
-        status, text = post(body)
-        if status != 422:
-            raise SystemExit(f"{peer.name} answers {status} where it should refuse {body!r}: {text!r}")
-    for body, expected in zip(work.bodies, work.expected, strict=True):
-        status, text = post(body)
-        found = _outputs(text) if status == 200 else None
-        if found != expected:
-            raise SystemExit(f"{peer.name} answers {status} {text!r} where the library says {expected} to {body!r}")
+    connection = server.process.connection()
+    for work in works:
+        for number in range(work.count):
+            if not server.is_right(connection, work, number):
+                status, text = server.post(connection, work, server.body(work, number))
+                expected = work.expected(number)[:3]
+                raise Failed(f"it answers {status} {text[:300]!r} where the library says {expected} to {work.name}")
+        for body in refused(server, work):
+            status, text = server.post(connection, work, body)
+            if status != 422:
+                raise Failed(f"it answers {status} where it should refuse {body!r}: {text[:300]!r}")
     connection.close()
-    return len(work.bodies)
+    return sum(work.count for work in works)
 
 
-def _outputs(text: bytes) -> list[tuple[np.float32, str]]:
-    outputs: list[dict[str, Any]] = json.loads(text)["outputs"]
-    return [(np.float32(output["probability"]), output["label"]) for output in outputs]
+def refused(server: Server, work: Work) -> list[bytes]:
+    if not server.refuses or work.n > 1:
+        return []
+    return [b'{"instances":[]}', *(encode({"instances": [instance]}) for instance in work.model.refused)]

@@ -3,23 +3,28 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from benchmarks.peers import Peer
+from typing import Any
 
 SCRIPT = Path(__file__).with_name("post.lua")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One load on one server. `cpu_ms_per_request` is user and system time of all the server's processes."""
+    """One load on one server. `cpu_ms_per_request` is user and system time of all the server's processes.
+
+    `connections` are processes where nothing is served. `start_s` is from the start to the first right answer, with
+    caches filled. Of a server that ships what it has kept, `backlog_mib` waited when the load ended, for `drain_s`.
+    """
 
     server: str
     version: str
     work: str
     connections: int
     workers: int
+    round: int
     requests: int
     requests_per_s: float
     p50_ms: float
@@ -27,6 +32,9 @@ class Measurement:
     cpu_ms_per_request: float
     pss_mib: float
     errors: int
+    start_s: float | None = None
+    backlog_mib: float | None = None
+    drain_s: float | None = None
 
 
 def require_wrk() -> str:
@@ -37,31 +45,25 @@ def require_wrk() -> str:
     return (said.stdout + said.stderr).splitlines()[0].partition(" Copyright")[0].strip()
 
 
-def load(peer: Peer, work: str, bodies: Path, connections: int, seconds: float) -> Measurement:
-    """Raises SystemExit where wrk itself fails; what the server refuses or breaks is counted as errors."""
-    peer.settle()
-    cpu = peer.process.cpu_seconds()
-    url = f"http://127.0.0.1:{peer.process.port}"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
-    command += ["-s", str(SCRIPT), url, "--", str(bodies), peer.path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"wrk failed: {done.stderr or done.stdout}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    peer.settle()
-    cpu = peer.process.cpu_seconds() - cpu
-    requests = told["requests"]
-    return Measurement(
-        server=peer.name,
-        version=peer.version,
-        work=work,
-        connections=connections,
-        workers=peer.workers,
-        requests=requests,
-        requests_per_s=round(requests / told["seconds"], 1),
-        p50_ms=told["p50_ms"],
-        p99_ms=told["p99_ms"],
-        cpu_ms_per_request=round(cpu / max(requests, 1) * 1e3, 4),
-        pss_mib=round(peer.process.pss_mib(), 1),
-        errors=told["refused"] + told["broken"],
-    )
+def write_bodies(path: Path, bodies: Sequence[bytes]) -> Path:
+    """In the form that the script reads."""
+    path.write_bytes(b"".join(b"%d\n%s\n" % (len(body), body) for body in bodies))
+    return path
+
+
+class Load:
+    """A load that has begun."""
+
+    def __init__(self, port: int, bodies: Path, address: Sequence[str], connections: int, seconds: float) -> None:
+        """`address` is path, content type and what is accepted."""
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+        command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(bodies), *address]
+        self._wrk = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self) -> dict[str, Any]:
+        """What the script tells, with `errors` for what was refused or broken. Raises SystemExit where wrk fails."""
+        out, err = self._wrk.communicate()
+        if self._wrk.returncode != 0:
+            raise SystemExit(f"wrk failed: {err or out}")
+        told: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return told | {"errors": told["refused"] + told["broken"]}

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from benchmarks.__main__ import machine
-from benchmarks.load import Measurement, load, require_wrk
-from benchmarks.peers.mlserve_server import MlservePeer
-from benchmarks.works import flights
+from benchmarks.load import Measurement, require_wrk
+from benchmarks.peers.mlserve_server import Mlserve
+from benchmarks.report import machine
+from benchmarks.works import works
 from mlserve.bundles import package
 from mlserve_xgboost.family import XGBoostFamily
 
@@ -56,7 +56,7 @@ def train(folder: Path, trees: int, depth: int) -> list[Path]:
 class Loader:
     """Lets an alias name one of the two versions after the other, each as soon as the one before answers."""
 
-    def __init__(self, peer: MlservePeer) -> None:
+    def __init__(self, peer: Mlserve) -> None:
         self._peer = peer
         self._version = 0
         self._ending = threading.Event()
@@ -113,21 +113,20 @@ class Loader:
 
 def measure(options: argparse.Namespace, folder: Path) -> tuple[list[tuple[Measurement, Measurement]], list[float]]:
     """Each turn's load alone and during loading, and how many seconds each loading took."""
-    work = flights(500)
+    (work,) = works(["flight"], folder)
     archives = train(folder, options.trees, options.depth)
-    bodies = folder / "bodies"
-    bodies.write_bytes(b"\n".join(work.bodies) + b"\n")
-    peer = MlservePeer(work, folder)
+    peer = Mlserve("mlserve", workers=1)
+    peer.start(work.model, [work], folder, twice=False)
     turns: list[tuple[Measurement, Measurement]] = []
     try:
         loader = Loader(peer)
         for archive in archives:
             loader.register(archive)
-        load(peer, work.name, bodies, options.connections, 2)
-        for _ in range(options.repeats):
-            alone = load(peer, work.name, bodies, options.connections, options.seconds)
+        peer.load(work, options.connections, 2, 0)
+        for turn in range(options.repeats):
+            alone = peer.load(work, options.connections, options.seconds, turn)
             with loader.loading():
-                turns.append((alone, load(peer, work.name, bodies, options.connections, options.seconds)))
+                turns.append((alone, peer.load(work, options.connections, options.seconds, turn)))
         errors = sum(found.errors for turn in turns for found in turn)
         if errors:
             raise SystemExit(f"{errors} requests failed:\n{peer.process.output()}")

@@ -1,12 +1,19 @@
--- Posts the lines of a file, one body a line, in turn, and tells the result as one line of JSON.
--- wrk ... -s post.lua URL -- BODIES PATH
+-- Posts the bodies of a file in turn, and tells the result as one line of JSON. Before each body stands its length, and
+-- each ends with the end of a line, which is not a part of it.
+-- wrk ... -s post.lua URL -- BODIES PATH CONTENT-TYPE ACCEPT
 
 local requests, turn = {}, 0
 
 function init(args)
-  for body in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("POST", args[2], { ["Content-Type"] = "application/json" }, body)
+  local file = io.open(args[1], "rb")
+  local length = file:read("*n")
+  while length do
+    file:read(1)
+    local body = file:read(length)
+    requests[#requests + 1] = wrk.format("POST", args[2], { ["Content-Type"] = args[3], ["Accept"] = args[4] }, body)
+    length = file:read("*n")
   end
+  file:close()
 end
 
 function request()

@@ -1,73 +1,80 @@
-"""What the servers are asked to do: a model, the bodies of the requests, and the answers that the library gives."""
+"""What the servers are asked to do: which rows of which model a request has, and over how many connections."""
 
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xgboost
+from benchmarks.models import ROWS, Model, Values, cancer, flights
 
-ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "examples" / "flight_delay"
+# Of a request with many; as many requests differ, in which of the model's rows stand where.
+MANY, OF_MANY = 1000, 4
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """`bodies[i]` is a request's JSON; `expected[i]` holds one (probability, label) for each of its instances.
+    """Requests of `n` instances each. `form` is `instances`, `columns` (each server's fastest JSON) or `arrow`.
 
-    `refused` are bodies that must be answered 422.
+    `beside` is a load of the same server meanwhile, over as many connections as it names first; what is measured is
+    this work.
     """
 
     name: str
-    model: str
-    artefact: Path
-    bodies: list[bytes]
-    expected: list[list[tuple[np.float32, str]]]
-    refused: list[bytes]
+    model: Model
+    connections: tuple[int, ...]
+    n: int = 1
+    form: str = "instances"
+    beside: "Work | None" = None
+    singles: int = ROWS
+
+    @property
+    def count(self) -> int:
+        """How many requests differ."""
+        return self.singles if self.n == 1 else OF_MANY
+
+    def places(self, number: int) -> list[int]:
+        """Which of the model's rows the request of that number has."""
+        return [(number * 7 + place) % ROWS for place in range(self.n)] if self.n > 1 else [number]
+
+    def instances(self, number: int) -> list[dict[str, Any]]:
+        return [self.model.rows[place] for place in self.places(number)]
+
+    def matrix(self, number: int) -> Values:
+        return self.model.matrix[self.places(number)]
+
+    def expected(self, number: int) -> Values:
+        return self.model.expected[self.places(number)]
 
 
-def flights(count: int = 3000) -> Work:
-    """Single flights of July to December 2013, which training never saw: missing weather, new destinations and all."""
-    sys.path.insert(0, str(DEMO))  # The example's own modules know the data.
-    from flight_data import instances, load
-
-    artefact = DEMO / "flight-delay.ubj"
-    frame = load()
-    frame = frame[frame["month"] > 6].sample(count, random_state=2013)
-    rows = instances(frame)
-    signature = json.loads(artefact.with_name(artefact.name + ".signature.json").read_bytes())
-    expected = _library_answers(artefact, signature, rows)
-    bodies = [json.dumps({"instances": [row]}, separators=(",", ":")).encode() for row in rows]
-    refused = [
-        b'{"instances":[]}',
-        b'{"instances":[{"carrier":"DL"}]}',
-        b'{"instances":[{"carrier":"??","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":13,"day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":"7","day_of_week":1,"hour":9,"minute":0,"distance":950}]}',
-        b'{"instances":[{"carrier":"DL","origin":"JFK","dest":"MCO","month":7,"day_of_week":1,"hour":9,"minute":0,"distance":950,"x":1}]}',
-    ]
-    return Work("flight", "flight-delay", artefact, bodies, [[answer] for answer in expected], refused)
+NAMES = ("single", "rows", "columns", "arrow", "meanwhile", "big", "flight")
 
 
-WORKS: dict[str, Callable[[], Work]] = {"flight": flights}
+def works(
+    names: Sequence[str], folder: Path, connections: Sequence[int] | None = None, singles: int = ROWS
+) -> list[Work]:
+    """The works of these names, model by model; models are trained into `folder`.
 
+    `connections` are those of single rows, where they are not to be the work's own; `singles` is how many of these
+    differ.
+    """
+    made: dict[str, Model] = {}
 
-def _library_answers(
-    artefact: Path, signature: dict[str, Any], rows: list[dict[str, Any]]
-) -> list[tuple[np.float32, str]]:
-    """What `Booster.predict` says of a DMatrix, and the label that follows from the signature's threshold."""
-    matrix = np.full((len(rows), len(signature["inputs"])), np.nan, np.float32)
-    for place, field in enumerate(signature["inputs"]):
-        codes = {category: code for code, category in enumerate(field.get("categories", ()))}
-        for number, row in enumerate(rows):
-            value = row.get(field["name"])
-            if value is not None:
-                matrix[number, place] = codes.get(value, len(codes)) if codes else value
-    booster = xgboost.Booster(model_file=artefact)
-    data = xgboost.DMatrix(matrix, feature_names=booster.feature_names, feature_types=booster.feature_types)
-    label = next(output for output in signature["outputs"] if output["name"] == "label")
-    names, threshold = label["categories"], label["threshold"]
-    return [(value, names[int(value >= threshold)]) for value in booster.predict(data)]
+    def model(name: str) -> Model:
+        if name not in made:
+            made[name] = flights() if name == "flight" else cancer(folder, name, {"bc": 100, "big": 300}[name])
+        return made[name]
+
+    def make(name: str) -> Work:
+        match name:
+            case "single":
+                return Work(name, model("bc"), tuple(connections or (1, 16)), singles=singles)
+            case "rows":
+                return Work(name, model("bc"), (4,), MANY)
+            case "columns" | "arrow":
+                return Work(name, model("bc"), (4,), MANY, name)
+            case "meanwhile":
+                return Work(name, model("bc"), (1,), beside=Work("rows", model("bc"), (4,), MANY), singles=singles)
+            case _:
+                return Work(name, model(name), tuple(connections or (16,)), singles=singles)
+
+    return [make(name) for name in NAMES if name in names]

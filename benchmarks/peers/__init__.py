@@ -1,33 +1,35 @@
-"""The servers that are compared: each is a module with a function `start(work, folder)` that gives a Peer."""
+"""The servers that are compared, by name. None of them runs yet."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
-from benchmarks.processes import ServerProcess
-from benchmarks.works import Work
+from benchmarks.peers.by_hand import DeclaredFastApi, FastApi, Flask
+from benchmarks.peers.floor import Floor
+from benchmarks.peers.in_process import Library
+from benchmarks.peers.mlserve_server import Mlserve
+from benchmarks.peers.model_servers import BentoMl, KServe, LitServe, MlServer
+from benchmarks.peers.server import Server
 
-
-class Peer(Protocol):
-    """A running server. `version` names what it is made of; `path` is where the work's bodies are posted."""
-
-    name: str
-    version: str
-    workers: int
-    path: str
-    process: ServerProcess
-
-    def settle(self) -> None:
-        """Wait until what the answered requests have caused is done, so that its cost is counted."""
-
-    def close(self, answered: int, loads: int) -> str:
-        """Stop, look whether all is well, and say what was found; `answered` requests were counted.
-
-        `loads` is the most that were under way, uncounted, when a load ended. Raises SystemExit when it is not well.
-        """
-
-
-def peers() -> dict[str, Callable[[Work, Path], Peer]]:
-    from benchmarks.peers import fastapi_server, mlserve_server
-
-    return {"mlserve": mlserve_server.start, "fastapi": fastapi_server.start}
+SERVERS: dict[str, Callable[[], Server]] = {
+    "mlserve": lambda: Mlserve("mlserve"),
+    "mlserve-onnx": lambda: Mlserve("mlserve-onnx", engine="onnx"),
+    "mlserve-off": lambda: Mlserve("mlserve-off", way="off"),
+    "mlserve-host": lambda: Mlserve("mlserve-host", way="host"),
+    "mlserve-sql": lambda: Mlserve("mlserve-sql", way="sql"),
+    "mlserve-unshipped": lambda: Mlserve("mlserve-unshipped", ships=False),
+    "mlserve-onnx-unshipped": lambda: Mlserve("mlserve-onnx-unshipped", engine="onnx", ships=False),
+    "mlserve-waitress": lambda: Mlserve("mlserve-waitress", workers=1),
+    "floor": lambda: Floor("floor"),
+    "floor-onnx": lambda: Floor("floor-onnx", engine="onnx"),
+    "library": Library,
+    "fastapi": FastApi,
+    "flask": Flask,
+    "mlserver": lambda: MlServer("mlserver"),
+    "mlserver-batching": lambda: MlServer("mlserver-batching", batching=True),
+    "fastapi-declared": DeclaredFastApi,
+    "bentoml": BentoMl,
+    "litserve": LitServe,
+    "kserve": KServe,
+}
+# These are measured where BENCH_ARGS names them.
+ON_REQUEST = ("fastapi-declared", "bentoml", "litserve", "kserve")
+USUAL = [name for name in SERVERS if name not in ON_REQUEST]

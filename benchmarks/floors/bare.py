@@ -1,0 +1,92 @@
+"""A bare WSGI callable under the very HTTP server of mlserve's workers, without any framework.
+
+python -m benchmarks.floors.bare ARTEFACT ENGINE FOLDER PORT WORKERS
+
+It does what cannot be left out: it decodes strictly, with the same JSON decoder; predicts, with the same engines;
+appends one record to a file; and encodes the answer with its id. One thread a process, which is the fastest.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from mlserve.ids import Ids
+from mlserve.predictions.spool.frame import frame
+from mlserve.server.workers import worker
+from mlserve.server.workers.section import Section
+from mlserve_xgboost import converting
+from mlserve_xgboost.engine import Engine
+from mlserve_xgboost.model_file import ModelFile, read
+
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def main(artefact: str, engine: str, folder: str, port: str, workers: str) -> None:
+    """Listen, start the processes that answer, and end them at SIGTERM."""
+    listening = socket.create_server(("127.0.0.1", int(port)), backlog=1024)
+    _predictor(read(Path(artefact)), engine, Path(artefact), Path(folder))  # Converted once, before all need it.
+    given = [artefact, engine, folder, str(listening.fileno())]
+    command = [sys.executable, "-m", "benchmarks.floors.bare", *given]
+    running = [subprocess.Popen(command, pass_fds=[listening.fileno()]) for _ in range(int(workers))]
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(0))
+    try:
+        for process in running:
+            process.wait()
+    finally:
+        for process in running:
+            process.kill()
+
+
+def answer(artefact: str, engine: str, folder: str, descriptor: str) -> None:
+    """One of the processes that answer."""
+    path = Path(artefact)
+    file = read(path)
+    call = callable_of(file, _predictor(file, engine, path, Path(folder)), Path(folder) / f"{os.getpid()}.records")
+    serve = worker._serve
+    worker._serve = lambda **settings: serve(**settings | {"blocking_threads": 1})
+    worker._answer(call, Section(), int(descriptor), is_local=False)
+
+
+def callable_of(file: ModelFile, predict: Predict, records: Path) -> Callable[..., Iterable[bytes]]:
+    names = list(file.names or ())
+    cells = msgspec.defstruct("Cells", [(name, float) for name in names], forbid_unknown_fields=True, gc=False)
+    body = msgspec.defstruct("Body", [("instances", list[cells])], forbid_unknown_fields=True, gc=False)  # type: ignore[valid-type]
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(body, strict=True).decode
+    encode, values_of, new_id = msgspec.json.Encoder().encode, msgspec.structs.astuple, Ids()
+    out = os.open(records, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        instances = decode(environ["wsgi.input"].read()).instances
+        values = predict(np.array([values_of(instance) for instance in instances], np.float32))
+        outputs = encode([{"probability": value} for value in values.ravel().tolist()])
+        identity = new_id()
+        record = b'{"id":"%b","at":%d,"inputs":%b,"outputs":%b}'
+        os.write(out, frame(record % (identity.encode(), time.time_ns() // 1000, encode(instances), outputs)))
+        answered = b'{"id":"%b","outputs":%b}' % (identity.encode(), outputs)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answered)))])
+        return [answered]
+
+    return call
+
+
+def _predictor(file: ModelFile, engine: str, path: Path, folder: Path) -> Predict:
+    if engine == "exact":
+        return Engine(file, 1, 1).predict
+    converted, refused = converting.engine_of(path, file, folder / "engines")
+    if converted is None:
+        raise SystemExit(f"The model is not converted: {refused}")
+    return converted.predict
+
+
+if __name__ == "__main__":
+    (main if len(sys.argv) == 6 else answer)(*sys.argv[1:])
