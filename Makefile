@@ -17,7 +17,8 @@ DEMO := $(DEMO_FOLDER)/flight-delay.ubj
 SECOND := $(DEMO_FOLDER)/flight-delay-september.ubj
 GALLERY_FOLDER := examples/gallery
 GALLERY := $(GALLERY_FOLDER)/data/hands.tflite
-PEERS := benchmarks/.venv-peers
+# Those that `make bench` compares with by itself; benchmarks/install.sh knows more, for BENCH_PEERS="fastapi bentoml ...".
+BENCH_PEERS ?= fastapi flask mlserver
 PORT := $(shell sed -n 's/^port *= *\([0-9]*\).*/\1/p' development.ini)
 URL := http://127.0.0.1:$(PORT)
 DEMO_FLIGHT := {"carrier":"UA","origin":"EWR","dest":"ORD","month":7,"day_of_week":3,"hour":18,"minute":30,"distance":719,"temp":84.0,"humid":61.0}
@@ -29,7 +30,7 @@ PORT_IS_FREE = $(BIN)/python -c 'import socket, sys; sys.exit("port $(PORT) is i
 PSERVE := env PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/pserve
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo second gallery neighbours prepared test exhaustive check format bench cost screenshots clean
+.PHONY: help serve demo second gallery neighbours prepared test exhaustive soak check format bench cost screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -69,6 +70,11 @@ test: prepared ## Run the whole suite, on SQLite and PostgreSQL (PYTEST_ARGS="-k
 exhaustive: ## Run all tests, those too that take long for what they add: before a release
 	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) -m ''"
 
+# Bytecode and packages of the tests as above.
+soak: $(VENV)/.installed-dev ## Mistreat a server with workers under full load for 5 minutes (SOAK_ARGS="--database postgresql --seed 7")
+	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache PYTHONPATH=tests/packages PYTHONWARNINGS=ignore \
+		$(BIN)/python -m tests.soak $(SOAK_ARGS)
+
 check: $(VENV)/.installed-dev ## Lint, formatting and types, as in CI
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -79,7 +85,8 @@ format: $(VENV)/.installed-dev ## Sort imports, mend what can be mended, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed $(PEERS)/.installed $(DEMO) ## Compare with FastAPI on the same work (BENCH_ARGS="--help"); needs wrk
+bench: $(VENV)/.installed-dev $(DEMO) ## Compare with other servers on the same work (BENCH_ARGS="--help"); needs wrk
+	@PYTHON=$(BIN)/python benchmarks/install.sh $(BENCH_PEERS)
 	@$(BIN)/python -W "ignore:pkg_resources is deprecated" -m benchmarks $(BENCH_ARGS)
 
 cost: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
@@ -113,13 +120,6 @@ $(VENV)/.installed-dev: $(PACKAGING) requirements-dev.txt $(VENV)/.build-tools
 
 $(VENV)/.installed-gallery: $(VENV)/.installed requirements-gallery.txt
 	@$(call INSTALL,-r requirements-gallery.txt)
-	@touch $@
-
-# The peers of the benchmark have an environment of their own, so that no version of theirs touches ours.
-$(PEERS)/.installed: benchmarks/requirements-peers.txt
-	@echo "Installing into $(PEERS) ..."
-	@$(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@
 
 TRAINER := $(addprefix $(DEMO_FOLDER)/,train.py flight_data.py sidecar.py scores.py)

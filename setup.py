@@ -85,6 +85,7 @@ setup(
         "package": ["pyarrow>=20"],
         # [server:workers]. What it calls of granian is no public interface, so the minor version is fixed.
         "workers": ["granian>=2.8.7,<2.9"],
+        "gunicorn": ["gunicorn>=27"],  # instead of both: forked workers, in pure Python
         "postgresql": ["psycopg[binary]>=3.3"],
         # For mlserve.store.url; each kind of store needs its own package too, such as s3fs.
         "store": ["fsspec>=2025.5"],

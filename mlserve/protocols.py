@@ -21,6 +21,8 @@ from mlserve.errors import Invalid, ModelNotReady, Unreadable, VersionUnknown
 from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION, counted
 from mlserve.predictions.envelope import misreference
+from mlserve.predictions.forms.answering import PREDICTION_ID
+from mlserve.predictions.forms.sheet import decode_rows, read_rows
 from mlserve.predictions.loose import at_member, columns_as_ours, json_value, rows_as_ours, with_nan
 from mlserve.predictions.resources import idempotency_key, swapped_in
 from mlserve.predictions.service import Answered, Asked
@@ -39,6 +41,7 @@ __all__ = [
     "WriteProblem",
     "at_member",
     "columns_as_ours",
+    "decode_rows",
     "headers_of",
     "json_members",
     "json_response",
@@ -46,11 +49,10 @@ __all__ = [
     "media_type_sent",
     "predict",
     "read_body",
+    "read_rows",
     "rows_as_ours",
     "target_of",
 ]
-
-PREDICTION_ID = "MLServe-Prediction-Id"
 
 # Makes a Batch of the version that is to answer, which need not be the one that was there when the request came.
 Decode = Callable[[LoadedVersion], Batch]

@@ -13,14 +13,17 @@ from mlserve.settings import Settings
 _PLACES = ("host", "listen", "bind")
 
 
-def refuse_open(settings: Settings, hosts: Iterable[str]) -> None:
-    """Raises ConfigurationError where one of these addresses is not this machine's own and callers need no key."""
+def refuse_open(settings: Settings, hosts: Iterable[str], section: str = "server:main") -> None:
+    """Raises ConfigurationError where one of these addresses is not this machine's own and callers need no key.
+
+    `section` of the INI names them.
+    """
     if settings["mlserve.auth.enabled"] or settings["mlserve.auth.open"]:
         return
     for host in hosts:
         if not _is_loopback(host):
             raise ConfigurationError(
-                f"[server:main] listens on {host or 'every address'}, where every host could call it without a key: "
+                f"[{section}] listens on {host or 'every address'}, where every host could call it without a key: "
                 "write mlserve.auth.enabled = true (then mlserve keys create makes a key), or mlserve.auth.open = true "
                 "where this is meant, or host = 127.0.0.1."
             )

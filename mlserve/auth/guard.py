@@ -73,7 +73,10 @@ def own_policy(registry: Any) -> "Policy | None":
 def admit(request: Any, need: Need) -> None:
     """Let the caller in, or raise Unauthenticated, Forbidden, RateLimited; without a security policy all may all."""
     policy = request.registry.queryUtility(ISecurityPolicy)
-    if policy is None or need.needs == NONE:
+    if policy is None:
+        request.environ[_CALLER] = ""  # Nobody need look again who asks.
+        return
+    if need.needs == NONE:
         return
     asked = Asked((request.matchdict or {}).get("model"), need.lists)
     ours = request.registry.mlserve.policy

@@ -7,13 +7,15 @@ import click
 from sqlalchemy import make_url
 
 from mlserve.application import Application
-from mlserve.auth.exposure import refuse_open_ini
+from mlserve.auth.exposure import refuse_open, refuse_open_ini
 from mlserve.cli.ini import built, ini_argument, refuse_server
 from mlserve.db.wiring import examine_database, opened_by_operator
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
+from mlserve.ini_file import open_ini
 from mlserve.names import CHAMPION
 from mlserve.registry.declared import examine
 from mlserve.registry.setting_checks import registered, told
+from mlserve.server.workers.section import WORKERS, section_of
 from mlserve.startup import one_sentence
 from mlserve.webhooks.declared import declared
 from mlserve.webhooks.signing import read_signer
@@ -24,15 +26,14 @@ from mlserve.webhooks.signing import read_signer
 def check(ini: Path) -> None:
     """Check an INI without serving.
 
-    Checked are settings, plugins, the declared models, the secrets of webhooks, [server:main], and the tables of a
-    PostgreSQL database. It says what the server would say, and leaves nothing behind.
+    Checked are settings, plugins, the declared models, the secrets of webhooks, [server:main] and [server:workers],
+    and the tables of a PostgreSQL database. It says what the server would say, and leaves nothing behind.
     """
     deployed: list[str] = []
     known: dict[str, dict[str, Any]] = {}
     with built(ini) as application, one_sentence():
-        refuse_server(ini)
+        _refuse_servers(ini, application)
         _refuse_faults(application)
-        refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
         declares = {name: examine(application, name, path) for name, path in application.settings.models.items()}
         for hook in declared(application.settings):
             read_signer(hook.secret, hook.secret_key)
@@ -55,6 +56,18 @@ def check(ini: Path) -> None:
     elif not models:
         served += ": add mlserve.models.NAME = path, or mlserve deploy one"
     click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}.")
+
+
+def _refuse_servers(ini: Path, application: Application) -> None:
+    """Raises ConfigurationError for what `pserve` and `mlserve serve` would refuse of a server's section."""
+    sections = open_ini(str(ini)).get_sections()
+    if "server:main" in sections or "server:workers" not in sections:
+        refuse_server(ini)
+    refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
+    if "server:workers" in sections:
+        refuse_server(ini, "workers")
+        if dict(open_ini(str(ini)).get_settings("server:workers"))["use"] == WORKERS:
+            refuse_open(application.settings, section_of(str(ini), "workers").hosts, "server:workers")
 
 
 def _refuse_faults(application: Application) -> None:

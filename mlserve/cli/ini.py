@@ -53,27 +53,27 @@ def app_settings(ini: Path) -> dict[str, str]:
     return settings
 
 
-def refuse_server(ini: Path) -> None:
-    """Refuse a `[server:main]` that pserve could not serve with. Raises ConfigurationError naming the key."""
-    settings = _section(ini, "server:main")
+def refuse_server(ini: Path, name: str = "main") -> None:
+    """Refuse a `[server:NAME]` that pserve could not serve with. Raises ConfigurationError naming the key."""
+    settings = _section(ini, f"server:{name}")
     host, port = settings.get("host"), settings.get("port")
     if host is not None and not _HOST(host):
         raise ConfigurationError(
-            f"host of [server:main] in {ini} is {host!r}: write a name or an address, such as 127.0.0.1."
+            f"host of [server:{name}] in {ini} is {host!r}: write a name or an address, such as 127.0.0.1."
         )
     if port is not None and not (_PORT(port) and int(port) < 2**16):
         raise ConfigurationError(
-            f"port of [server:main] in {ini} is {port!r}: write a whole number from 0 to 65535, such as 6543."
+            f"port of [server:{name}] in {ini} is {port!r}: write a whole number from 0 to 65535, such as 6543."
         )
-    _resolve_server(ini, settings.get("use", ""))
+    _resolve_server(ini, name, settings.get("use", ""))
 
 
-def _resolve_server(ini: Path, use: str) -> None:
+def _resolve_server(ini: Path, name: str, use: str) -> None:
     """Find the server as pserve would; one that came with an update is found when the package is installed again."""
     if not use:
-        raise ConfigurationError(f"[server:main] of {ini} does not say which server: write use = {RIGHT_SERVER}.")
+        raise ConfigurationError(f"[server:{name}] of {ini} does not say which server: write use = {RIGHT_SERVER}.")
     try:
-        open_ini(str(ini)).get_wsgi_server("main")
+        open_ini(str(ini)).get_wsgi_server(name)
     except (LookupError, ImportError) as error:
         ours = use.partition("#")[0] == RIGHT_NAME
         what_to_do = (
@@ -82,7 +82,7 @@ def _resolve_server(ini: Path, use: str) -> None:
             else f"install it, or write use = {RIGHT_SERVER}."
         )
         raise ConfigurationError(
-            f"[server:main] of {ini} says use = {use}, which is not installed here: {what_to_do}"
+            f"[server:{name}] of {ini} says use = {use}, which is not installed here: {what_to_do}"
         ) from error
 
 

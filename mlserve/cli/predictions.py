@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from sqlalchemy import Connection
 
 from mlserve.application import Application
@@ -18,7 +17,8 @@ from mlserve.cli.times import moment
 from mlserve.db.wiring import opened_by_operator
 from mlserve.errors import ModelUnknown
 from mlserve.predictions import store
-from mlserve.predictions.schemas import describe_prediction
+from mlserve.predictions.record import PredictionRecord
+from mlserve.predictions.schemas import describe_answer, describe_prediction
 from mlserve.registry import service
 
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
@@ -46,7 +46,7 @@ def predictions(
         if not rows:
             _refuse_unknown(application, connection, model)
             click.echo("No predictions.", err=True)
-    PRINTERS[form]([describe_prediction(row) for row in rows])
+    PRINTERS[form](rows)
 
 
 def _refuse_unknown(application: Application, connection: Connection, model: str) -> None:
@@ -58,20 +58,25 @@ def _refuse_unknown(application: Application, connection: Connection, model: str
         raise ModelUnknown(f"There is no model {model!r} here{hint}")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    texts = {**row, "outputs": msgspec.json.encode(row["outputs"]).decode()}
+def _cells(row: PredictionRecord) -> list[str]:
+    texts = {**describe_answer(row), "outputs": bytes(row.outputs).decode()}
     return ["" if texts[name] is None else str(texts[name]) for name in COLUMNS]
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[PredictionRecord]) -> None:
     print_table(COLUMNS, [tuple(_cells(row)) for row in rows])
 
 
-def _print_csv(rows: list[dict[str, Any]]) -> None:
+def _print_csv(rows: list[PredictionRecord]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
     shown = printable if sys.stdout.isatty() else str
     writer.writerows([*map(shown, _cells(row))] for row in rows)
 
 
-PRINTERS = {"table": _print_table, "json": print_json_lines, "csv": _print_csv}
+def _print_json(rows: list[PredictionRecord]) -> None:
+    """One after the other: only one block's inputs are text at a time."""
+    print_json_lines(map(describe_prediction, rows))
+
+
+PRINTERS = {"table": _print_table, "json": _print_json, "csv": _print_csv}

@@ -70,7 +70,7 @@ def predictions(request: Any) -> Any:
     if request.context.media_type != HTML:
         return PredictionsResource(request).get()
     model = request.context.model
-    listed = kept_page(request, model.name)
+    listed = kept_page(request, model.name, inputs=False)
     # What was asked for, less what was left empty: the next page is asked for in the same words.
     sent = {name: value for name, value in request.GET.items() if value and name != "cursor"}
     address = partial(request.route_path, "dashboard.predictions", model=model.name)
@@ -113,7 +113,7 @@ def file(request: Any) -> Response:
     if number < record.n:
         with request.mlserve.database.read() as connection:
             signature = service.signature(connection, record.model, record.version)
-        raw = kept_file(record, signature, msgspec.json.decode(record.inputs)[number], position)
+        raw = kept_file(record, signature, msgspec.json.decode(record.inputs_text)[number], position)
     if raw is None:
         raise PredictionUnknown(f"Prediction {record.id} has no such file, or it was not kept.")
     media_type = media_type_of(raw)
@@ -137,7 +137,7 @@ def show(request: Any, number: int, *, explain: bool = False, reproduced: Reprod
     with request.mlserve.database.read() as connection:
         history = actuals.history(connection, record.id)
         signature = service.signature(connection, record.model, record.version)
-    inputs, outputs = msgspec.json.decode(record.inputs), msgspec.json.decode(record.outputs)
+    inputs, outputs = msgspec.json.decode(record.inputs_text), msgspec.json.decode(record.outputs)
     explanation, why_not = _explanation(request, record, now=explain)
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}

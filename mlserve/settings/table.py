@@ -73,8 +73,8 @@ CORE: Final[tuple[Setting, ...]] = (
         "mlserve.log.way",
         "choice",
         "sql",
-        "How a prediction is kept before its answer: sql commits a row, process writes a spool file, off keeps none.",
-        choices=("sql", "process", "off"),
+        "What an answer waits for: sql a committed row, process a spool file, host the same on the disk, off nothing.",
+        choices=("sql", "process", "host", "off"),
     ),
     Setting(
         "mlserve.log.unwritable",
@@ -82,6 +82,13 @@ CORE: Final[tuple[Setting, ...]] = (
         "refuse",
         "When a prediction cannot be kept: refuse answers 503, answer answers all the same and counts it.",
         choices=("refuse", "answer"),
+    ),
+    Setting(
+        "mlserve.log.block_from",
+        "int",
+        "100",
+        "From how many instances on the log keeps the inputs of a prediction as a column block; 0: never.",
+        minimum=0,
     ),
     Setting(
         "mlserve.spool.segment_size",

@@ -26,6 +26,7 @@ OF_THE_DEMO = {
     "docs/howto/customise-the-pages.md",
     "docs/howto/let-callers-in.md",
     "docs/howto/send-actuals.md",
+    "docs/howto/send-many-rows.md",
     "docs/reference/cli.md",
     "docs/reference/http-api.md",
     "docs/tutorial/second-model.md",

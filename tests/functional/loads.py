@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import text
 
 from mlserve.db.engine import open_database
+from mlserve.inputs import read_inputs
 from mlserve.predictions.spool.gauge import SpoolGauge
 from tests.factories import until
 from tests.functional.servers import PATIENCE, Answer, Client, Server
@@ -41,12 +42,15 @@ class Ledger:
             until(lambda: gauge.read().backlog_records == 0, PATIENCE)
             with database.read() as connection:
                 rows = connection.execute(
-                    text("SELECT CAST(id AS TEXT), n, CAST(inputs AS TEXT), CAST(outputs AS TEXT) FROM predictions")
+                    text(
+                        "SELECT CAST(id AS TEXT), n, CAST(inputs AS TEXT), CAST(outputs AS TEXT), "
+                        "inputs_block, encoding FROM predictions"
+                    )
                 ).all()
                 instances = connection.execute(text("SELECT count(*) FROM prediction_instances")).scalar_one()
         finally:
             database.close()
-        kept = {row[0]: (json.loads(row[2]), json.loads(row[3])) for row in rows}
+        kept = {row[0]: (_inputs(row[2], row[4], row[5]), json.loads(row[3])) for row in rows}
         assert len(kept) == len(rows)
         missing = self.answered.keys() - kept.keys()
         assert not missing, (
@@ -56,6 +60,13 @@ class Ledger:
             assert kept[identity] == told
         assert instances == sum(row[1] for row in rows)
         return len(rows) - len(self.answered)
+
+
+def _inputs(text: str | None, block: bytes | None, encoding: str | None) -> Any:
+    """The instances of a record, which has them as JSON, or as a block where there are many."""
+    if text is None and block is not None and encoding is not None:
+        return read_inputs(block, encoding)
+    return json.loads(text or "null")
 
 
 class Load:

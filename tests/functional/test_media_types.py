@@ -112,10 +112,10 @@ def test_no_other_type_is_answered_and_an_error_is_always_a_problem(app: Served)
         assert answer.content_type == "application/problem+json"
 
 
-def test_a_new_prediction_is_answered_in_json_only(app: Served) -> None:
+def test_a_new_prediction_is_answered_as_the_caller_likes_best(app: Served) -> None:
     body = {"instances": [[1, 2]]}
-    assert app.post_json(URL, body, headers={"Accept": "text/csv"}, status=406).json["code"] == "not_acceptable"
-    both = app.post_json(URL, body, headers={"Accept": "text/csv, application/json;q=0.1"})
+    assert app.post_json(URL, body, headers={"Accept": "image/png"}, status=406).json["code"] == "not_acceptable"
+    both = app.post_json(URL, body, headers={"Accept": "text/csv;q=0.1, application/json"})
     assert both.content_type == "application/json"
     assert len(app.get(URL).json["predictions"]) == 1
 

@@ -110,9 +110,11 @@ def _kept(path: str, item: dict[str, Any]) -> dict[str, Any]:
     return {verb: operation for verb, operation in item.items() if verb not in changes}
 
 
-@schemathesis.serializer("application/vnd.mlserve.bundle", "application/zip")
-def bundle(ctx: Any, value: Any) -> bytes:
-    """Bytes that are no bundle, as a rule."""
+@schemathesis.serializer(
+    "application/vnd.mlserve.bundle", "application/zip", "application/vnd.apache.arrow.stream", "text/csv"
+)
+def as_it_is(ctx: Any, value: Any) -> bytes:
+    """Bytes that are no bundle and no table, as a rule."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 

@@ -41,13 +41,13 @@ class Sample:
 
 def sample_of(plugin: str, folder: Path, count: int) -> Sample:
     """Made in the folder."""
-    module = _imported(SAMPLES[plugin])
+    module = imported(SAMPLES[plugin])
     subject = Subject.of(plugin, module.contract_artefact(folder), getattr(module, "SETTINGS", {}))
     made = getattr(module, "instances", instances_of)(subject.signature, count)
     return Sample(plugin, module, subject, made)
 
 
-def _imported(path: Path) -> ModuleType:
+def imported(path: Path) -> ModuleType:
     """The module, which may import others that stand beside it."""
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "mlserve"
-PURE = ("signature", "bundles", "inference", "checks")
+PURE = ("arrow", "signature", "bundles", "inference", "checks")
 WEB_AND_SQL = {"pyramid", "cornice", "sqlalchemy", "alembic", "webob", "waitress"}
 # Which parts of the core stand above one, so that it does without them; the pages stand above all.
 FLOORS = {

@@ -31,6 +31,7 @@ def test_the_defaults_are_typed() -> None:
         "mlserve.database.timeout": 5.0,
         "mlserve.log.way": "sql",
         "mlserve.log.unwritable": "refuse",
+        "mlserve.log.block_from": 100,
         "mlserve.spool.segment_size": 64 * 2**20,
         "mlserve.spool.keep": 3600.0,
         "mlserve.spool.shutdown_grace": 10.0,
