@@ -4,6 +4,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlserve.api.negotiation import JSON
 from mlserve.errors import ModelUnknown
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class ShortRequests:
         if request.path == self._probe and request.command == "GET" and request.body_rcv is None:
             return self._probed
         if request.command != "POST" or "IDEMPOTENCY_KEY" in request.headers or not self._predicts:
+            return None
+        if request.headers.get("CONTENT_TYPE", JSON) != JSON:  # A table of few bytes may have many rows.
             return None
         pace = self._pace(request.path)
         if pace is None or request.body_rcv is None or len(request.body_rcv) > LARGEST:

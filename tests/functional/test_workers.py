@@ -1,165 +1,361 @@
-"""Several processes that answer and one that ships: what dies is replaced, and no answered prediction is lost."""
+"""Several processes that answer and one that ships: what dies is replaced, and no answered prediction is lost.
+
+One server for all tests, which come in an order: a start takes seconds. It is started by pserve, and at its end the
+ledger of all that its clients were told is held against the database.
+"""
 
 import json
 import os
 import signal
 import socket
-import time
-from http.client import HTTPConnection
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.factories import linear_model, settings_of, until
 from tests.functional.loads import Ledger, Load
-from tests.functional.servers import PATIENCE
+from tests.functional.servers import PATIENCE, Answer
 from tests.functional.workers import Workers, gone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PREDICTIONS = "/api/v1/models/line/predictions"
+GATED = "/api/v1/models/gated/predictions"
 ASKED = {"instances": [{"x": 1.0, "y": 2.0}]}
+LARGE = {"instances": [{"x": 1.0, "y": 2.0}] * 4000}
+KEYS = {"workers": 2, "slow_workers": 1, "slow_from": "64KiB", "patience": 1}
 
 
-def settings_in(folder: Path, **more: str) -> dict[str, str]:
-    models = {"line": linear_model(folder, name="line", x=2.0, y=1.0)}
-    quick = {"shipper__interval": "5ms", "health__interval": "50ms", "log__way": "process"}
-    return settings_of(folder, models=models, **{**quick, **more})
+class Site:
+    """The server's folder, settings, and what its clients know."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger()
+        (folder / "gate.gated").write_text(json.dumps({"folder": str(folder)}))
+        models = {"line": linear_model(folder, name="line", x=2.0, y=1.0), "gated": folder / "gate.gated"}
+        quick = {"shipper__interval": "5ms", "health__interval": "50ms", "metrics__interval": "50ms"}
+        self.settings = settings_of(folder, models=models, limits__body="1MiB", log__way="process", **quick)
+        self.settings["mlserve.plugins"] = "mlserve_linear mlserve_gated oip"
+        self.open()
+
+    def open(self) -> None:
+        (self.folder / "open").touch()
+
+    def shut(self) -> None:
+        (self.folder / "open").unlink(missing_ok=True)
+        for path in self.folder.glob("entered-*"):
+            path.unlink()
+
+    @property
+    def entered(self) -> int:
+        """How many predictions are at the shut gate."""
+        return len([*self.folder.glob("entered-*")])
 
 
-def url_of(folder: Path) -> str:
-    return f"sqlite:///{folder / 'var' / 'mlserve.db'}"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("workers"))
 
 
-def test_they_answer_and_outlive_the_death_of_each(tmp_path: Path) -> None:
-    """Under load: a worker, then the process that ships, then the supervisor itself is killed with -9."""
-    ledger = Ledger()
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path), workers=2) as server:
-        with Load(server, ledger, clients=6):
-            ledger.wait(lambda known: len(known.answered) >= 100)
-            victim, sibling = server.pids("worker")
-            os.kill(victim, signal.SIGKILL)
-            server.heard("process_died")
-            server.heard("process_ready", 4)
-            until(lambda: server.is_whole(2), PATIENCE)
-            assert sibling in server.pids("worker")
-            # Each client has one connection, and ends at the first that breaks.
-            assert ledger.broken <= 6
-        broken = ledger.broken
-        with Load(server, ledger, clients=4, seed=1):
-            seen = len(ledger.answered)
-            ledger.wait(lambda known: len(known.answered) >= seen + 50)
-            os.kill(server.pids("background")[0], signal.SIGKILL)
-            server.heard("process_died", 2)
-            server.heard("process_ready", 5)
-            ledger.wait(lambda known: len(known.answered) >= seen + 200)
-        assert ledger.broken == broken, "a death of the process that ships breaks no connection"
-        assert ledger.refused == []
-        pids = [*server.pids("worker"), *server.pids("background")]
-        server.process.kill()
-        until(lambda: all(map(gone, pids)), PATIENCE)
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path), workers=1) as server:
+@pytest.fixture(autouse=True)
+def open_gate(site: Site) -> Iterator[None]:
+    """A test that fails in the middle leaves it open for the next."""
+    yield
+    site.open()
+
+
+@pytest.fixture(scope="module")
+def server(site: Site) -> Iterator[Workers]:
+    with Workers(site.folder / "w.ini", site.settings, pserve=True, **KEYS) as found:
+        found.heard("serving")
+        yield found
+
+
+class Asking:
+    """One request in a thread of its own; `answer` is None while it has none, and where its connection broke."""
+
+    def __init__(self, server: Workers, path: str, body: Any) -> None:
+        self.answer: Answer | None = None
+        self._server = server
+        self._thread = threading.Thread(target=self._ask, args=(path, body), daemon=True)
+        self._thread.start()
+
+    def wait(self) -> Answer | None:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        return self.answer
+
+    def _ask(self, path: str, body: Any) -> None:
+        with suppress(OSError, HTTPException):
+            self.answer = self._server.call("POST", path, body)
+
+
+def say(server: Workers, sent: bytes) -> bytes:
+    """Send bytes, and read until the server closes the connection."""
+    with socket.create_connection(server.address, timeout=PATIENCE) as connection:
+        connection.sendall(sent)
+        heard = b""
+        while piece := connection.recv(65536):
+            heard += piece
+    return heard
+
+
+def head(path: str, *lines: str, version: str = "1.1") -> bytes:
+    return "\r\n".join(
+        [f"POST {path} HTTP/{version}", "Host: h", "Content-Type: application/json", *lines, "", ""]
+    ).encode()
+
+
+def test_http_of_every_kind_is_answered(server: Workers) -> None:
+    body = json.dumps(ASKED).encode()
+    length = f"Content-Length: {len(body)}"
+    old = say(server, head(PREDICTIONS, length, version="1.0") + body)
+    assert old.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+    # A stream of requests in one piece, the last of which ends it.
+    many = (head(PREDICTIONS, length) + body) * 20 + head(PREDICTIONS, length, "Connection: close") + body
+    assert say(server, many).count(b"HTTP/1.1 200") == 21
+    with suppress(OSError):  # It may be closed while it is being sent.
+        assert b" 200 " not in say(server, head(PREDICTIONS, "X-Long: " + "x" * 1_000_000, length))
+    # A body without a length has the same limit as others.
+    connection = HTTPConnection(*server.address, timeout=PATIENCE)
+    chunks = [b'{"instances": ['] + [b" " * 100_000] * 40
+    connection.request("POST", PREDICTIONS, iter(chunks), {"Content-Type": "application/json"}, encode_chunked=True)
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
+    connection.close()
+
+
+def test_what_finds_no_room_is_told_so_in_the_form_that_it_asked_in(server: Workers, site: Site) -> None:
+    site.shut()
+    waiting: list[Asking] = []
+    while site.entered < 2:  # One in each worker; what comes to one that computes already is refused after a second.
+        assert len(waiting) < 50
+        before, asking = site.entered, Asking(server, GATED, {"instances": [{"x": 1.0}]})
+        waiting.append(asking)
+        until(lambda before=before, asking=asking: site.entered > before or asking.answer is not None, PATIENCE)
+    refused = server.call("POST", PREDICTIONS, ASKED)
+    assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (503, "busy", "1")
+    assert refused.headers["content-type"] == "application/problem+json"
+    tensors = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [1.0]}]}
+    refused = server.call("POST", "/v2/models/line/infer", tensors)
+    assert (refused.status, [*refused.json], refused.headers["retry-after"]) == (503, ["error", "code"], "1")
+    assert server.call("GET", "/api/v1/models").status == 200, "what does not compute goes by the side"
+    site.open()
+    answers = [asking.wait() for asking in waiting]
+    assert [answer.status for answer in answers if answer is not None].count(200) >= 2
+
+
+def test_slow_work_goes_its_own_lane(server: Workers, site: Site) -> None:
+    site.shut()
+    gated = {"instances": [{"x": 1.0}] * 8000}
+    slow = Asking(server, GATED, gated)
+    until(lambda: site.entered == 1, PATIENCE)
+    for _ in range(10):
         assert server.call("POST", PREDICTIONS, ASKED).status == 200
-        assert server.stop() == 0
-    assert 0 <= ledger.check(url_of(tmp_path), tmp_path / "var" / "spool") <= ledger.broken + 1
+    waiting = Asking(server, PREDICTIONS, LARGE)
+    refused = waiting.wait()
+    assert refused is not None
+    assert (refused.status, refused.json["code"]) == (503, "busy"), "the lane is full"
+    (worker,) = server.pids("slow")
+    os.kill(worker, signal.SIGKILL)
+    answer = slow.wait()
+    assert answer is not None
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "busy", "1")
+    until(lambda: server.checks()["processes"].items() >= {"state": "degraded", "slow_running": 0}.items(), PATIENCE)
+    site.open()
+    until(lambda: server.checks()["processes"]["state"] == "ok", PATIENCE)
+    large = server.call("POST", PREDICTIONS, LARGE)
+    assert (large.status, len(large.json["outputs"])) == (200, 4000)
+    (worker,) = server.pids("slow")
+    until(lambda: kept_by(site, large.json["id"]).endswith(f":{worker}"), PATIENCE)
 
 
-def test_a_reload_is_seen_by_nobody_and_reads_the_ini_anew(tmp_path: Path) -> None:
-    ledger, settings = Ledger(), settings_in(tmp_path)
-    with Workers(tmp_path / "w.ini", settings, workers=2) as server:
-        before = {*server.pids("worker"), *server.pids("background")}
-        other = linear_model(tmp_path, name="other", x=1.0, y=1.0)
-        server.write({**settings, "mlserve.models.other": str(other)}, workers=3)
-        with Load(server, ledger, clients=4):
-            ledger.wait(lambda known: len(known.answered) >= 50)
-            server.process.send_signal(signal.SIGHUP)
-            server.heard("reloaded")
-            until(lambda: all(map(gone, before)), PATIENCE)
-            seen = len(ledger.answered)
-            ledger.wait(lambda known: len(known.answered) >= seen + 50)
-        assert (ledger.broken, ledger.refused) == (0, [])
-        assert len(server.pids("worker")) == 3
-        assert server.call("POST", PREDICTIONS.replace("line", "other"), ASKED).status == 200
+def kept_by(site: Site, identity: str) -> str:
+    """Host and process of the worker whose record is in the database; empty where it is not there yet."""
+    with closing(sqlite3.connect(site.folder / "var" / "mlserve.db")) as database:
+        row = database.execute("SELECT worker FROM predictions WHERE id = ?", [identity]).fetchone()
+    return "" if row is None else str(row[0])
 
-        server.write({**settings, "mlserve.limits.body": "much"}, workers=2)
-        serving = {*server.pids("worker"), *server.pids("background")}
-        server.process.send_signal(signal.SIGHUP)
-        server.heard("reload_failed")
-        assert any("mlserve cannot start: mlserve.limits.body" in line for line in server.lines)
-        assert serving == {*server.pids("worker"), *server.pids("background")}
-        server.write(settings, workers="many")
-        server.process.send_signal(signal.SIGHUP)
-        assert "workers of [server:workers] is 'many'" in server.heard("reload_refused")["reason"]
+
+def test_a_long_download_holds_nobody_up(server: Workers) -> None:
+    connection = HTTPConnection(*server.address, timeout=PATIENCE)
+    connection.request("GET", PREDICTIONS, headers={"Accept": "text/csv"})
+    download = connection.getresponse()
+    first = download.read(1)
+    for _ in range(5):
         assert server.call("POST", PREDICTIONS, ASKED).status == 200
-        assert server.stop() == 0
-    assert ledger.check(url_of(tmp_path), tmp_path / "var" / "spool") <= 2
+    assert (first + download.read()).count(b"\n") > 4000
+    connection.close()
 
 
-def test_a_request_that_runs_is_answered_before_the_end(tmp_path: Path) -> None:
-    """And what it left in the spool is in the database when the last process is gone."""
-    ledger = Ledger()
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path), workers=2) as server:
-        with Load(server, ledger, clients=4):
-            ledger.wait(lambda known: len(known.answered) >= 100)
-            assert server.stop() == 0
-        assert ledger.refused == []
-        assert server.events("process_killed") == []
-    assert ledger.check(url_of(tmp_path), tmp_path / "var" / "spool") <= ledger.broken
+def counted(server: Workers) -> float:
+    lines = server.call("GET", "/metrics").body.decode().splitlines()
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in lines
+        if line.startswith("mlserve_prediction_duration_seconds_count{")
+    )
 
 
-@pytest.mark.parametrize(
-    ("settings", "keys", "says"),
-    [
-        ({"mlserve.limits.body": "much"}, {}, "mlserve cannot start: mlserve.limits.body"),
-        ({}, {"workers": "0.5"}, "mlserve cannot start: workers of [server:workers] is '0.5': write a whole number"),
-        ({}, {"threds": "1"}, "mlserve cannot start: [server:workers] has the key threds"),
-        ({}, {"host": "192.0.2.1"}, "mlserve cannot start: it cannot listen on 192.0.2.1:0"),
-    ],
-)
-def test_a_mistake_in_the_ini_stops_the_start_with_a_sentence(
-    settings: dict[str, str], keys: dict[str, str], says: str, tmp_path: Path
-) -> None:
-    keys = {"workers": "1", **keys}
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path) | settings, **keys) as server:
-        assert server.ended() == 1
-        assert any(line.startswith(says) for line in server.lines), server.lines
-        assert not any("Traceback" in line for line in server.lines)
-
-
-def test_health_tells_dead_processes_from_live_ones(tmp_path: Path) -> None:
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path), workers=2) as server:
-        whole = {"workers": 2, "running": 2, "background": True}
-        until(lambda: whole.items() <= server.checks()["processes"].items(), PATIENCE)
-        os.kill(server.pids("background")[0], signal.SIGSTOP)
+def test_what_dies_is_replaced_and_only_its_connections_fail(server: Workers, site: Site) -> None:
+    ledger = site.ledger
+    ready = len(server.events("process_ready"))
+    with Load(server, ledger, clients=6):
+        ledger.wait(lambda known: len(known.answered) >= 100)
+        until(lambda: counted(server) >= 100, PATIENCE)
+        before = counted(server)
+        victim, sibling = server.pids("worker")
+        os.kill(victim, signal.SIGKILL)
+        server.heard("process_ready", ready + 1)
+        until(lambda: server.is_whole(2), PATIENCE)
+        assert sibling in server.pids("worker")
+        assert counted(server) >= before
+    # Each client has one connection, and ends at the first that breaks.
+    assert ledger.broken <= 6
+    broken = ledger.broken
+    with Load(server, ledger, clients=4, seed=1):
+        seen = len(ledger.answered)
         os.kill(server.pids("background")[0], signal.SIGKILL)
-        until(lambda: server.checks()["processes"]["state"] == "degraded", PATIENCE)
-        until(lambda: server.checks()["processes"]["state"] == "ok", PATIENCE)
-        assert server.stop() == 0
+        server.heard("process_ready", ready + 2)
+        ledger.wait(lambda known: len(known.answered) >= seen + 100)
+    assert ledger.broken == broken, "a death of the process that ships breaks no connection"
+    assert ledger.refused == []
 
 
-def test_slow_bodies_take_no_worker(tmp_path: Path) -> None:
-    """Twice as many clients as a worker has threads send a body a byte at a time, and others are answered."""
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path), workers=1, waiting=8, request_timeout=3) as server:
-        slow = [socket.create_connection(server.address) for _ in range(40)]
-        head = f"POST {PREDICTIONS} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
-        for one in slow:
-            one.sendall(head.encode() + b"{")
-        started = time.monotonic()
-        for _ in range(5):
-            assert server.call("POST", PREDICTIONS, ASKED).status == 200
-        assert time.monotonic() - started < PATIENCE
-        server.heard("connections_closed")
-        for one in slow:
-            one.close()
-        assert server.stop() == 0
+def test_health_tells_a_shipper_that_hangs_from_one_that_is_well(server: Workers) -> None:
+    whole = {"state": "ok", "workers": 2, "running": 2, "background": True, "behind_seconds": 0}
+    until(lambda: whole.items() <= server.checks()["processes"].items(), PATIENCE)
+    (shipper,) = server.pids("background")
+    os.kill(shipper, signal.SIGSTOP)
+    until(lambda: server.checks()["processes"]["state"] == "degraded", PATIENCE)
+    assert server.checks()["processes"]["behind_seconds"] >= 10
+    os.kill(shipper, signal.SIGCONT)
+    until(lambda: server.checks()["processes"]["state"] == "ok", PATIENCE)
 
 
-def test_a_body_without_a_length_has_the_same_limit(tmp_path: Path) -> None:
-    with Workers(tmp_path / "w.ini", settings_in(tmp_path, limits__body="10KiB"), workers=1) as server:
-        connection = HTTPConnection(*server.address, timeout=PATIENCE)
-        chunks = [b'{"instances": ['] + [b" " * 1000] * 40
-        connection.request("POST", PREDICTIONS, iter(chunks), {"Content-Type": "application/json"}, encode_chunked=True)
-        answer = connection.getresponse()
-        assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
-        connection.close()
-        assert server.stop() == 0
+class Strangers:
+    """Clients that make a connection for each request, and say so."""
+
+    def __init__(self, server: Workers) -> None:
+        self.statuses: list[int] = []
+        self.broken = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(server.address,), daemon=True)
+
+    def __enter__(self) -> "Strangers":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stopping.set()
+        self._thread.join(PATIENCE)
+
+    def _run(self, address: tuple[str, int]) -> None:
+        while not self._stopping.is_set():
+            connection = HTTPConnection(*address, timeout=PATIENCE)
+            headers = {"Content-Type": "application/json", "Connection": "close"}
+            try:
+                connection.request("POST", PREDICTIONS, json.dumps(ASKED), headers)
+                answer = connection.getresponse()
+                answer.read()
+                self.statuses.append(answer.status)
+            except (OSError, HTTPException):
+                self.broken += 1
+            finally:
+                connection.close()
+
+
+def test_a_reload_is_seen_by_nobody_and_reads_the_ini_anew(server: Workers, site: Site) -> None:
+    ledger = site.ledger
+    broken = ledger.broken
+    before = {*server.pids("worker"), *server.pids("slow"), *server.pids("background")}
+    site.settings["mlserve.models.other"] = str(linear_model(site.folder, name="other", x=1.0, y=1.0))
+    server.write(site.settings, **{**KEYS, "slow_workers": 0, "request_timeout": 2})
+    with Load(server, ledger, clients=3), Strangers(server) as strangers:
+        seen = len(ledger.answered)
+        ledger.wait(lambda known: len(known.answered) >= seen + 50)
+        server.process.send_signal(signal.SIGHUP)
+        server.heard("reloaded")
+        until(lambda: all(map(gone, before)), PATIENCE)
+        seen = len(ledger.answered)
+        ledger.wait(lambda known: len(known.answered) >= seen + 50)
+    assert (ledger.broken - broken, ledger.refused) == (0, [])
+    assert {*strangers.statuses} == {200}
+    assert strangers.broken <= 1
+    assert server.call("POST", PREDICTIONS.replace("line", "other"), ASKED).status == 200
+
+
+def test_a_reload_with_a_mistake_changes_nothing(server: Workers, site: Site) -> None:
+    serving = {*server.pids("worker"), *server.pids("background")}
+    server.write(site.settings, workers="many")
+    server.process.send_signal(signal.SIGHUP)
+    assert "workers of [server:workers] is 'many'" in server.heard("reload_refused")["reason"]
+    server.write({**site.settings, "mlserve.limits.body": "much"}, **{**KEYS, "slow_workers": 0, "request_timeout": 2})
+    server.process.send_signal(signal.SIGHUP)
+    server.heard("reload_failed")
+    assert any("mlserve cannot start: mlserve.limits.body" in line for line in server.lines)
+    server.write(site.settings, **{**KEYS, "slow_workers": 0, "request_timeout": 2})
+    assert serving == {*server.pids("worker"), *server.pids("background")}
+    assert server.call("POST", PREDICTIONS, ASKED).status == 200
+
+
+def test_slow_clients_take_no_worker(server: Workers) -> None:
+    """Heads and bodies that come byte by byte, and hundreds that say nothing."""
+    lines = head(PREDICTIONS, "Content-Length: 99")
+    clients = [socket.create_connection(server.address) for _ in range(300)]
+    for number, client in enumerate(clients):
+        client.sendall([lines[:40], lines + b"{", b""][number % 3])
+    for _ in range(5):
+        assert server.call("POST", PREDICTIONS, ASKED).status == 200
+    server.heard("connections_closed")
+    for client in clients:
+        client.close()
+
+
+def test_one_that_computes_for_too_long_is_replaced(server: Workers, site: Site) -> None:
+    site.shut()
+    ready = len(server.events("process_ready"))
+    stuck = Asking(server, GATED, {"instances": [{"x": 1.0}]})
+    until(lambda: site.entered == 1, PATIENCE)
+    died = server.heard("process_hangs")["pid"]
+    assert stuck.wait() is None, "its connection is closed"
+    server.heard("process_ready", ready + 1)
+    site.open()
+    until(lambda: gone(died), PATIENCE)
+    until(lambda: server.is_whole(2), PATIENCE)
+    assert server.call("POST", PREDICTIONS, ASKED).status == 200
+
+
+def test_at_the_end_what_has_begun_is_answered(server: Workers, site: Site) -> None:
+    """Also a request in the middle of its body; then what is left in the spool is shipped."""
+    body = json.dumps(ASKED).encode()
+    with Load(server, site.ledger, clients=4), socket.create_connection(server.address, timeout=PATIENCE) as half:
+        half.sendall(head(PREDICTIONS, f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"))
+        half.sendall(body[:10])
+        seen = len(site.ledger.answered)
+        site.ledger.wait(lambda known: len(known.answered) >= seen + 50)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: _says_goodbye(server), PATIENCE)
+        half.sendall(body[10:])
+        heard = b""
+        while piece := half.recv(65536):
+            heard += piece
+        assert b" 200 OK" in heard
+        assert server.ended() == 0
+    assert site.ledger.refused == []
+    assert server.events("process_killed") == []
+    site.ledger.check(f"sqlite:///{site.folder / 'var' / 'mlserve.db'}", site.folder / "var" / "spool")
+
+
+def _says_goodbye(server: Workers) -> bool:
+    try:
+        return server.call("GET", "/health/live").headers.get("connection") == "close"
+    except (OSError, HTTPException):
+        return True

@@ -26,7 +26,7 @@ port = 0
 {keys}
 
 [loggers]
-keys = root, mlserve
+keys = root, mlserve, access
 [handlers]
 keys = console
 [formatters]
@@ -38,6 +38,10 @@ handlers = console
 level = INFO
 handlers =
 qualname = mlserve
+[logger_access]
+level = WARNING
+handlers =
+qualname = mlserve.access
 [handler_console]
 class = StreamHandler
 args = (sys.stderr,)
@@ -46,22 +50,34 @@ formatter = json
 [formatter_json]
 class = mlserve.observability.logging.JsonFormatter
 """
-_PROGRAM = "import warnings; warnings.simplefilter('ignore'); from mlserve.cli import main; main()"
+_SERVE = ["from mlserve.cli import main; main()", "serve"]
+_PSERVE = ["from pyramid.scripts.pserve import main; raise SystemExit(main())"]
 
 
 class Workers:
     """Supervisor, workers and background process of an INI. Ended by the supervisor's process id, and only that."""
 
-    def __init__(self, ini: Path, settings: Mapping[str, str], **keys: Any) -> None:
+    def __init__(
+        self,
+        ini: Path,
+        settings: Mapping[str, str],
+        *,
+        pserve: bool = False,
+        command: list[str] | None = None,
+        **keys: Any,
+    ) -> None:
+        """Started by `mlserve serve`, by pserve, or by another server's `command`; `keys` are those of the section."""
         self.ini = ini
         self.lines: list[str] = []
         self.write(settings, **keys)
         self._heard = threading.Condition()
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-c", _PROGRAM, "serve", str(ini)]
+        program, *verb = _PSERVE if pserve else _SERVE
+        command = command or [sys.executable, "-c", program, *verb, str(ini), "--server-name", "workers"]
         streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.process = subprocess.Popen(command, env=environ, text=True, **streams)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +86,7 @@ class Workers:
         if self.process.poll() is None:
             self.process.kill()  # Its processes end when it is gone.
         self.process.wait()
+        self._listener.join(PATIENCE)  # All of them have closed the pipe.
         if error is not None:
             print(f"--- {self.ini.name}:", *self.lines[-80:], sep="\n")
 
@@ -84,20 +101,29 @@ class Workers:
         host, _, port = str(self.heard("serving")["address"]).removeprefix("http://").partition(":")
         return host, int(port)
 
-    def heard(self, event: str, count: int = 1) -> dict[str, Any]:
-        """The log event of that name, the `count`-th, waited for."""
+    def heard(self, event: str, count: int = 1, patience: float = 3 * PATIENCE) -> dict[str, Any]:
+        """The log event of that name, the `count`-th, waited for; several processes may have to start before it."""
         with self._heard:
-            self._heard.wait_for(lambda: len(self.events(event)) >= count or self.process.poll() is not None, PATIENCE)
+            self._heard.wait_for(lambda: len(self.events(event)) >= count or self.process.poll() is not None, patience)
         found = self.events(event)
         assert len(found) >= count, f"{event} was not said {count} times:\n" + "\n".join(self.lines[-60:])
         return found[count - 1]
+
+    def wait_for(self, words: str) -> None:
+        """Until a line of the output has these words; fails when the process ends without one."""
+        with self._heard:
+            done = self._heard.wait_for(
+                lambda: any(words in line for line in self.lines) or self.process.poll() is not None, 3 * PATIENCE
+            )
+        assert done, "\n".join(self.lines[-60:])
 
     def events(self, name: str) -> list[dict[str, Any]]:
         said = [json.loads(line) for line in [*self.lines] if line.startswith("{") and f'"event":"{name}"' in line]
         return [event for event in said if event["event"] == name]
 
-    def pids(self, module: str) -> list[int]:
-        """The running processes of this supervisor that run `mlserve.server.workers.<module>`."""
+    def pids(self, kind: str) -> list[int]:
+        """The running processes of this supervisor's: each `worker`, each `slow` one, or the `background` process."""
+        word = {"worker": "fast", "background": "mlserve.server.workers.background"}.get(kind, kind)
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
@@ -105,7 +131,7 @@ class Workers:
                 command = (path / "cmdline").read_text().split("\0")
             except OSError:
                 continue
-            if int(status[1]) == self.process.pid and f"mlserve.server.workers.{module}" in command:
+            if int(status[1]) == self.process.pid and word in command:
                 found.append(int(path.name))
         return found
 
@@ -128,17 +154,18 @@ class Workers:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it in order; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.ended()
 
     def ended(self) -> int:
-        return self.process.wait(PATIENCE)
+        return self.process.wait(3 * PATIENCE)
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._heard:
-                self.lines.append(line.rstrip("\n"))
-                self._heard.notify_all()
+        with self.process.stdout as output:
+            for line in output:
+                with self._heard:
+                    self.lines.append(line.rstrip("\n"))
+                    self._heard.notify_all()
         self.process.wait()
         with self._heard:
             self._heard.notify_all()

@@ -3,16 +3,19 @@
 python -m mlserve.server.workers.background INI NAME OUT IN
 """
 
-import os
 import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 from pyramid.paster import get_app, setup_logging
 
+from mlserve.application import Application
 from mlserve.part import PART_KEY, Part
 from mlserve.server.workers.line import Line
+from mlserve.server.workers.section import section_of
+from mlserve.startup import one_sentence
 
 
 def main(ini: str, name: str, out: str, into: str) -> None:
@@ -25,11 +28,26 @@ def main(ini: str, name: str, out: str, into: str) -> None:
 
     signal.signal(signal.SIGTERM, leave)
     setup_logging(ini)
-    app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND})
-    line.open(on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with one_sentence():
+        section = section_of(ini, name)
+        app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND})
+    line.open(grace=section.stop_timeout)
     line.say("ready")
+    application = app.registry.mlserve
+    threading.Thread(target=_watch, args=(application, line), name="watch", daemon=True).start()
     leaving.wait()
-    app.registry.mlserve.stop()
+    application.stop()
+
+
+def _watch(application: Application, line: Line) -> None:
+    while True:
+        line.say_well(_behind(application.health.report().get("shipper", {})))
+
+
+def _behind(check: dict[str, Any]) -> float:
+    """For how many seconds nothing was shipped, though something was there."""
+    behind: float = check.get("lag_seconds", 0.0)
+    return behind if check.get("state") != "stale" else behind + check["age_seconds"]
 
 
 if __name__ == "__main__":

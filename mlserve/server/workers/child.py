@@ -1,27 +1,33 @@
-"""One process of the supervisor's: it says when it is ready, and is told when to leave."""
+"""One process of the supervisor's: it says when it is ready and that it is well, and is told when to leave."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+
+# Where nothing was heard of one that is ready for so long, it is held up: each says a word a second.
+SILENCE = 5.0
 
 
 class Child:
-    """Started at once, in an interpreter of its own.
+    """Started at once, in an interpreter of its own. Raises OSError where none can be started.
 
-    Two pipes lead to it. It writes a line to the first when it is ready. From the second it reads lines; its end is
-    that of the supervisor, however that ended, and so it never outlives it for long.
+    Two pipes lead to it. It writes lines to the first: `ready`, and then `well SECONDS` each second, with for how long
+    it has not done what is due, or `hangs`. From the second it reads lines; its end is that of the supervisor, however
+    that ended, and so it never outlives it for long.
     """
 
     def __init__(self, module: str, arguments: Sequence[str], descriptors: Sequence[int] = ()) -> None:
         self.born = time.monotonic()
         self.ready = False
         self.hangs = False  # by its own watch
-        self.silent = False  # it has closed its end: it is about to end
-        self.asked = False  # whether it has been asked to leave
+        self.closed = False  # it has closed its end: it is about to end
+        self.asked = self.killed = False  # whether it has been asked to leave, and made to
+        self._behind = 0.0
+        self._heard = self.born
         self._from, theirs_out = os.pipe()
         theirs_in, self._to = os.pipe()
         os.set_blocking(self._from, False)
@@ -32,6 +38,10 @@ class Child:
                 pass_fds=[*descriptors, theirs_out, theirs_in],
                 process_group=0,  # Ctrl-C of a terminal is for the supervisor, which ends them in order.
             )
+        except BaseException:
+            os.close(self._from)
+            os.close(self._to)
+            raise
         finally:
             os.close(theirs_out)
             os.close(theirs_in)
@@ -50,17 +60,32 @@ class Child:
         """In seconds."""
         return time.monotonic() - self.born
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing was heard of it."""
+        return time.monotonic() - self._heard
+
+    @property
+    def behind(self) -> int:
+        """For how many whole seconds it has not done what is due, by its own word or its silence."""
+        return int(max(self._behind, self.silence if self.silence > SILENCE else 0.0))
+
     def fileno(self) -> int:
         """What becomes readable when it says something."""
         return self._from
 
     def listen(self) -> None:
-        """Take in what it has said."""
+        """Take in what it has said. A line is shorter than what a pipe takes in one piece."""
         with suppress(BlockingIOError):
-            said = os.read(self._from, 4096).split()
-            self.silent = not said
-            self.ready = self.ready or b"ready" in said
-            self.hangs = self.hangs or b"hangs" in said
+            said = os.read(self._from, 4096).decode(errors="replace")
+            self.closed = not said
+            self._heard = time.monotonic()
+            for line in said.splitlines():
+                word, _, rest = line.partition(" ")
+                self.ready = self.ready or word == "ready"
+                self.hangs = self.hangs or word == "hangs"
+                with suppress(ValueError):
+                    self._behind = float(rest) if word == "well" else self._behind
 
     def tell(self, line: str) -> None:
         with suppress(BrokenPipeError, BlockingIOError):
@@ -71,6 +96,7 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
+        self.killed = True
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
@@ -82,3 +108,10 @@ class Child:
     def _signal(self, number: int) -> None:
         if self.status is None:
             self._process.send_signal(number)
+
+
+def bury_strangers(ours: Collection[int]) -> None:
+    """As process 1 of a container: whose parent ends first becomes its child, and nobody else waits for it."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in ours:
+            os.waitpid(ended.si_pid, 0)

@@ -5,36 +5,38 @@ import time
 from collections.abc import Callable
 
 from mlserve.server.workers.child import Child
+from mlserve.server.workers.section import Section
 
 log = logging.getLogger("mlserve.workers")
 
 # A process that lives for so long was sound; the next that follows it is started at once. In seconds.
 SOUND = 10.0
+SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-# An old process answers each request of a connection with its end, for so long, before it is asked to leave: a client
-# that sends its next request into a connection that is just being closed would lose it.
-FAREWELL = 1.0
 
 
 class Post:
     """Holds what runs (`holder`), what is to follow it (`coming`) and what still answers before it leaves.
 
-    `start` starts a process; `start_timeout` and `stop_timeout` are in seconds. Nothing here waits: `tend` is called
-    again and again.
+    `start` starts a process, and `section` says how long each may take. Nothing here waits: `tend` is called again and
+    again.
+
+    For `farewell` seconds a process that leaves answers each request with the end of its connection, before it is asked
+    to: a client that sends its next request into a connection that is just being closed would lose it.
     """
 
-    def __init__(self, name: str, start: Callable[[], Child], start_timeout: float, stop_timeout: float) -> None:
+    def __init__(self, name: str, start: Callable[[], Child], section: Section, farewell: float) -> None:
         self.name = name
         self.holder: Child | None = None
         self.coming: Child | None = None
         self.failed_start = False  # the last process that was started did not become ready
+        self.is_wanted = True
         self._leaving: list[tuple[Child, float]] = []  # with when to ask
         self._start = start
-        self._start_timeout = start_timeout
-        self._stop_timeout = stop_timeout
+        self._section = section
+        self._farewell = farewell
         self._pause = 0.0
         self._next = 0.0
-        self.is_wanted = True
 
     @property
     def children(self) -> list[Child]:
@@ -45,14 +47,15 @@ class Post:
     def is_filled(self) -> bool:
         return self.holder is not None and self.coming is None
 
-    def set_patience(self, start: float, stop: float) -> None:
-        self._start_timeout, self._stop_timeout = start, stop
-
-    def begin(self) -> None:
-        """Start a process that is to take the place of the holder, or the empty one."""
-        if self.coming is None:
-            self.failed_start = False
-            self.coming = self._start()
+    def renew(self, section: Section) -> None:
+        """Start a process that is to take the place of the holder; one that is just starting may have read the INI
+        before it changed, and leaves.
+        """
+        self._section = section
+        if self.coming is not None:
+            self._dismiss(self.coming)
+            self.coming = None
+        self._begin()
 
     def leave(self) -> None:
         """Let it be empty from now on."""
@@ -62,18 +65,25 @@ class Post:
                 self._dismiss(child)
         self.holder = self.coming = None
 
+    def kill(self) -> None:
+        """End all that are here at once; `tend` sees to the rest."""
+        for child in self.children:
+            child.kill()
+
     def tend(self) -> None:
         """Look at all of them, and do what is due."""
         self._look_at_coming()
-        if self.holder is not None and self.holder.hangs and self.holder.status is None:
-            log.error("process_hangs", extra={"fields": {"process": self.name, "pid": self.holder.pid}})
-            self.holder.kill()
-        if self.holder is not None and self.holder.status is not None:
-            self._bury(self.holder)
-            self.holder = None
+        self._look_at_holder()
         if self.is_wanted and self.holder is None and self.coming is None and time.monotonic() >= self._next:
-            self.begin()
+            self._begin()
         self._look_at_leaving()
+
+    def _begin(self) -> None:
+        self.failed_start = False
+        try:
+            self.coming = self._start()
+        except OSError as error:  # The machine has no room for another process now.
+            self._not_started(None, str(error))
 
     def _look_at_coming(self) -> None:
         child = self.coming
@@ -86,31 +96,49 @@ class Post:
             log.info("process_ready", extra={"fields": fields})
             if before is not None:
                 self._dismiss(before)
-        elif child.status is not None or child.age > self._start_timeout:
+        elif child.status is not None or child.age > self._section.start_timeout:
             reason = "it took too long" if child.status is None else f"it ended with status {child.status}"
             child.kill()
             child.close()
-            self.coming, self.failed_start = None, True
-            self._pause = min(max(self._pause * 2, 0.5), LONGEST_PAUSE)
-            self._next = time.monotonic() + self._pause
-            fields = {"process": self.name, "pid": child.pid, "reason": reason}
-            log.error("process_not_started", extra={"fields": fields})
+            self.coming = None
+            self._not_started(child.pid, reason)
+
+    def _not_started(self, pid: int | None, reason: str) -> None:
+        self.failed_start = True
+        self._wait_longer()
+        log.error("process_not_started", extra={"fields": {"process": self.name, "pid": pid, "reason": reason}})
+
+    def _look_at_holder(self) -> None:
+        child = self.holder
+        if child is None:
+            return
+        if child.status is not None:
+            self.holder = None
+            self._bury(child)
+        elif child.hangs or child.silence > self._section.request_timeout:
+            self.holder, self._next = None, 0.0
+            fields = {"process": self.name, "pid": child.pid, "silent": not child.hangs}
+            log.error("process_hangs", extra={"fields": fields})
+            self._dismiss(child)
 
     def _bury(self, child: Child) -> None:
         """One that nobody has asked to leave has ended."""
         if child.age > SOUND:
-            self._pause = 0.0
+            self._pause, self._next = 0.0, 0.0
         else:
-            self._pause = min(max(self._pause * 2, 0.5), LONGEST_PAUSE)
-        self._next = time.monotonic() + self._pause
+            self._wait_longer()
         fields = {"process": self.name, "pid": child.pid, "status": child.status, "again_in": self._pause}
         log.error("process_died", extra={"fields": fields})
         child.close()
 
+    def _wait_longer(self) -> None:
+        self._pause = min(max(self._pause * 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+        self._next = time.monotonic() + self._pause
+
     def _dismiss(self, child: Child) -> None:
         """One that was never ready answers nobody, and needs no farewell."""
         child.tell("farewell")
-        self._leaving.append((child, time.monotonic() + (FAREWELL if child.ready else 0.0)))
+        self._leaving.append((child, time.monotonic() + (self._farewell if child.ready else 0.0)))
 
     def _look_at_leaving(self) -> None:
         now = time.monotonic()
@@ -121,6 +149,6 @@ class Post:
                 child.close()
             elif not child.asked and now >= due:
                 child.terminate()
-            elif child.asked and now >= due + self._stop_timeout:
+            elif child.asked and not child.killed and now >= due + self._section.stop_timeout:
                 log.warning("process_killed", extra={"fields": {"process": self.name, "pid": child.pid}})
                 child.kill()

@@ -1,21 +1,31 @@
 """The keys of a `[server:…]` section that uses `egg:pyramid-mlserve#workers`."""
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from waitress.adjustments import KNOWN_PROXY_HEADERS
+
 from mlserve.errors import ConfigurationError
+from mlserve.ini_file import open_ini
+
+# What the section says as `use`.
+WORKERS = "egg:pyramid-mlserve#workers"
 
 
 @dataclass(frozen=True)
 class Section:
-    """`host` and `port`, or `unix_socket`; numbers of processes and threads; times in seconds."""
+    """`host` and `port`, or `unix_socket`; numbers of processes and threads; times in seconds, sizes in bytes."""
 
     host: str = "127.0.0.1"
     port: int = 6543
     unix_socket: str = ""
     workers: int = 0  # 0: one a processor
+    slow_workers: int = 0  # beside them, for what takes long
+    slow_from: int = 256 * 1024  # such as a body of this size
     threads: int = 1  # requests that a worker computes at once
     waiting: int = 64  # requests that wait in a worker; one more is answered 503
     patience: float = 5.0  # how long one waits before it is answered 503
@@ -24,6 +34,10 @@ class Section:
     start_timeout: float = 120.0  # for a worker to load its models
     stop_timeout: float = 30.0  # for a worker to answer what it has begun
     backlog: int = 1024  # connections that wait for a worker
+    # As waitress's keys: whose word on the client and on TLS is believed, which headers, and how many such proxies.
+    trusted_proxy: str = ""
+    trusted_proxy_headers: frozenset[str] = frozenset({"x-forwarded-proto"})
+    trusted_proxy_count: int = 1
 
     @property
     def hosts(self) -> list[str]:
@@ -35,8 +49,18 @@ class Section:
         return f"unix:{self.unix_socket}" if self.unix_socket else f"{self.host}:{self.port}"
 
 
-_MOST = {"port": 65535, "workers": 1024, "threads": 256, "waiting": 10_000, "backlog": 65535}
-_MAY_BE_0 = {"port", "workers", "waiting"}
+_MOST = {"port": 65535, "workers": 1024, "slow_workers": 1024, "threads": 256, "waiting": 10_000, "backlog": 65535}
+_MOST |= {"trusted_proxy_count": 100}
+_MAY_BE_0 = {"port", "workers", "slow_workers", "waiting"}
+_SIZES = {"slow_from"}
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SIZE = re.compile(rf"(\d{{1,9}}) ?({'|'.join(_UNITS)})")
+
+
+def section_of(ini: str, name: str) -> Section:
+    """The section `[server:NAME]` of an INI. Raises ConfigurationError naming the key."""
+    section = f"server:{name}"
+    return read_section(section, dict(open_ini(ini).get_settings(section)))
 
 
 def read_section(name: str, settings: Mapping[str, str]) -> Section:
@@ -48,11 +72,45 @@ def read_section(name: str, settings: Mapping[str, str]) -> Section:
             continue
         if key not in known:
             raise ConfigurationError(f"[{name}] has the key {key}: write one of {', '.join(sorted(known))}.")
-        values[key] = text if known[key] is str else _number(name, key, text, known[key])
+        if key in _SIZES:
+            values[key] = _size(name, key, text)
+        elif key == "trusted_proxy":
+            values[key] = _proxy(name, text)
+        elif key == "trusted_proxy_headers":
+            values[key] = _proxy_headers(name, text)
+        else:
+            values[key] = text if known[key] is str else _number(name, key, text, known[key])
+    if "trusted_proxy" not in values:
+        for key in {"trusted_proxy_headers", "trusted_proxy_count"} & values.keys():
+            raise ConfigurationError(f"{key} of [{name}] needs trusted_proxy: write the proxy's address there.")
     section = Section(**values)
-    if not section.workers:
-        section = Section(**{**values, "workers": os.cpu_count() or 1})
-    return section
+    return section if section.workers else replace(section, workers=os.cpu_count() or 1)
+
+
+def _size(name: str, key: str, text: str) -> int:
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"{key} of [{name}] is {text!r}: write a size and its unit, such as 256KiB.")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _proxy(name: str, text: str) -> str:
+    try:
+        return text if text == "*" else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ConfigurationError(
+            f"trusted_proxy of [{name}] is {text!r}: write the proxy's IP address, or * for whoever connects."
+        ) from None
+
+
+def _proxy_headers(name: str, text: str) -> frozenset[str]:
+    found = frozenset(text.lower().split())
+    said = f"trusted_proxy_headers of [{name}] is {text!r}"
+    if not found or found - KNOWN_PROXY_HEADERS:
+        raise ConfigurationError(f"{said}: write some of {', '.join(sorted(KNOWN_PROXY_HEADERS))}.")
+    if "forwarded" in found and len(found) > 1:
+        raise ConfigurationError(f"{said}: write either forwarded or some of those that begin with x-forwarded.")
+    return found
 
 
 def _number(name: str, key: str, text: str, kind: Any) -> Any:

@@ -7,18 +7,20 @@ import json
 import logging
 import os
 import select
+import shutil
 import signal
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from mlserve.ini_file import open_ini
-from mlserve.server.workers.child import Child
-from mlserve.server.workers.listening import listen
+from mlserve.server.workers.child import Child, bury_strangers
+from mlserve.server.workers.listening import LANE, listen, listen_privately
+from mlserve.server.workers.manager import tell_manager
 from mlserve.server.workers.post import Post
-from mlserve.server.workers.section import Section, read_section
+from mlserve.server.workers.section import section_of
 
 log = logging.getLogger("mlserve.workers")
 
@@ -32,15 +34,22 @@ class Supervisor:
     Raises ConfigurationError.
     """
 
+    FAREWELL = 1.0
+    WORKER = "mlserve.server.workers.worker"
+    BACKGROUND = "mlserve.server.workers.background"
+
     def __init__(self, ini: Path, name: str) -> None:
         self._ini = ini
         self._name = name
-        self._section = self._read()
+        self._section = section_of(str(ini), name)
         self._socket = listen(self._section, f"server:{name}")
+        self._lane: tuple[socket.socket, Path] | None = None  # of the slow workers, once there have been any
         self._workers: list[Post] = []
-        self._background = self._post("background", self._start_background)
+        self._slow_workers: list[Post] = []
+        self._dropped: list[Post] = []  # that a reload has done away with, while their processes leave
+        self._background = Post("background", self._start_background, self._section, 0.0)
         self._reloads: Iterator[None] = iter(())
-        self._asked_to_stop = self._asked_to_reload = False
+        self._asked_to_stop = self._asked_to_reload = self._hurried = False
         self._told = ""
 
     @property
@@ -56,15 +65,16 @@ class Supervisor:
         """Serve until a signal ends it; the exit status, which is 1 where the first processes do not start."""
         with self._signals() as woken:
             try:
-                self._add_workers()
+                self._fill_up()
                 return 0 if self._has_started(woken) and self._serves(woken) else 1
             finally:
+                tell_manager("STOPPING=1")
                 self._end(woken)
 
     def _has_started(self, woken: int) -> bool:
-        """Start all at once; whether all became ready. False where one did not, or a signal came before."""
+        """Start all at once; whether all became ready, or a signal came before."""
         for post in self._posts:
-            post.begin()
+            post.renew(self._section)
         while not all(post.is_filled for post in self._posts):
             self._turn(woken)
             if self._asked_to_stop or any(post.failed_start for post in self._posts):
@@ -72,12 +82,15 @@ class Supervisor:
         fields = {"address": self.address, "workers": len(self._workers)}
         log.info("serving", extra={"fields": fields})
         print(f"Serving on {self.address}, with {len(self._workers)} workers", flush=True)  # noqa: T201
+        tell_manager("READY=1")
         return True
 
     def _serves(self, woken: int) -> bool:
         while not self._asked_to_stop:
+            self._tell_standing()
             self._turn(woken)
             if self._asked_to_reload:
+                # One that is under way is given up: what it has not replaced yet is replaced now.
                 self._asked_to_reload, self._reloads = False, self._reload()
             next(self._reloads, None)
         return True
@@ -85,7 +98,7 @@ class Supervisor:
     def _reload(self) -> Iterator[None]:
         """Replace one process after the other, each when what follows it is ready; goes on at each `next`."""
         try:
-            section = self._read()
+            section = section_of(str(self._ini), self._name)
         except Exception as error:
             log.error("reload_refused", extra={"fields": {"reason": str(error)}})
             return
@@ -94,36 +107,52 @@ class Supervisor:
         ours = self._section
         self._section = replace(section, host=ours.host, port=ours.port, unix_socket=ours.unix_socket)
         log.info("reloading", extra={"fields": {"workers": self._section.workers}})
-        self._add_workers()
-        for post in self._posts:
-            post.set_patience(self._section.start_timeout, self._section.stop_timeout)
-            post.begin()
+        tell_manager("RELOADING=1")
+        self._fill_up()
+        # The slow ones first: a new worker may hand over to them. What is too many goes on until the others are new.
+        slow, fast = self._slow_workers[: section.slow_workers], self._workers[: section.workers]
+        for post in [*slow, *fast, self._background]:
+            post.renew(self._section)
             while post.coming is not None:
                 yield
             if post.failed_start:
                 # The others go on as they are, and so does this one where it is filled.
                 log.error("reload_failed", extra={"fields": {"process": post.name}})
-                return
-        for post in self._workers[self._section.workers :]:
-            post.leave()
-        log.info("reloaded")
+                break
+        else:
+            self._drop(self._workers, self._section.workers)
+            self._drop(self._slow_workers, self._section.slow_workers)
+            log.info("reloaded")
+        tell_manager("READY=1")
 
     def _end(self, woken: int) -> None:
-        """First those that answer, then the one that ships what they have kept."""
-        for posts in (self._workers, [self._background]):
-            for post in posts:
-                post.leave()
-            while any(post.children for post in posts):
-                self._turn(woken)
+        """First those that answer, then those that they ask, then the one that ships what they all have kept."""
+        self._empty([*self._workers, *self._dropped], woken)
+        # Nobody answers any more: whoever comes now is told so at once.
         self._socket.close()
         if self._section.unix_socket:
             Path(self._section.unix_socket).unlink(missing_ok=True)
+        self._empty(self._slow_workers, woken)
+        if self._lane is not None:
+            self._lane[0].close()
+            shutil.rmtree(self._lane[1], ignore_errors=True)
+        self._empty([self._background], woken)
+
+    def _empty(self, posts: list[Post], woken: int) -> None:
+        for post in posts:
+            post.leave()
+        while any(post.children for post in posts):
+            if self._hurried:
+                for post in posts:
+                    post.kill()
+            self._turn(woken)
 
     def _turn(self, woken: int) -> None:
         """Wait for a signal, a word of a process, or a tick, and see to what is due."""
         poll = select.poll()
         poll.register(woken, select.POLLIN)
-        said = {child.fileno(): child for post in self._posts for child in post.children if not child.silent}
+        children = self._children
+        said = {child.fileno(): child for child in children if not child.closed}
         for descriptor in said:
             poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(_TICK * 1000):
@@ -132,55 +161,80 @@ class Supervisor:
             else:
                 with suppress(BlockingIOError):
                     os.read(woken, 4096)
-        for post in self._posts:
+        for post in [*self._posts, *self._dropped]:
             post.tend()
-        self._workers = [post for post in self._workers if post.is_wanted or post.children]
-        self._tell_standing()
+        self._dropped = [post for post in self._dropped if post.children]
+        if os.getpid() == 1:
+            bury_strangers({child.pid for child in self._children})
 
     def _tell_standing(self) -> None:
         """Tell the workers, whose health says so, which processes run; once for each change."""
-        wanted = [post for post in self._workers if post.is_wanted]
-        running = sum(post.holder is not None for post in wanted)
-        standing = {"workers": len(wanted), "running": running, "background": self._background.holder is not None}
-        pids = [child.pid for post in self._workers for child in post.children]
-        told = json.dumps([standing, pids])
+        background = self._background.holder
+        standing = {
+            "workers": len(self._workers),
+            "running": _running(self._workers),
+            "background": background is not None,
+            "behind_seconds": 0 if background is None else background.behind,
+        }
+        if self._slow_workers:
+            standing |= {"slow_workers": len(self._slow_workers), "slow_running": _running(self._slow_workers)}
+        told = json.dumps([standing, [child.pid for child in self._children]])
         if told != self._told:
             self._told = told
-            for post in self._workers:
-                for child in post.children:
-                    child.tell("standing " + json.dumps(standing))
+            for child in self._children:
+                child.tell("standing " + json.dumps(standing))
 
     @property
     def _posts(self) -> list[Post]:
-        return [*self._workers, self._background]
+        return [*self._slow_workers, *self._workers, self._background]
 
-    def _read(self) -> Section:
-        section = f"server:{self._name}"
-        return read_section(section, dict(open_ini(str(self._ini)).get_settings(section)))
+    @property
+    def _children(self) -> list[Child]:
+        return [child for post in [*self._posts, *self._dropped] for child in post.children]
 
-    def _add_workers(self) -> None:
-        for number in range(len(self._workers), self._section.workers):
-            self._workers.append(self._post(f"worker-{number + 1}", self._start_worker))
+    def _fill_up(self) -> None:
+        """As many posts as the section says."""
+        section = self._section
+        if section.slow_workers and self._lane is None:
+            self._lane = listen_privately()
+        for posts, wanted, name, start in (
+            (self._workers, section.workers, "worker", self._start_worker),
+            (self._slow_workers, section.slow_workers, "slow-worker", self._start_slow_worker),
+        ):
+            for number in range(len(posts) + 1, wanted + 1):
+                posts.append(Post(f"{name}-{number}", start, section, self.FAREWELL))
 
-    def _post(self, name: str, start: Callable[[], Child]) -> Post:
-        return Post(name, start, self._section.start_timeout, self._section.stop_timeout)
+    def _drop(self, posts: list[Post], wanted: int) -> None:
+        for post in posts[wanted:]:
+            post.leave()
+            self._dropped.append(post)
+        del posts[wanted:]
 
     def _start_worker(self) -> Child:
-        descriptor = self._socket.fileno()
-        return Child("mlserve.server.workers.worker", [str(self._ini), self._name, str(descriptor)], [descriptor])
+        lane = str(self._lane[1] / LANE) if self._lane is not None and self._section.slow_workers else ""
+        return self._start("fast", self._socket, lane)
+
+    def _start_slow_worker(self) -> Child:
+        assert self._lane is not None
+        return self._start("slow", self._lane[0], "")
+
+    def _start(self, kind: str, listening: socket.socket, lane: str) -> Child:
+        descriptor = listening.fileno()
+        return Child(self.WORKER, [str(self._ini), self._name, str(descriptor), kind, lane], [descriptor])
 
     def _start_background(self) -> Child:
-        return Child("mlserve.server.workers.background", [str(self._ini), self._name])
+        return Child(self.BACKGROUND, [str(self._ini), self._name])
 
     @contextmanager
     def _signals(self) -> Iterator[int]:
-        """A descriptor that becomes readable at a signal. A second one to stop does what it does by default."""
+        """A descriptor that becomes readable at a signal. A second one to stop ends everything at once."""
         reading, writing = os.pipe()
         for descriptor in (reading, writing):
             os.set_blocking(descriptor, False)
         before = {number: signal.getsignal(number) for number in (*_STOPPING, signal.SIGHUP, signal.SIGCHLD)}
 
         def stop(number: int, frame: FrameType | None) -> None:
+            self._hurried = self._asked_to_stop
             self._asked_to_stop = True
 
         def reload(number: int, frame: FrameType | None) -> None:
@@ -199,6 +253,10 @@ class Supervisor:
                 signal.signal(number, handler)
             os.close(reading)
             os.close(writing)
+
+
+def _running(posts: list[Post]) -> int:
+    return sum(post.holder is not None for post in posts)
 
 
 def supervise(ini: Path, name: str) -> int:

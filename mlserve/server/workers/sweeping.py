@@ -20,7 +20,10 @@ log = logging.getLogger("mlserve.workers")
 # struct tcp_info (linux/tcp.h): eight bytes of flags, then 32-bit numbers. The times are ages in milliseconds.
 _SENT = 8 + 9 * 4  # tcpi_last_data_sent
 _RECEIVED = 8 + 11 * 4  # tcpi_last_data_recv
-_SIZE = _RECEIVED + 4
+# Since Linux 4.6: how many pieces of data came and went.
+_PIECES_IN = 8 + 24 * 4 + 4 * 8 + 4 * 4
+_PIECES_OUT = _PIECES_IN + 4
+_SIZE = _PIECES_OUT + 4
 
 
 @dataclass
@@ -60,15 +63,17 @@ class Sweeper:
             ages = _ages(descriptor, self._port)
             if ages is None:
                 continue
-            sent, received = ages
+            sent, received, asks = ages
             before = self._seen.get(descriptor)
-            asks = received < sent
             since = None
             if asks:
-                known = before is not None and before.inode == inode and before.asks_since is not None
-                since = before.asks_since if known and before is not None else now - received
+                since = now - received
+                if before is not None and before.inode == inode and before.asks_since is not None:
+                    # It has asked before. What was sent meanwhile was the answer: this is another request.
+                    since = max(before.asks_since, now - sent)
             seen[descriptor] = Seen(inode, since)
-            if (since is not None and now - since > patience) or (since is None and received > self._idle_timeout):
+            # Who reads a long answer says nothing meanwhile, but is not idle.
+            if (since is not None and now - since > patience) or (since is None and sent > self._idle_timeout):
                 closed += _shut(descriptor)
         self._seen = seen
         return closed
@@ -94,8 +99,11 @@ def _sockets() -> Iterator[tuple[int, int]]:
                 yield int(path.name), int(target[8:-1])
 
 
-def _ages(descriptor: int, port: int) -> tuple[float, float] | None:
-    """How many seconds ago it sent and received something last; None for what is no connection to that port."""
+def _ages(descriptor: int, port: int) -> tuple[float, float, bool] | None:
+    """How many seconds ago it sent and received something last, and whether what it received waits for an answer.
+
+    None for what is no connection to that port.
+    """
     try:
         end = socket.socket(fileno=os.dup(descriptor))
     except OSError:
@@ -110,8 +118,10 @@ def _ages(descriptor: int, port: int) -> tuple[float, float] | None:
             info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
         except OSError:
             return None
-    sent, received = struct.unpack_from("=I", info, _SENT)[0], struct.unpack_from("=I", info, _RECEIVED)[0]
-    return sent / 1000, received / 1000
+    numbers = [struct.unpack_from("=I", info, place)[0] for place in (_SENT, _RECEIVED, _PIECES_IN, _PIECES_OUT)]
+    sent, received, pieces_in, pieces_out = numbers
+    # Where nothing was ever sent its age is that of the connection, in which a request often comes at once.
+    return sent / 1000, received / 1000, received < sent or (pieces_in > 0 and not pieces_out)
 
 
 def _shut(descriptor: int) -> int:

@@ -1,15 +1,16 @@
 """A worker: granian answers on the supervisor's socket, and the application behind its gate.
 
-python -m mlserve.server.workers.worker INI NAME SOCKET OUT IN
+python -m mlserve.server.workers.worker INI NAME SOCKET KIND LANE OUT IN
+
+KIND is `fast` or `slow`; LANE is the path of the slow workers' socket, empty where there are none.
 """
 
 import gc
 import os
-import signal
 import socket
 import sys
 import threading
-import time
+from collections.abc import MutableMapping
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -19,65 +20,88 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 from pyramid.paster import get_app, setup_logging
 
-from mlserve.ini_file import open_ini
+from mlserve.auth.exposure import refuse_open
 from mlserve.part import PART_KEY, Part
-from mlserve.server.workers.gate import Gate
+from mlserve.server.workers.gate import READERS, Gate
+from mlserve.server.workers.lane import Lane, arriving
 from mlserve.server.workers.line import Line
-from mlserve.server.workers.section import Section, read_section
+from mlserve.server.workers.proxy import behind_proxy
+from mlserve.server.workers.refusal import Wsgi, refusing
+from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.sweeping import Sweeper
 from mlserve.startup import one_sentence
 
-# Threads beyond those that compute and wait: they answer that too many wait, and what needs no turn.
-SPARE = 8
+# Threads beyond those that compute, wait, read bodies and hand over: they answer what needs no turn.
+SPARE = 16
+# Names of a WSGI environ that a request may lack (PEP 3333), and what begins so.
+_REQUESTS = ("CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME")
+_REQUESTS_BEGIN = ("HTTP_", "REMOTE_", "REQUEST_", "SERVER_", "wsgi.", "webob.", "mlserve.")
 # What granian runs in a worker process of its own; ours are started otherwise, since a reload is to read the code anew.
 _serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
 
-def main(ini: str, name: str, descriptor: str, out: str, into: str) -> None:
+def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, into: str) -> None:
     """Answer until the supervisor says that it ends, or is gone."""
     line = Line(int(out), int(into))
     setup_logging(ini)
     with one_sentence():
-        section = read_section(f"server:{name}", dict(open_ini(ini).get_settings(f"server:{name}")))
+        section = section_of(ini, name)
         app = get_app(ini, "main", options={PART_KEY: Part.WORKER})
-    application = app.registry.mlserve
-    gate = Gate(app, section, application.settings["mlserve.limits.body"])
+        application = app.registry.mlserve
+        refuse_open(application.settings, section.hosts, f"server:{name}")
+    refuse = refusing(app.registry)
+    lane = Lane(path, section, refuse) if path and kind == "fast" else None
+    gate = Gate(app, refuse, section, application.settings["mlserve.limits.body"], lane)
     line.open(
-        on_end=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        grace=section.stop_timeout,
         on_farewell=gate.say_farewell,
         on_standing=lambda standing: setattr(application, "siblings", standing),
     )
     # What is there by now stays: the collector need not go through it again and again.
     gc.collect()
     gc.freeze()
-    if not section.unix_socket:
+    is_local = kind == "slow" or bool(section.unix_socket)
+    if not is_local:
         port = socket.socket(fileno=os.dup(int(descriptor))).getsockname()[1]
         Sweeper(port, section.request_timeout, section.idle_timeout, lambda: gate.is_crowded).start()
-    threading.Thread(target=_watch, args=(gate, line, section.request_timeout), name="watch", daemon=True).start()
     line.say("ready")
-    _answer(gate, section, int(descriptor))
+    threading.Thread(target=_watch, args=(gate, line, section.request_timeout), name="watch", daemon=True).start()
+    answering = behind_proxy(gate, section) if kind == "fast" else arriving(gate)
+    hide_lookalikes(os.environ)
+    _answer(answering, section, int(descriptor), is_local=is_local)
     application.stop()
 
 
 def _watch(gate: Gate, line: Line, patience: float) -> None:
     """Ask to be replaced where a request is computed for too long: nobody can end what it does."""
     while gate.longest <= patience:
-        time.sleep(1.0)
+        line.say_well()
     line.say("hangs")
 
 
-def _answer(gate: Gate, section: Section, descriptor: int) -> None:
-    holder = SocketHolder(descriptor, bool(section.unix_socket), section.backlog)  # type: ignore[call-arg]
+def hide_lookalikes(environ: MutableMapping[str, str]) -> None:
+    """Take out of the process's environment what would look like a part of the request.
+
+    granian puts the whole of it into the environ of each: HTTP_PROXY would be a header that nobody sent.
+    """
+    for name in [*environ]:
+        if name in _REQUESTS or name.startswith(_REQUESTS_BEGIN):
+            del environ[name]
+
+
+def _answer(app: Wsgi, section: Section, descriptor: int, *, is_local: bool) -> None:
+    holder = SocketHolder(descriptor, is_local, section.backlog)  # type: ignore[call-arg]
     _serve(
         worker_id=1,
-        callback=gate,
+        callback=app,
         sock=(None, holder),
         ipc=None,
         loop=loops.get("asyncio"),
         runtime_mode=RuntimeModes.mt,
         runtime_threads=1,
         runtime_blocking_threads=512,
-        blocking_threads=section.threads + section.waiting + SPARE,
+        # Twice what may wait: for a turn, and for a slow worker.
+        blocking_threads=2 * (section.threads + section.waiting) + READERS + SPARE,
         blocking_threads_idle_timeout=30,
         backpressure=65535,
         task_impl=TaskImpl.asyncio,

@@ -1,0 +1,55 @@
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from mlserve.server.workers.child import Child
+from tests.factories import until
+
+PATIENCE = 30.0
+
+
+def test_as_process_1_it_buries_those_that_lost_their_parent() -> None:
+    """A process that takes in orphans as process 1 does (prctl(2), PR_SET_CHILD_SUBREAPER), and has a child itself."""
+    program = """
+        import ctypes, os, subprocess, sys, time
+        from mlserve.server.workers.child import bury_strangers
+        assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
+        ours = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+        os.waitid(os.P_PID, ours.pid, os.WEXITED | os.WNOWAIT)
+        orphaning = "import os, sys; child = os.fork(); child or os._exit(0); print(child, flush=True)"
+        stranger = int(subprocess.check_output([sys.executable, "-S", "-c", orphaning]))
+        end = time.monotonic() + 30
+        while os.path.exists(f"/proc/{stranger}") and time.monotonic() < end:
+            bury_strangers({ours.pid})
+            ours.poll()  # As the supervisor does: it may stand before the stranger in the line.
+        print(os.path.exists(f"/proc/{stranger}"), ours.returncode)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "False 0\n"
+
+
+def test_where_no_process_can_be_started_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len([*Path("/proc/self/fd").iterdir()])
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(OSError, match="/nowhere/python"):
+        Child("module", [])
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_what_it_says_is_heard() -> None:
+    child = Child("tests.unit.server.workers.stand_in", ["/nowhere/w.ini", "workers"])
+    try:
+        until(lambda: child.listen() or child.ready, PATIENCE)
+        assert child.status is None
+        assert child.behind == 0
+        child.terminate()
+        until(lambda: child.listen() or child.closed, PATIENCE)
+        until(lambda: child.status is not None, PATIENCE)
+    finally:
+        child.kill()
+        child.close()

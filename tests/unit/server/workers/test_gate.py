@@ -1,0 +1,220 @@
+import io
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from mlserve import turns
+from mlserve.server.workers import gate as gate_module
+from mlserve.server.workers.gate import Gate
+from mlserve.server.workers.section import Section
+from tests.factories import until
+
+PATIENCE = 30.0
+PREDICTIONS = "/api/v1/models/m/predictions"
+
+
+class Pieces:
+    """A body that comes when it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+
+    def read(self, size: int) -> bytes:
+        self.let.wait(PATIENCE)
+        return b"late"
+
+
+class Calls:
+    """Requests in threads of their own, and what each was answered, in the order of their answers."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._threads: list[threading.Thread] = []
+        self.answers: list[tuple[str, list[tuple[str, str]], bytes]] = []
+
+    def __call__(self, path: str = PREDICTIONS, body: Any = b"{}", method: str = "POST") -> None:
+        thread = threading.Thread(target=self._ask, args=(path, body, method))
+        self._threads.append(thread)
+        thread.start()
+
+    def wait(self) -> list[str]:
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        return [status for status, _, _ in self.answers]
+
+    def _ask(self, path: str, body: Any, method: str) -> None:
+        sent = io.BytesIO(body) if isinstance(body, bytes) else body
+        said: list[Any] = []
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "wsgi.input": sent}
+        answer = b"".join(self._gate(environ, lambda status, headers, exc_info=None: said.extend((status, headers))))
+        self.answers.append((said[0], said[1], answer))
+
+
+class App:
+    """Answers with the body; each call is in `inside` until it is let go."""
+
+    def __init__(self, *, leaves: bool = False) -> None:
+        self.inside = 0
+        self.most = 0
+        self.let = threading.Event()
+        self._leaves = leaves
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body: bytes = environ["wsgi.input"].read()
+        if self._leaves:
+            turns.leave()
+            turns.leave()  # Once is enough, and twice does no harm.
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.let.wait(PATIENCE)
+        with self._lock:
+            self.inside -= 1
+        start_response("200 OK", [])
+        return [body]
+
+
+def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("503 Service Unavailable", [])
+    return [b"busy"]
+
+
+def test_computations_never_overlap_and_what_waits_for_a_disk_does() -> None:
+    for leaves, together in ((False, 1), (True, 3)):
+        app = App(leaves=leaves)
+        calls = Calls(Gate(app, refuse, Section(), 100))
+        for _ in range(3):
+            calls()
+        until(lambda app=app, together=together: app.inside == together, PATIENCE)
+        app.let.set()
+        assert calls.wait() == ["200 OK"] * 3
+        assert app.most == together
+
+
+def test_a_turn_ends_with_its_request_and_is_nobody_elses() -> None:
+    """Also where the application fails; and a thread without a turn gives none up."""
+    app = App()
+    app.let.set()
+
+    def fail(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["wsgi.input"].read() == b"fail":
+            raise RuntimeError("it fails")
+        return app(environ, start_response)
+
+    gate = Gate(fail, refuse, Section(patience=0.05), 100)
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": PREDICTIONS, "wsgi.input": io.BytesIO(b"fail")}
+    with pytest.raises(RuntimeError):
+        gate(environ, lambda *said: None)
+    turns.leave()
+    calls = Calls(gate)
+    calls()
+    assert calls.wait() == ["200 OK"]
+    assert gate.longest < 1
+
+
+def test_what_waits_too_long_or_finds_too_many_is_refused() -> None:
+    app = App()
+    calls = Calls(Gate(app, refuse, Section(waiting=1, patience=PATIENCE), 100))
+    calls()
+    until(lambda: app.inside == 1, PATIENCE)
+    calls()
+    calls()
+    until(lambda: len(calls.answers) == 1, PATIENCE)
+    assert calls.answers[0][0].startswith("503")
+    app.let.set()
+    assert sorted(calls.wait()) == ["200 OK", "200 OK", "503 Service Unavailable"]
+
+    app = App()
+    calls = Calls(Gate(app, refuse, Section(patience=0.01), 100))
+    calls()
+    until(lambda: app.inside == 1, PATIENCE)
+    calls()
+    until(lambda: len(calls.answers) == 1, PATIENCE)
+    assert calls.answers[0][0].startswith("503")
+    app.let.set()
+    calls.wait()
+
+
+def test_what_does_not_compute_goes_by_the_side() -> None:
+    app = App()
+    gate = Gate(app, refuse, Section(), 100)
+    calls = Calls(gate)
+    calls()
+    calls(method="GET")
+    calls("/health/ready", method="GET")
+    calls("/api/v1/models/m/predictions/1/reproduction")
+    until(lambda: app.inside == 4, PATIENCE)
+    assert gate.longest >= 0
+    app.let.set()
+    assert calls.wait() == ["200 OK"] * 4
+
+
+def test_a_slow_body_holds_no_turn_and_one_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "READERS", 3)
+    app, slow = App(), Pieces()
+    app.let.set()
+    gate = Gate(app, refuse, Section(), 100)
+    calls = Calls(gate)
+    calls(body=slow)
+    calls(body=b"quick")
+    until(lambda: [answer for _, _, answer in calls.answers] == [b"quick"], PATIENCE)
+    assert not gate.is_crowded
+    calls(body=slow)
+    calls(body=slow)
+    until(lambda: gate.is_crowded and len(gate._reading) == 3, PATIENCE)
+    calls(body=b"one more")
+    until(lambda: len(calls.answers) == 2, PATIENCE)
+    assert calls.answers[1][0].startswith("503")
+    slow.let.set()
+    assert sorted(calls.wait()) == ["200 OK"] * 4 + ["503 Service Unavailable"]
+
+
+def test_a_body_is_read_up_to_its_limit() -> None:
+    """And one byte more, so that the application can refuse it."""
+    app = App()
+    app.let.set()
+    calls = Calls(Gate(app, refuse, Section(), 10))
+    calls(body=b"x" * 1000)
+    calls.wait()
+    assert calls.answers[0][2] == b"x" * 11
+
+
+def test_after_a_farewell_each_answer_ends_its_connection() -> None:
+    app = App()
+    app.let.set()
+    gate = Gate(app, refuse, Section(), 10)
+    gate.say_farewell()
+    for path in (PREDICTIONS, "/health/live"):
+        calls = Calls(gate)
+        calls(path)
+        calls.wait()
+        assert ("Connection", "close") in calls.answers[0][1]
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "goes"),
+    [
+        (PREDICTIONS, 99, False),
+        (PREDICTIONS, 100, True),
+        ("/api/v1/models/m/explanations", 1, True),
+        ("/v1/models/m:explain", 1, True),
+        ("/v1/models/m:predict", 1, False),
+        ("/api/v1/models/m/predictions/1/reproduction", 1, True),
+        ("/api/v1/models/m/versions", 1000, False),
+    ],
+)
+def test_what_takes_long_goes_to_the_lane(path: str, size: int, goes: bool) -> None:
+    app = App()
+    app.let.set()
+
+    def lane(environ: dict[str, Any], body: bytes, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 slow", [])
+        return [body]
+
+    calls = Calls(Gate(app, refuse, Section(slow_from=100), 10_000, lane))
+    calls(path, b"x" * size)
+    assert calls.wait() == ["200 slow" if goes else "200 OK"]
+    assert calls.answers[0][2] == b"x" * size

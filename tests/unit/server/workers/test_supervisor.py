@@ -1,0 +1,248 @@
+"""Signals, deaths and reloads at every moment, with processes that start at once."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import until
+
+PATIENCE = 30.0
+SECTION = """
+[server:workers]
+use = egg:pyramid-mlserve#workers
+"""
+
+
+class Supervised:
+    def __init__(self, folder: Path, **keys: Any) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.write(**keys)
+        environ = {**os.environ, "PYTHONWARNINGS": "ignore", "NOTIFY_SOCKET": str(folder / "manager")}
+        environ["TMPDIR"] = str(folder)
+        with self.log.open("w") as log:
+            command = [sys.executable, "-u", "-m", "tests.unit.server.workers.trial", str(folder / "w.ini")]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+
+    def write(self, **keys: Any) -> None:
+        lines = [f"{key} = {value}\n" for key, value in {"workers": 1, "port": 0, **keys}.items()]
+        (self.folder / "w.ini").write_text(SECTION + "".join(lines))
+
+    def behave(self, how: str) -> None:
+        (self.folder / "behaviour.new").write_text(how)
+        (self.folder / "behaviour.new").rename(self.folder / "behaviour")
+
+    def children(self) -> set[int]:
+        """The running ones; one that has ended and not been buried counts too."""
+        return {
+            int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        }
+
+    def descriptors(self) -> int:
+        return len([*Path(f"/proc/{self.process.pid}/fd").iterdir()])
+
+    def said(self, words: str) -> int:
+        return self.log.read_text().count(words)
+
+    def hears(self, words: str, count: int = 1) -> None:
+        until(lambda: self.said(words) >= count or self.process.poll() is not None, PATIENCE)
+        assert self.said(words) >= count, self.log.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def supervised(folder: Path, behaviour: str = "", **keys: Any) -> Iterator[Supervised]:
+    if behaviour:
+        (folder / "behaviour").write_text(behaviour)
+    found = Supervised(folder, **keys)
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.wait()
+    assert "Traceback" not in found.log.read_text(), found.log.read_text()
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_reloads_leave_nothing_behind_and_a_manager_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "manager"))
+        manager.settimeout(PATIENCE)
+        with supervised(tmp_path, slow_workers=1) as server:
+            assert manager.recv(100).startswith(b"READY=1")
+            descriptors = server.descriptors()
+            before = server.children()
+            assert len(before) == 3
+            for number in range(3):
+                server.send(signal.SIGHUP)
+                server.hears("reloaded", number + 1)
+                assert manager.recv(100).startswith(b"RELOADING=1")
+                assert manager.recv(100).startswith(b"READY=1")
+            until(lambda: len(server.children()) == 3, PATIENCE)
+            assert not before & server.children()
+            until(lambda: server.descriptors() == descriptors, PATIENCE)
+            server.send(signal.SIGTERM)
+            assert server.ended() == 0
+            assert manager.recv(100).startswith(b"STOPPING=1")
+            assert not [*tmp_path.glob("mlserve-*")], "the folder of the lane is left"
+
+
+def test_a_reload_changes_the_number_of_workers_and_back(tmp_path: Path) -> None:
+    with supervised(tmp_path) as server:
+        server.hears("serving")
+        for number, (workers, slow) in enumerate([(3, 1), (1, 0), (2, 1)]):
+            server.write(workers=workers, slow_workers=slow)
+            server.send(signal.SIGHUP)
+            server.hears("reloaded", number + 1)
+            until(lambda wanted=workers + slow + 1: len(server.children()) == wanted, PATIENCE)
+        told = {"workers": 2, "running": 2, "background": True, "behind_seconds": 0}
+        told |= {"slow_workers": 1, "slow_running": 1}
+        until(lambda: all(_told(tmp_path, pid) == str(told) for pid in server.children()), PATIENCE)
+
+
+def _told(folder: Path, pid: int) -> str:
+    path = folder / f"told-{pid}"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_reload_during_a_reload_begins_it_anew(tmp_path: Path) -> None:
+    with supervised(tmp_path) as server:
+        server.hears("serving")
+        before = server.children()
+        server.behave("wait")
+        server.send(signal.SIGHUP)
+        until(lambda: len(server.children()) == 3, PATIENCE)
+        (waiting,) = server.children() - before
+        server.send(signal.SIGHUP)
+        until(lambda: is_gone(waiting), PATIENCE)  # It may have read the INI before it changed.
+        server.behave("")
+        server.hears("reloaded")
+        until(lambda: len(server.children()) == 2, PATIENCE)
+        assert not server.children() & {*before, waiting}
+        assert server.said("reloaded") == 1
+
+
+@pytest.mark.parametrize("moment", ["start", "reload"])
+def test_it_ends_at_every_moment(moment: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, "wait" if moment == "start" else "") as server:
+        if moment == "reload":
+            server.hears("serving")
+            server.behave("wait")
+            server.send(signal.SIGHUP)
+        until(lambda: len(server.children()) == (2 if moment == "start" else 3), PATIENCE)
+        children = server.children()
+        server.send(signal.SIGINT)
+        assert server.ended() == 0
+        assert all(map(is_gone, children))
+
+
+def test_a_reload_asked_for_during_the_start_follows_it(tmp_path: Path) -> None:
+    with supervised(tmp_path, "wait") as server:
+        until(lambda: len(server.children()) == 2, PATIENCE)
+        before = server.children()
+        server.send(signal.SIGHUP)
+        server.behave("")
+        server.hears("reloaded")
+        until(lambda: not before & server.children(), PATIENCE)
+
+
+def test_a_second_signal_ends_what_does_not_leave(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn") as server:
+        server.hears("serving")
+        children = server.children()
+        server.send(signal.SIGTERM)
+        until(lambda: [*tmp_path.glob("asked-*")], PATIENCE)
+        server.send(signal.SIGTERM)
+        assert server.ended() == 0
+        assert all(map(is_gone, children))
+
+
+def test_one_that_does_not_leave_in_time_is_killed(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn", stop_timeout="0.1") as server:
+        server.hears("serving")
+        server.send(signal.SIGTERM)
+        assert server.ended() == 0
+        assert server.said("process_killed") == 2
+
+
+def test_nothing_outlives_the_supervisor(tmp_path: Path) -> None:
+    """Not even what ignores that it is asked to leave: the kernel ends it after its grace."""
+    with supervised(tmp_path, "stubborn") as server:
+        server.hears("serving")
+        children = server.children()
+        server.send(signal.SIGKILL)
+        until(lambda: all(map(is_gone, children)), PATIENCE)
+
+
+def test_where_the_first_processes_do_not_start_it_gives_up(tmp_path: Path) -> None:
+    with supervised(tmp_path, "die") as server:
+        assert server.ended() == 1
+        assert server.said("process_not_started") >= 1
+
+
+def test_one_that_dies_at_each_start_is_started_more_and_more_seldom(tmp_path: Path) -> None:
+    with supervised(tmp_path) as server:
+        server.hears("serving")
+        background = {pid for pid in server.children() if "fast" not in Path(f"/proc/{pid}/cmdline").read_text()}
+        (worker,) = server.children() - background
+        server.behave("die")
+        os.kill(worker, signal.SIGKILL)
+        server.hears("process_not_started", 2)
+        assert server.said("process_died") == 1
+        assert background <= server.children()
+        server.behave("")
+        server.hears("process_ready", 3)
+        server.behave("die")
+        server.send(signal.SIGHUP)
+        server.hears("reload_failed")
+        assert len(server.children()) == 2, "what has been there goes on"
+
+
+def test_one_that_says_nothing_more_is_replaced(tmp_path: Path) -> None:
+    with supervised(tmp_path, request_timeout=1, stop_timeout="0.1") as server:
+        server.hears("serving")
+        stopped = max(server.children())
+        os.kill(stopped, signal.SIGSTOP)
+        server.hears("process_hangs")
+        server.hears("process_ready", 3)
+        until(lambda: is_gone(stopped), PATIENCE)
+        assert len(server.children()) == 2
+
+
+def test_a_place_that_is_taken_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with supervised(tmp_path, port=port) as server:
+            assert server.ended() == 1
+            assert f"127.0.0.1:{port} is in use" in server.log.read_text()
+
+
+def test_a_unix_socket_is_taken_over_from_the_dead_only(tmp_path: Path) -> None:
+    path, second_folder = tmp_path / "s.sock", tmp_path / "second"
+    second_folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with supervised(tmp_path, unix_socket=path) as server:
+        server.hears("serving")
+        with supervised(second_folder, unix_socket=path) as second:
+            assert second.ended() == 1
+            assert f"unix:{path} is in use" in second.log.read_text()
+        server.send(signal.SIGTERM)
+        assert server.ended() == 0
+        assert not path.exists()
