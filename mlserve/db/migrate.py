@@ -15,16 +15,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, column, table, text
+from sqlalchemy import Connection, text
 
 from mlserve.db.engine import Database, open_database, parse_url
+from mlserve.db.revisions import CORE, VERSION_TABLE, VERSIONS
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 
-VERSION_TABLE = "mlserve_alembic_version"
-
 log = logging.getLogger("mlserve.database")
-
-_versions = table(VERSION_TABLE, column("version_num"))
 
 # The key of PostgreSQL's advisory lock: any constant that nobody else uses.
 _LOCK_KEY = 0x6D6C7365727665
@@ -136,16 +133,16 @@ def _run(connection: Connection, locations: Sequence[str]) -> None:
 def _set_heads(connection: Connection, wanted: set[str]) -> None:
     found = set(_heads(connection))
     if found - wanted:
-        connection.execute(_versions.delete().where(_versions.c.version_num.in_(found - wanted)))
+        connection.execute(VERSIONS.delete().where(VERSIONS.c.version_num.in_(found - wanted)))
     if wanted - found:
-        connection.execute(_versions.insert(), [{"version_num": head} for head in sorted(wanted - found)])
+        connection.execute(VERSIONS.insert(), [{"version_num": head} for head in sorted(wanted - found)])
 
 
 def _config(locations: Sequence[str]) -> Config:
     config = Config()
     config.set_main_option("script_location", "mlserve.db:migrations")
     config.set_main_option("path_separator", "space")
-    config.set_main_option("version_locations", " ".join(["mlserve.db.migrations:versions", *locations]))
+    config.set_main_option("version_locations", " ".join([CORE, *locations]))
     return config
 
 

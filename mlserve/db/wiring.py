@@ -10,6 +10,7 @@ from pyramid.config import Configurator
 from mlserve.application import Application
 from mlserve.db.engine import Database, open_database
 from mlserve.db.failures import reason_of
+from mlserve.db.revisions import is_at_last
 from mlserve.errors import ConfigurationError, DatabaseUnavailable
 from mlserve.faults import Fault
 from mlserve.observability.health import Degraded
@@ -38,7 +39,9 @@ def _open(application: Application) -> None:
     application.database = database
     application.at_stop(database.close)
     if database.dialect == "sqlite":
-        from mlserve.db import migrate  # Alembic, which takes a while, only where the tables are looked at.
+        if is_at_last(database, application.migrations):
+            return
+        from mlserve.db import migrate  # And Alembic, which takes a while, only where it is needed.
 
         try:
             with told_to_operator():
@@ -117,6 +120,8 @@ def told_to_operator() -> Iterator[None]:
 
 
 def _refuse_old_tables(application: Application, database: Database) -> None:
+    if is_at_last(database, application.migrations):
+        return
     from mlserve.db import migrate
 
     if not _with_sound_migrations(application, partial(migrate.is_current, database)):

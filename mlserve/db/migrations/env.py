@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from mlserve.db.migrate import VERSION_TABLE
+from mlserve.db.revisions import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
