@@ -50,6 +50,7 @@ def test_the_whole_plugin_of_the_reference_keeps_the_contract(tmp_path: Path) ->
     assert re.search(r"\d\d passed", said), said
 
 
+@pytest.mark.exhaustive
 def test_the_examples_of_the_reference_run(tmp_path: Path) -> None:
     """With the template's package for the reader's. One check of the suite is enough: its own tests run them all."""
     for number, block in enumerate(blocks("docs/reference/testing.md", "python")):

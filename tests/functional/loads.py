@@ -72,8 +72,10 @@ def _inputs(text: str | None, block: bytes | None, encoding: str | None) -> Any:
 class Load:
     """Threads that predict, one request after another on a connection of their own, until stopped or disconnected."""
 
-    def __init__(self, server: Server, ledger: Ledger, *, clients: int = 4, seed: int = 0) -> None:
+    def __init__(self, server: Server, ledger: Ledger, *, clients: int = 4, seed: int = 0, pause: float = 0.0) -> None:
+        """`pause` is between an answer and the next request, in seconds."""
         self._ledger = ledger
+        self._pause = pause
         self._stopping = threading.Event()
         address = server.address
         self._threads = [
@@ -94,7 +96,7 @@ class Load:
 
     def _run(self, address: tuple[str, int], chance: random.Random) -> None:
         client = Client(address)
-        while not self._stopping.is_set():
+        while not self._stopping.wait(self._pause):
             instances = _instances(chance)
             try:
                 answer = client.call("POST", "/api/v1/models/line/predictions", {"instances": instances})

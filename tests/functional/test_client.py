@@ -271,6 +271,7 @@ def test_a_server_under_a_prefix(tmp_path: Path) -> None:
         wsgi.registry.mlserve.stop()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_client_is_installed_and_works_without_any_part_of_the_server(server: Server, tmp_path: Path) -> None:
     """As a wheel in an environment that has urllib3 and nothing else."""

@@ -255,6 +255,7 @@ DYING = FAMILY.replace(
 )
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_crashes_its_process_crashes_no_server_where_each_is_tried_first(
     tmp_path: Path, plugin: Callable[[str], str]
 ) -> None:

@@ -13,7 +13,7 @@ from tests.functional.loads import Ledger, Load
 from tests.functional.servers import PATIENCE
 from tests.functional.workers import Workers, gone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.timeout(300)]
 
 _LISTENING = re.compile(r"Listening at: http://([\d.]+):(\d+)").search
 COMMAND = "-m gunicorn --workers 2 --worker-class gthread --threads 4 --no-control-socket --bind 127.0.0.1:0"

@@ -107,6 +107,7 @@ def test_a_damaged_bundle_is_one_failed_check(folder: Path) -> None:
     assert "This is not the archive of a bundle" in Path("out.xml").read_text()
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_kills_the_process_fails_and_the_test_lives_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_version_of_the_registry_is_compared_with(ini: Path, folder: Path) -> 
     assert "which is not installed" in run("test", "line.mlbundle", *given[:3], "broken.ini", status=2).stderr
 
 
+@pytest.mark.exhaustive
 def test_bundles_that_no_version_uses_are_collected(ini: Path, folder: Path) -> None:
     run("db", "upgrade", ini)
     store = BundleStore(folder / "var" / "bundles")

@@ -123,6 +123,7 @@ def test_a_file_that_no_family_reads(folder: Path) -> None:
     assert "model.unread is a .unread file, which no plugin of mlserve.plugins reads" in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_bundle_that_answers_in_another_way(folder: Path) -> None:
     packaged(out="b")
     golden = dict(open_folder(folder / "b").manifest.golden or {})
@@ -167,6 +168,7 @@ def includeme(config):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("load", "runs_code", "arguments", "why"),
     [
@@ -189,6 +191,7 @@ def test_a_bundle_is_loaded_in_a_process_of_its_own(
     assert why in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_bundle_of_a_family_that_is_not_here(folder: Path) -> None:
     packaged(out="b")
     done = run("verify", "b", "--plugin", "xgboost", status=1)
@@ -219,6 +222,7 @@ def test_settings_of_an_ini_count_in_packaging_verifying_and_serving(folder: Pat
         assert "Say either --ini or --plugin" in both.stderr
 
 
+@pytest.mark.exhaustive
 def test_another_last_bit_is_told_and_no_fault(folder: Path) -> None:
     packaged(out="b")
     golden = dict(open_folder(folder / "b").manifest.golden or {})

@@ -126,6 +126,7 @@ def test_an_alias_is_removed_so_that_its_version_can_be_retired(ini: Path, tmp_p
     assert "'no!' cannot name an alias" in run("unalias", ini, "line", "no!", status=1).output
 
 
+@pytest.mark.exhaustive
 def test_a_bundle_that_is_collected_while_it_is_deployed_becomes_no_version(
     ini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -249,6 +249,7 @@ def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, key: str, path: st
     assert str(tmp_path / "file") in sentence
 
 
+@pytest.mark.exhaustive
 def test_a_postgresql_without_tables_is_named_with_what_to_run(tmp_path: Path, postgres_url: str) -> None:
     url = postgres_url.replace("%", "%%")
     ini = write_ini(tmp_path, model(tmp_path, {"mlserve.database.url": url}))
@@ -343,6 +344,7 @@ def run_without_driver(code: str, folder: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment(ROOT), timeout=60)
 
 
+@pytest.mark.exhaustive
 def test_sqlite_needs_no_driver_of_postgresql(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
     code = f"""
@@ -354,6 +356,7 @@ with serving({settings!r}) as app:
     assert ran.stdout.strip() == "[{'value': 1.0}] None", ran.stderr
 
 
+@pytest.mark.exhaustive
 def test_postgresql_without_its_driver_is_one_sentence(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
     settings["mlserve.database.url"] = "postgresql://x@127.0.0.1:1/y"

@@ -64,14 +64,19 @@ class Workers:
         *,
         pserve: bool = False,
         command: list[str] | None = None,
+        variables: Mapping[str, str] | None = None,
         **keys: Any,
     ) -> None:
-        """Started by `mlserve serve`, by pserve, or by another server's `command`; `keys` are those of the section."""
+        """Started by `mlserve serve`, by pserve, or by another server's `command`; `keys` are those of the section.
+
+        `variables` are more of the environment.
+        """
         self.ini = ini
         self.lines: list[str] = []
         self.write(settings, **keys)
         self._heard = threading.Condition()
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
+        environ |= variables or {}
         program, *verb = _PSERVE if pserve else _SERVE
         command = command or [sys.executable, "-c", program, *verb, str(ini), "--server-name", "workers"]
         streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}

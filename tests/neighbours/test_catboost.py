@@ -106,6 +106,7 @@ def test_it_keeps_the_contract_and_answers_what_catboost_does(installed: Path, t
     assert len(cases) > 25
 
 
+@pytest.mark.exhaustive
 def test_one_line_of_an_ini_enables_it(installed: Path, tmp_path: Path) -> None:
     ini = tmp_path / "catboost.ini"
     ini.write_text(INI)

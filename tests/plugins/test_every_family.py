@@ -132,7 +132,7 @@ def same(kind: str, expected: Any, answered: Any, tolerance: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    "plugin", [pytest.param(name, marks=pytest.mark.exhaustive if name == "sklearn" else ()) for name in SAMPLES]
+    "plugin", [pytest.param(name, marks=() if name == "xgboost" else pytest.mark.exhaustive) for name in SAMPLES]
 )
 def test_loading_and_unloading_keeps_no_memory(plugin: str, tmp_path: Path) -> None:
     """In a process of its own, which no other test has filled before."""

@@ -82,7 +82,7 @@ def test_all_plugins_without_a_model_import_no_library(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "plugin", [pytest.param(name, marks=() if name == "sklearn" else pytest.mark.exhaustive) for name in SAMPLES]
+    "plugin", [pytest.param(name, marks=() if name == "onnx" else pytest.mark.exhaustive) for name in SAMPLES]
 )
 def test_a_model_imports_the_libraries_of_its_own_family_only(plugin: str, tmp_path: Path) -> None:
     sample = sample_of(plugin, tmp_path, 3)

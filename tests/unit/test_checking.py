@@ -65,6 +65,7 @@ def test_what_is_no_bundle_is_one_failed_check(tmp_path: Path, sample: Sample) -
     assert report.checks[0].sentence.endswith(" Nothing else was looked at.")
 
 
+@pytest.mark.exhaustive
 def test_golden_predictions_that_are_answered_otherwise(bundle: Path, sample: Sample) -> None:
     application = application_with(PLUGINS, {"mlserve.linear.decimals": "0"})
     report = checking.check_bundle(bundle, sample, Asked(), application=application)

@@ -44,6 +44,7 @@ def test_there_are_no_source_maps() -> None:
     assert list(FOLDER.glob("*.map")) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_wheel_brings_every_file_of_the_pages(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]

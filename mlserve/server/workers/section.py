@@ -80,7 +80,7 @@ def read_section(name: str, settings: Mapping[str, str]) -> Section:
             values[key] = _proxy_headers(name, text)
         else:
             values[key] = text if known[key] is str else _number(name, key, text, known[key])
-    if "trusted_proxy" not in values:
+    if not values.get("trusted_proxy"):
         for key in {"trusted_proxy_headers", "trusted_proxy_count"} & values.keys():
             raise ConfigurationError(f"{key} of [{name}] needs trusted_proxy: write the proxy's address there.")
     section = Section(**values)
@@ -96,7 +96,7 @@ def _size(name: str, key: str, text: str) -> int:
 
 def _proxy(name: str, text: str) -> str:
     try:
-        return text if text == "*" else str(ipaddress.ip_address(text))
+        return text if text in ("", "*") else str(ipaddress.ip_address(text))
     except ValueError:
         raise ConfigurationError(
             f"trusted_proxy of [{name}] is {text!r}: write the proxy's IP address, or * for whoever connects."

@@ -33,9 +33,8 @@ from mlserve.startup import one_sentence
 
 # Threads beyond those that compute, wait, read bodies and hand over: they answer what needs no turn.
 SPARE = 16
-# Names of a WSGI environ that a request may lack (PEP 3333), and what begins so.
-_REQUESTS = ("CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME")
-_REQUESTS_BEGIN = ("HTTP_", "REMOTE_", "REQUEST_", "SERVER_", "wsgi.", "webob.", "mlserve.")
+# Names in a WSGI environ that granian writes for some requests only, or never.
+_LOOKALIKES = ("HTTP_", "REMOTE_", "CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS")
 # What granian runs in a worker process of its own; ours are started otherwise, since a reload is to read the code anew.
 _serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
@@ -85,7 +84,7 @@ def hide_lookalikes(environ: MutableMapping[str, str]) -> None:
     granian puts the whole of it into the environ of each: HTTP_PROXY would be a header that nobody sent.
     """
     for name in [*environ]:
-        if name in _REQUESTS or name.startswith(_REQUESTS_BEGIN):
+        if name.startswith(_LOOKALIKES):
             del environ[name]
 
 

@@ -84,6 +84,7 @@ def _number(cell: Any) -> Any:
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
+@pytest.mark.exhaustive
 def test_the_bundle_of_a_pickle_needs_trust(application: Application, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="runs code that it brings: say that you trust it"):
         package(FOLDERS / "sklearn-pickle", application=application, name="m", out=tmp_path / "bundle")

@@ -180,6 +180,7 @@ def run(cases: Sequence[Case], folder: Path, outcomes: Counter[str]) -> Counter[
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(PARTS))
 def test_operators(part, tmp_path, outcomes):
     found = run(node_cases()[part::PARTS], tmp_path, outcomes)

@@ -47,6 +47,7 @@ def test_an_artefact_is_packaged_verified_and_served(folder: Path) -> None:
         assert app.get(answer.headers["Content-Location"]).json["lineage"]["family"] == "python"
 
 
+@pytest.mark.exhaustive
 def test_what_is_not_allowed_is_neither_packaged_nor_verified(folder: Path) -> None:
     assert "write mlserve.python.allow = own_code.classes:Words" in packaged("--plugin", "python", status=1).stderr
     assert not (folder / "b").exists()
@@ -54,6 +55,7 @@ def test_what_is_not_allowed_is_neither_packaged_nor_verified(folder: Path) -> N
     assert "write mlserve.python.allow = " in run("verify", "b", "--plugin", "python", status=1).stderr
 
 
+@pytest.mark.exhaustive
 def test_a_live_instance_is_packaged(folder: Path) -> None:
     from own_code.classes import Words
 

@@ -219,6 +219,7 @@ def test_trees_are_not_explained_and_missing_values_neither(tmp_path: Path) -> N
         predictor.explain(asked(signature, [{"f0": None, "f1": 1, "f2": 1, "f3": 1}]))
 
 
+@pytest.mark.exhaustive
 def test_a_live_pipeline_is_packaged_with_the_same_bytes_each_time(tmp_path: Path) -> None:
     animal = sklearn_zoo.animal("flights")
     rows = animal.rows.assign(late=sklearn_zoo.target(animal.rows))

@@ -17,7 +17,7 @@ from mlserve_tflite.family import TfliteFamily
 from mlserve_tflite.notes import notes_of
 from mlserve_tflite.probe import probe
 
-FILES = 24
+FILES = 12
 
 
 def damaged(raw: bytes, chance: random.Random) -> bytes:

@@ -76,6 +76,7 @@ def test_a_request_arrives_as_it_came(serve: Callable[[Any], str]) -> None:
         "PATH_INFO": "/models/\xe4\u20ac/%2F",
         "QUERY_STRING": "a=1&b=%20",
         "REMOTE_ADDR": "192.0.2.7",
+        "REMOTE_HOST": "192.0.2.7",
         "wsgi.url_scheme": "https",
         "CONTENT_TYPE": "text/csv",
         "CONTENT_LENGTH": "5",

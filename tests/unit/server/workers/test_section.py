@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from waitress.adjustments import Adjustments
 
 from mlserve.errors import ConfigurationError
 from mlserve.server.workers.section import Section, read_section
@@ -18,6 +19,22 @@ def test_each_kind_of_value_is_read() -> None:
     assert (read.host, read.patience, read.slow_workers, read.slow_from) == ("::1", 0.5, 0, 2 * 2**20)
 
 
+def test_a_proxy_is_read_as_waitress_reads_it() -> None:
+    for settings in (
+        {"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "X-Forwarded-For  x-forwarded-proto"},
+        {"trusted_proxy": "*", "trusted_proxy_headers": "forwarded", "trusted_proxy_count": "2"},
+        {"trusted_proxy": ""},
+    ):
+        section, waitress = read_section(NAME, settings), Adjustments(**settings)
+        assert section.trusted_proxy == (waitress.trusted_proxy or "")
+        assert section.trusted_proxy_count == waitress.trusted_proxy_count
+        if section.trusted_proxy:
+            assert section.trusted_proxy_headers == waitress.trusted_proxy_headers
+    with pytest.warns(DeprecationWarning, match="X-Forwarded-Proto"):
+        assert Section().trusted_proxy_headers == Adjustments(trusted_proxy="*").trusted_proxy_headers
+    assert read_section(NAME, {"trusted_proxy": "0:0::1"}).trusted_proxy == "::1", "as an environ has it"
+
+
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
@@ -27,6 +44,14 @@ def test_each_kind_of_value_is_read() -> None:
         ("patience", "0", "write a number of seconds from 0.01"),
         ("patience", "nan", "write a number of seconds"),
         ("slow_from", "256", "write a size and its unit, such as 256KiB"),
+        ("trusted_proxy", "nginx", "write the proxy's IP address, or *"),
+        ("trusted_proxy", "10.0.0.0/8", "write the proxy's IP address"),
+        ("trusted_proxy_headers", "x-real-ip", "write some of forwarded, x-forwarded-by, x-forwarded-for"),
+        ("trusted_proxy_headers", "", "write some of"),
+        ("trusted_proxy_headers", "forwarded x-forwarded-for", "write either forwarded or"),
+        ("trusted_proxy_headers", "x-forwarded-for", "needs trusted_proxy: write the proxy's address there"),
+        ("trusted_proxy_count", "0", "write a whole number from 1 to 100"),
+        ("trusted_proxy_count", "2", "needs trusted_proxy"),
         ("slow_form", "256KiB", "has the key slow_form: write one of "),
     ],
 )

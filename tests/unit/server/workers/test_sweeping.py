@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -57,10 +57,14 @@ def sweeper(listening: socket.socket, *, request: float = 60.0, idle: float = 60
     return Sweeper(listening.getsockname()[1], request, idle, lambda: crowded)
 
 
-def busy_for(seconds: float, step: object) -> None:
+def busy_for(seconds: float, step: Callable[[], object]) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        step()  # type: ignore[operator]
+
+    def is_done() -> bool:
+        step()
+        return time.monotonic() > end
+
+    until(is_done, seconds + PATIENCE)
 
 
 def test_one_without_a_request_is_closed_when_it_was_idle_for_long(
