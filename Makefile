@@ -89,8 +89,8 @@ bench: $(VENV)/.installed-dev $(DEMO) ## Compare with other servers on the same 
 	@PYTHON=$(BIN)/python benchmarks/install.sh $(BENCH_PEERS)
 	@$(BIN)/python -W "ignore:pkg_resources is deprecated" -m benchmarks $(BENCH_ARGS)
 
-cost: $(VENV)/.installed $(DEMO) ## Show the in-process cost of one request
-	@$(BIN)/python -W "ignore:pkg_resources is deprecated" benchmarks/request_cost.py
+cost: $(VENV)/.installed-dev $(DEMO) ## Show the in-process cost of one request
+	@$(BIN)/python -W "ignore:pkg_resources is deprecated" -m benchmarks.request_cost
 
 screenshots: $(VENV)/.installed-dev $(DEMO) ## Photograph the pages anew, into docs/images; needs chromium
 	@PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/python scripts/screenshots.py

@@ -83,7 +83,15 @@ def _report(arguments: list[str]) -> int:
     parser.add_argument("file", type=Path, help="a file of benchmarks/results")
     parser.add_argument("--fill", action="store_true", help="put them into docs/explanation/performance.md")
     options = parser.parse_args(arguments)
-    text = report.tables(*report.read(options.file))
+    try:
+        found, around = report.read(options.file)
+    except OSError as error:
+        parser.error(f"{options.file} cannot be read: {error.strerror}")
+    except (ValueError, TypeError, AttributeError):
+        parser.error(f"{options.file} is not what a run writes into benchmarks/results")
+    if not found:
+        parser.error(f"{options.file} has no measurements")
+    text = report.tables(found, around)
     if options.fill:
         report.fill(report.PAGE, text)
     else:

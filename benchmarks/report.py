@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.load import Measurement
 from benchmarks.models import ROOT
-from benchmarks.targets import CPU, P50, P99, PSS, RPS, START, of, rows, values
+from benchmarks.targets import CPU, P50, P99, PSS, RPS, START, figures_of, rounds_of, target_rows
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -53,7 +53,7 @@ def tables(found: Sequence[Measurement], around: dict[str, Any]) -> str:
         "parentheses. The CPU ratio is theirs to ours, a request.",
         _markdown(
             ("work, connections: figure", "mlserve", "compared with", "ratio", "CPU ratio", "target", ""),
-            [(row.what, row.ours, row.theirs, row.ratio, row.cpu, row.target, row.met) for row in rows(found)],
+            [(row.what, row.ours, row.theirs, row.ratio, row.cpu, row.target, row.met) for row in target_rows(found)],
         ),
         _markdown(
             ("work", "connections", "server", "processes", *(head for head, _, _ in _COLUMNS), "PSS MiB", "start s"),
@@ -78,12 +78,12 @@ def _figures(found: Sequence[Measurement]) -> list[tuple[str, ...]]:
     lines = []
     for work, connections in dict.fromkeys((one.work, one.connections) for one in found):
         servers = dict.fromkeys(one.server for one in found)
-        rounds = [of(found, server, work, connections) for server in servers]
-        for some in sorted(filter(None, rounds), key=lambda some: -median(values(some, RPS))):
-            cells = [_cell(values(some, figure), form) for _, figure, form in _COLUMNS]
-            starts = values(some, START)
+        rounds = [rounds_of(found, server, work, connections) for server in servers]
+        for some in sorted(filter(None, rounds), key=lambda some: -median(figures_of(some, RPS))):
+            cells = [_cell(figures_of(some, figure), form) for _, figure, form in _COLUMNS]
+            starts = figures_of(some, START)
             start = f"{median(starts):.1f}" if starts else ""
-            pss = f"{median(values(some, PSS)):,.0f}"
+            pss = f"{median(figures_of(some, PSS)):,.0f}"
             lines.append((work, str(connections), some[0].server, str(some[0].workers), *cells, pss, start))
     return lines
 

@@ -1,14 +1,13 @@
 """What one request costs inside the process, without a socket: `make cost`.
 
-Calls the real application on a model of 30 floats and on the demo's, and beside it a bare WSGI function that does no
-more than decode, predict, append and encode. One row a request, CPU time of one thread: the least of many short rounds
+Calls the real application on a model of 30 floats and on the demo's, and beside it the bare WSGI function that
+`make bench` has as its floor. One row a request, CPU time of one thread: the least of many short rounds
 in random order, which neighbours on the machine disturb least.
 """
 
 import gc
 import io
 import logging
-import os
 import random
 import sys
 import tempfile
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-import xgboost
 
+from benchmarks.floors.bare import Rows, callable_of
+from benchmarks.models import DEMO_FILE, FLIGHT, cancer
 from mlserve.application import Application
 from mlserve.inference import LoadedVersion
 from mlserve.predictions.reading import read_batch
@@ -31,44 +30,13 @@ from mlserve.signature import Batch
 from mlserve.signature.fast import value_type
 from mlserve.startup import build
 
-FIELDS = 30
-TREES = 100
+FIELDS, TREES = 30, 100
 ROUNDS, LOOPS = 1500, 4
-ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "examples" / "flight_delay" / "flight-delay.ubj"
-FLIGHT = {
-    "carrier": "DL",
-    "origin": "JFK",
-    "dest": "MCO",
-    "month": 7,
-    "day_of_week": 1,
-    "hour": 9,
-    "minute": 0,
-    "distance": 950,
-}
 App = Callable[..., Any]
-
-
-def train(folder: Path) -> Path:
-    """A binary model on made data, saved where the application can declare it."""
-    random = np.random.default_rng(7)
-    features = random.normal(size=(2000, FIELDS)).astype(np.float32)
-    target = (features[:, 0] + features[:, 1] * features[:, 2] > 0).astype(int)
-    names = [f"feature_{number}" for number in range(FIELDS)]
-    data = xgboost.DMatrix(features, target, feature_names=names)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 6, "nthread": 2}, data, TREES)
-    path = folder / "bench.ubj"
-    booster.save_model(path)
-    return path
 
 
 def body_of(row: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"instances": [row]})
-
-
-def floats() -> dict[str, float]:
-    chance = np.random.default_rng(1)
-    return {f"feature_{number}": round(float(value), 4) for number, value in enumerate(chance.normal(size=FIELDS))}
 
 
 def microseconds(calls: Mapping[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -88,30 +56,21 @@ def microseconds(calls: Mapping[str, Callable[[], Any]], rounds: int = ROUNDS) -
     return least
 
 
-def bare(loaded: LoadedVersion, log: Path) -> App:
-    """A WSGI function that decodes, predicts, appends and encodes, and does nothing else."""
+def bare(loaded: LoadedVersion, records: Path) -> App:
+    """The floor, with what the application has loaded."""
     fields = loaded.signature.inputs
     members = [
         (field.name, value_type(field)) if field.required else (field.name, value_type(field) | None, None)
         for field in fields
     ]
-    instance = msgspec.defstruct("Instance", members, kw_only=True, gc=False)
-    body_type: Any = msgspec.defstruct("Body", [("instances", list[instance])])  # type: ignore[valid-type]
-    decode_body = msgspec.json.Decoder(body_type).decode
-    predict, encode = loaded.predictor.predict, msgspec.json.Encoder().encode
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    predict = loaded.predictor.predict
 
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        rows: Any = [msgspec.structs.astuple(item) for item in decode_body(body).instances]
-        outputs = predict(Batch.from_rows(loaded.signature, rows))
-        values = zip(*(array.tolist() for array in outputs.values()), strict=True)
-        answer = encode({"outputs": [dict(zip(outputs, row, strict=True)) for row in values]})
-        os.write(descriptor, body + answer)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
-        return [answer]
+    def outputs_of(rows: Rows) -> list[dict[str, Any]]:
+        found = predict(Batch.from_rows(loaded.signature, rows))
+        values = zip(*(array.tolist() for array in found.values()), strict=True)
+        return [dict(zip(found, row, strict=True)) for row in values]
 
-    return app
+    return callable_of(members, outputs_of, records)
 
 
 def request_call(app: Any, body: bytes) -> Callable[[], Any]:
@@ -174,8 +133,8 @@ def beside_the_floor(folder: Path, artefact: Path, row: Mapping[str, Any], engin
         )
 
 
-def measure(way: str, folder: Path, artefact: Path) -> dict[str, float]:
-    body = body_of(floats())
+def measure(way: str, folder: Path, artefact: Path, row: Mapping[str, Any]) -> dict[str, float]:
+    body = body_of(row)
     with application(folder, artefact, way, "exact") as (app, made):
         calls = {f"whole request, log {way}": request_call(app, body)} | (stages(made, body) if way == "off" else {})
         return microseconds(calls, 300 if way == "sql" else ROUNDS)
@@ -201,14 +160,15 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        artefact = train(folder)
+        model = cancer(folder, "bench", TREES)
+        some = model.rows[0]
         print("µs of CPU, one row: a bare WSGI function, the whole application with the log `process`, their ratio")
-        for label, path, row in ((f"{FIELDS} floats", artefact, floats()), ("demo", DEMO, FLIGHT)):
+        for label, path, row in ((f"{FIELDS} floats", model.artefact, some), ("demo", DEMO_FILE, FLIGHT)):
             for engine in ("exact", "onnx"):
                 print(f"  {label:<12}{beside_the_floor(folder, path, row, engine)}")
         print(f"{FIELDS} floats, {TREES} trees, engine exact")
         for way in ("off", "process", "sql"):
-            for label, value in measure(way, folder, artefact).items():
+            for label, value in measure(way, folder, model.artefact, some).items():
                 print(f"  {label:<28}{value:8.1f}")
 
 

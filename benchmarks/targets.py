@@ -94,27 +94,27 @@ TARGETS = (
 _UNITS = {RPS: "/s", P50: " ms", P99: " ms", CPU: " ms", PSS: " MiB", START: " s", DRAIN: " s"}
 
 
-def rows(found: Found) -> list[Row]:
+def target_rows(found: Found) -> list[Row]:
     """A line for each target, those too that were not measured."""
     return [_row(target, found) for target in TARGETS]
 
 
-def of(found: Found, server: str, work: str, connections: int) -> list[Measurement]:
+def rounds_of(found: Found, server: str, work: str, connections: int) -> list[Measurement]:
     """The rounds of one server at one work, in their order."""
     some = [one for one in found if (one.server, one.work, one.connections) == (server, work, connections)]
     return sorted(some, key=lambda one: one.round)
 
 
-def values(found: Found, figure: str) -> list[float]:
+def figures_of(found: Found, figure: str) -> list[float]:
     return [value for one in found if (value := getattr(one, figure)) is not None]
 
 
 def best(found: Found, target: Target) -> list[Measurement]:
     """The rounds of the one of `theirs` that does best."""
-    sides = [of(found, name, target.work, target.connections) for name in target.theirs]
-    sides = [side for side in sides if values(side, target.figure)]
+    sides = [rounds_of(found, name, target.work, target.connections) for name in target.theirs]
+    sides = [side for side in sides if figures_of(side, target.figure)]
     pick = max if target.figure == RPS else min
-    return pick(sides, key=lambda side: median(values(side, target.figure)), default=[])
+    return pick(sides, key=lambda side: median(figures_of(side, target.figure)), default=[])
 
 
 def verdict(target: Target, ours: Sequence[float], theirs: Sequence[float]) -> str:
@@ -130,10 +130,10 @@ def verdict(target: Target, ours: Sequence[float], theirs: Sequence[float]) -> s
 
 
 def _row(target: Target, found: Found) -> Row:
-    ours = of(found, target.ours, target.work, target.connections)
+    ours = rounds_of(found, target.ours, target.work, target.connections)
     what = f"{target.what}, c{target.connections}: {_NAMES.get(target.figure, target.figure)}"
     said = _said(target)
-    if not values(ours, target.figure):
+    if not figures_of(ours, target.figure):
         return Row(what, "not measured", ", ".join(target.theirs), "", "", said, "not measured")
     if not target.theirs:
         return _absolute(target, what, said, ours)
@@ -143,9 +143,9 @@ def _row(target: Target, found: Found) -> Row:
         theirs, figure = best(found, target), target.figure
     if not theirs:
         return Row(what, _told(ours, target.figure), ", ".join(target.theirs), "", "", said, "peer not measured")
-    mine, others = values(ours, target.figure), values(theirs, figure)
+    mine, others = figures_of(ours, target.figure), figures_of(theirs, figure)
     name = "its p50" if figure != target.figure else theirs[0].server
-    cpu = median(values(theirs, CPU)) / max(median(values(ours, CPU)), 1e-9)
+    cpu = median(figures_of(theirs, CPU)) / max(median(figures_of(ours, CPU)), 1e-9)
     return Row(
         what,
         _told(ours, target.figure),
@@ -166,7 +166,7 @@ def _absolute(target: Target, what: str, said: str, ours: Found) -> Row:
         met = "met" if (one.drain_s or 0) <= length * (target.bound or 0) else "not met"
         share = f"{(one.drain_s or 0) / length:.3f}"
         return Row(what, told, "", share, "", f"≤ {target.bound:g} of {length:.0f} s", met)
-    value = median(values(ours, target.figure))
+    value = median(figures_of(ours, target.figure))
     met = "met" if value <= (target.bound or 0) else "not met"
     return Row(what, _told(ours, target.figure), "", "", "", said, met)
 
@@ -182,7 +182,7 @@ def _said(target: Target) -> str:
 
 def _told(found: Found, figure: str) -> str:
     """The median with the range."""
-    some = values(found, figure)
+    some = figures_of(found, figure)
     form = _forms(figure)
     text = form(median(some)) + _UNITS[figure]
     return text if min(some) == max(some) else f"{text} ({form(min(some))}-{form(max(some))})"

@@ -24,6 +24,7 @@ from mlserve.observability.metrics.measures import Measures
 from mlserve.part import Part
 from mlserve.plugins import Plugin
 from mlserve.settings import Settings
+from mlserve.turns import Turns
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from mlserve.db.engine import Database
     from mlserve.observability.metrics.recorder import NullRecorder, Recorder
     from mlserve.predictions.family_tables import PredictionTable
+    from mlserve.predictions.one_at_a_time import OneAtATime
     from mlserve.predictions.reports import ReportReader
     from mlserve.predictions.reproducing import Reproducing
     from mlserve.predictions.service import PredictionService
-    from mlserve.predictions.turn import Turn
     from mlserve.registry.past import PastVersions
     from mlserve.registry.setting_checks import SettingCheck
     from mlserve.registry.watcher import Watcher
@@ -74,6 +75,7 @@ class Application:
         self.health = HealthMonitor(settings["mlserve.health.interval"], settings["mlserve.health.timeout"])
         self.live = LiveModels()
         self.limits = Limits(**{name: settings[f"mlserve.limits.{name}"] for name in Limits.__annotations__})
+        self.turns = Turns()  # to compute; a worker limits them
         self.policy: Policy | None = None  # who may do what, where the INI asks for keys
         self.including: Plugin | None = None  # while the application is put together
         self.siblings: dict[str, Any] = {}  # the processes of this host's server, as its supervisor tells a worker
@@ -92,7 +94,7 @@ class Application:
         self.serving: PredictionService
         self.reports: ReportReader
         self.reproducing: Reproducing
-        self.table_turn: Turn  # for large tables
+        self.one_table: OneAtATime  # for large ones
         self.past: PastVersions
         self.registry: Watcher
 

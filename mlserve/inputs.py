@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlserve.signature.blocks import Damaged, block_json, read_block
+from mlserve.signature.blocks.reader import Block
 
 __all__ = ["Damaged", "read_columns", "read_inputs"]
 
@@ -16,9 +17,10 @@ __all__ = ["Damaged", "read_columns", "read_inputs"]
 def read_inputs(block: bytes, encoding: str) -> list[dict[str, Any]]:
     """The instances of a block, one dict by field name each: the very values that JSON in column `inputs` would hold.
 
-    Raises Damaged, a ValueError, for what is no block of that encoding, or has more than 512 MiB of JSON.
+    Raises Damaged, a ValueError, for what is no block of that encoding, or has more than 512 MiB of JSON, and where the
+    columns are NULL.
     """
-    found: list[dict[str, Any]] = msgspec.json.decode(block_json(read_block(bytes(block), encoding)))
+    found: list[dict[str, Any]] = msgspec.json.decode(block_json(_read(block, encoding)))
     return found
 
 
@@ -31,4 +33,13 @@ def read_columns(block: bytes, encoding: str) -> dict[str, tuple[NDArray[Any], N
 
     Raises Damaged, a ValueError.
     """
-    return {column.head.name: column.column() for column in read_block(bytes(block), encoding).fields}
+    return {column.head.name: column.column() for column in _read(block, encoding).fields}
+
+
+def _read(block: Any, encoding: Any) -> Block:
+    """The block, from what a driver gives for the two columns. Raises Damaged."""
+    if block is None and encoding is None:
+        raise Damaged("This prediction has no block: its inputs are JSON, in column inputs.")
+    if not isinstance(block, bytes | bytearray | memoryview) or not isinstance(encoding, str):
+        raise Damaged("This is no block with its encoding: give the columns inputs_block and encoding, in this order.")
+    return read_block(bytes(block), encoding)

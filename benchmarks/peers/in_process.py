@@ -39,13 +39,10 @@ class Library(Server):
         told = [json.loads(process.communicate()[0]) for process in running]
         requests = sum(len(process["ms"]) for process in told)
         times = np.concatenate([process["ms"] for process in told])
-        return Measurement(
-            server=self.name,
-            version=self.version,
-            work=work.name,
-            connections=connections,
-            workers=self.workers,
-            round=turn,
+        return self.measured(
+            work,
+            connections,
+            turn,
             requests=requests,
             requests_per_s=round(sum(len(process["ms"]) / process["seconds"] for process in told), 1),
             p50_ms=round(float(np.percentile(times, 50)), 4),

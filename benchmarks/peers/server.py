@@ -127,13 +127,10 @@ class Server(ABC):
         self.settle(answered, under_way)
         drained = time.monotonic() - ended
         cpu = process.cpu_seconds() - cpu
-        return Measurement(
-            server=self.name,
-            version=self.version,
-            work=work.name,
-            connections=connections,
-            workers=self.workers,
-            round=turn,
+        return self.measured(
+            work,
+            connections,
+            turn,
             requests=told["requests"],
             requests_per_s=round(told["requests"] / told["seconds"], 1),
             p50_ms=told["p50_ms"],
@@ -141,9 +138,21 @@ class Server(ABC):
             cpu_ms_per_request=round(cpu / max(answered, 1) * 1e3, 4),
             pss_mib=round(process.pss_mib(), 1),
             errors=told["errors"] + others["errors"],
-            start_s=self.start_s,
             backlog_mib=None if waiting is None else round(waiting / 2**20, 2),
             drain_s=None if waiting is None else round(drained, 2),
+        )
+
+    def measured(self, work: Work, connections: int, turn: int, **figures: Any) -> Measurement:
+        """These figures as the measurement of one load of this server."""
+        return Measurement(
+            server=self.name,
+            version=self.version,
+            work=work.name,
+            connections=connections,
+            workers=self.workers,
+            round=turn,
+            start_s=self.start_s,
+            **figures,
         )
 
     def backlog(self) -> int | None:

@@ -15,6 +15,8 @@ from mlserve.signature.faults import got
 _without_texts = partial(re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL).sub, b"")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_PLACE = re.compile(r"\(byte (\d+)\)").search  # of msgspec's sentence
+_NO_NUMBER = re.compile(rb"NaN|Infinity").match
 _CLOSES = 0b100  # the bit that ] and } have, and [ and { have not
 
 
@@ -49,9 +51,16 @@ def read_any(body: bytes, max_depth: int) -> Any:
     except (msgspec.DecodeError, RecursionError) as error:
         if not body.strip():
             raise Unreadable("The body is empty.") from error
-        raise Unreadable(f"The body is not JSON: {error}.") from error
+        raise Unreadable(f"The body is not JSON: {error}.{_hint(body, str(error))}") from error
     except UnicodeDecodeError as error:
         raise Unreadable(f"The body is not UTF-8 at byte {error.start} of a text in it.") from error
+
+
+def _hint(body: bytes, error: str) -> str:
+    """What to write instead of the word that the decoder stopped at, which Python and R write and JSON has not."""
+    place = _PLACE(error)
+    word = _NO_NUMBER(body, int(place[1])) if place else None
+    return f" JSON has no {word[0].decode()}: write null for a missing number." if word else ""
 
 
 def refuse_depth(body: bytes, max_depth: int) -> None:

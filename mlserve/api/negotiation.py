@@ -34,8 +34,11 @@ def negotiate(environ: dict[str, Any], offers: tuple[str, ...] = (JSON,)) -> str
     return offers[0] if best == PROBLEM else best
 
 
-def require_json_sent(environ: dict[str, Any]) -> None:
-    """Raise UnsupportedMediaType when the body says that it is something else than JSON; silence is taken as JSON."""
+def require_json_sent(environ: dict[str, Any], beside: tuple[str, ...] = ()) -> None:
+    """Raise UnsupportedMediaType when the body says that it is something else than JSON; silence is taken as JSON.
+
+    `beside` are media types that the address takes too, for the sentence.
+    """
     _require_unencoded(environ)
     content_type = environ.get("CONTENT_TYPE")
     if content_type == JSON:
@@ -48,7 +51,8 @@ def require_json_sent(environ: dict[str, Any]) -> None:
     media_type, _, parameters = content_type.partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
-        raise UnsupportedMediaType(f"The body is {content_type!r}; send {JSON} in UTF-8.")
+        more = "".join(f" or {other}" for other in beside)
+        raise UnsupportedMediaType(f"The body is {content_type!r}; send {JSON} in UTF-8{more}.")
 
 
 def boundary_sent(environ: dict[str, Any]) -> str | None:
@@ -80,6 +84,12 @@ def _require_unencoded(environ: dict[str, Any]) -> None:
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; send it as it is.")
 
 
+def media_type_of(environ: dict[str, Any]) -> str:
+    """What the body says that it is, whether or not that is taken; empty where it says nothing."""
+    content_type: str = environ.get("CONTENT_TYPE", "")
+    return content_type.partition(";")[0].strip().lower()
+
+
 def media_type_sent(environ: dict[str, Any], types: tuple[str, ...], alike: tuple[str, ...] = ()) -> str:
     """Which of `types` the body says that it is, in UTF-8; silence is the first, and so is what is one of `alike`.
 
@@ -89,15 +99,14 @@ def media_type_sent(environ: dict[str, Any], types: tuple[str, ...], alike: tupl
     content_type: str = environ.get("CONTENT_TYPE", "")
     if content_type in types:
         return content_type
-    media_type, _, parameters = content_type.partition(";")
-    media_type = media_type.strip().lower()
+    media_type = media_type_of(environ)
     if not media_type or media_type in alike:
         if comes_from_elsewhere(environ):
             raise UnsupportedMediaType(f"A body from a page of another site must say that it is {' or '.join(types)}.")
         return types[0]
     charsets = [
         value.strip().strip('"').lower()
-        for name, _, value in (parameter.partition("=") for parameter in parameters.split(";"))
+        for name, _, value in (parameter.partition("=") for parameter in content_type.split(";")[1:])
         if name.strip().lower() == "charset"
     ]
     if media_type not in types or any(charset not in UTF8 for charset in charsets):

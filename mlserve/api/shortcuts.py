@@ -7,6 +7,7 @@ there are no shortcuts.
 """
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from pyramid.config import Configurator
@@ -19,7 +20,7 @@ from mlserve.api.context import ApiContext, FamilyPredicate
 from mlserve.types import Request
 
 TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
-# Addresses that are kept. Each of them has answered, so that they are of models and versions that there are.
+# Addresses that are kept, those that were learnt last.
 MOST: Final = 1000
 # After everybody who sets a policy: the application's, whose it is, is the one in force.
 _LAST: Final = 1000
@@ -44,32 +45,46 @@ class Shortcut(NamedTuple):
     request_iface: Any
     view: Callable[[Any, Any], Any]
 
+    def handle(self, request: Any) -> Any:
+        """What Pyramid's router does within the tweens, once it has found what is known here."""
+        attributes = request.__dict__
+        context = attributes["root"] = attributes["context"] = self.route.factory(request)
+        return self.view(context, request)
+
+
+class Known(NamedTuple):
+    """A shortcut and the tweens around it."""
+
+    shortcut: Shortcut
+    answer: Callable[[Any], Any]
+
 
 class Shortcuts:
     """Pyramid's execution policy of an application that is mlserve alone."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Shortcut] = {}
-        self._answer: Callable[[Any], Any]  # exists where something is known
+        self._known: dict[str, Known] = {}
+        self._learning = Lock()
 
     def __call__(self, environ: dict[str, Any], router: Any) -> Any:
         known = self._known.get(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "POST" else None
         if known is None:
             return self._by_pyramid(environ, router)
+        shortcut, answer = known
         request = Request(environ)
         attributes = request.__dict__
         attributes.update(
             registry=router.registry,
             invoke_subrequest=router.invoke_subrequest,
-            matchdict=known.match.copy(),
-            matched_route=known.route,
-            request_iface=known.request_iface,
+            matchdict=shortcut.match.copy(),
+            matched_route=shortcut.route,
+            request_iface=shortcut.request_iface,
         )
-        for family in known.families:
-            if not family({"match": known.match, "route": known.route}, request):
+        for family in shortcut.families:
+            if not family({"match": shortcut.match, "route": shortcut.route}, request):
                 return self._by_pyramid(environ, router)
         try:
-            response = self._answer(request)
+            response = answer(request)
             if "response_callbacks" in attributes:
                 request._process_response_callbacks(response)
             return response
@@ -80,23 +95,19 @@ class Shortcuts:
     def _by_pyramid(self, environ: dict[str, Any], router: Any) -> Any:
         with router.request_context(environ) as request:
             response = router.invoke_request(request)
-            if environ["REQUEST_METHOD"] == "POST" and response.status_code == 200 and len(self._known) < MOST:
+            if environ["REQUEST_METHOD"] == "POST" and response.status_code == 200:
                 self._learn(router, request)
             return response
 
     def _learn(self, router: Any, request: Any) -> None:
         shortcut = _shortcut_of(router, request) if _nothing_between(router) else None
-        if shortcut is not None:
-            if not self._known:
-                self._answer = router.registry.getUtility(ITweens)(self._handle, router.registry)
-            self._known[request.environ["PATH_INFO"]] = shortcut
-
-    def _handle(self, request: Any) -> Any:
-        """What Pyramid's router does within the tweens, once it has found what is known here."""
-        known = self._known[request.environ["PATH_INFO"]]
-        attributes = request.__dict__
-        context = attributes["root"] = attributes["context"] = known.route.factory(request)
-        return known.view(context, request)
+        if shortcut is None:
+            return
+        known = Known(shortcut, router.registry.getUtility(ITweens)(shortcut.handle, router.registry))
+        with self._learning:
+            self._known[request.environ["PATH_INFO"]] = known
+            if len(self._known) > MOST:
+                del self._known[next(iter(self._known))]
 
 
 def _nothing_between(router: Any) -> bool:

@@ -5,6 +5,6 @@ native parser, and the buffers of numbers become arrays without a copy. The form
 """
 
 from mlserve.arrow.stream import Stream, open_stream
-from mlserve.arrow.writing import Column, stream_of
+from mlserve.arrow.writing import BYTES, TEXT, Column, stream_of
 
-__all__ = ["Column", "Stream", "open_stream", "stream_of"]
+__all__ = ["BYTES", "TEXT", "Column", "Stream", "open_stream", "stream_of"]

@@ -21,8 +21,8 @@ _FLOATS = ("<f2", "<f4", "<f8")
 _OFFSETS, _LARGE_OFFSETS = np.dtype("<i4"), np.dtype("<i8")
 
 
-class Column(NamedTuple):
-    """One column; `reader` is None where its type, which is called `kind`, is not read."""
+class FieldPlan(NamedTuple):
+    """One column that is to be read; `reader` is None where its type, which is called `kind`, is not read."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ class Column(NamedTuple):
 class Plan(NamedTuple):
     """What a stream has: its columns, and the readers of its dictionaries by their ids."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[FieldPlan, ...]
     dictionaries: Mapping[int, Reader]
 
 
@@ -64,12 +64,12 @@ class _Planning:
     def plan(self, schema: Table) -> Plan:
         return Plan(tuple(self._column(field) for field in schema.tables(1)), self._dictionaries)
 
-    def _column(self, field: Table) -> Column:
+    def _column(self, field: Table) -> FieldPlan:
         kind, name = _name_of(field), field.text(0)
         self._letters_left -= len(name)
         if self._letters_left < 0:
             raise damaged("its schema has more names than it has room for")
-        return Column(name, kind if field.table(4) is None else f"dictionary of {kind}", self._reader(field, 0))
+        return FieldPlan(name, kind if field.table(4) is None else f"dictionary of {kind}", self._reader(field, 0))
 
     def _reader(self, field: Table, depth: int) -> Reader | None:
         self._fields_left -= 1

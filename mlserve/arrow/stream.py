@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from mlserve.arrow.flat import BYTE, LONG, Table
 from mlserve.arrow.part import Budget, Part, Values, damaged
 from mlserve.arrow.reading import joined
-from mlserve.arrow.schema import Column, known_plan, plan_of
+from mlserve.arrow.schema import FieldPlan, known_plan, plan_of
 from mlserve.errors import TooLarge, Unreadable
 
 MOST_MESSAGES: Final = 2_000  # of one stream: each costs some work, even where nothing is in it
@@ -41,7 +41,7 @@ class Stream:
         self._plan = (known_plan if len(first.metadata) <= _KEPT_SCHEMA else plan_of)(first.metadata)
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[FieldPlan, ...]:
         return self._plan.columns
 
     def read(self, refuse_too_many: Callable[[int], None]) -> list[Values]:

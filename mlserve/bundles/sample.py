@@ -14,6 +14,7 @@ import numpy as np
 
 from mlserve.bundles.canonical import file_sha256
 from mlserve.errors import BundleError
+from mlserve.names import named_twice
 from mlserve.signature.fields import FieldType
 
 _INSTALL = "reading Parquet needs pyarrow: pip install 'pyramid-mlserve[package]', or give a CSV"
@@ -80,8 +81,7 @@ def _csv_columns(path: Path) -> dict[str, Column]:
             rows = [row for row in reader if row]
         except (csv.Error, UnicodeDecodeError) as error:
             raise BundleError(f"{path} is not CSV in UTF-8: {error}.") from error
-    if len({*names}) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := named_twice(names)) is not None:
         raise BundleError(f"The first line of {path} names {twice!r} twice.")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mlserve.errors import BundleError
+from mlserve.names import named_twice
 
 
 def read_sidecar(artefact: Path) -> dict[str, Any] | None:
@@ -57,12 +58,9 @@ def _refuse_misnamed(artefact: Path, suffix: str) -> None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := named_twice(name for name, _ in pairs)) is not None:
         raise ValueError(f"the key {twice!r} stands there twice")
-    return value
+    return dict(pairs)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from paste.deploy import loadwsgi
 from sqlalchemy import make_url
+from waitress import serve_paste
 
 from mlserve.application import Application
 from mlserve.auth.exposure import refuse_open, refuse_open_ini
@@ -15,7 +17,10 @@ from mlserve.ini_file import open_ini
 from mlserve.names import CHAMPION
 from mlserve.registry.declared import examine
 from mlserve.registry.setting_checks import registered, told
-from mlserve.server.workers.section import WORKERS, section_of
+from mlserve.server import serve
+from mlserve.server.runner import adjustments
+from mlserve.server.workers.installed import refuse_without_granian
+from mlserve.server.workers.section import section_of, settings_if_ours
 from mlserve.startup import one_sentence
 from mlserve.webhooks.declared import declared
 from mlserve.webhooks.signing import read_signer
@@ -63,11 +68,20 @@ def _refuse_servers(ini: Path, application: Application) -> None:
     sections = open_ini(str(ini)).get_sections()
     if "server:main" in sections or "server:workers" not in sections:
         refuse_server(ini)
+        _refuse_waitress(ini)
     refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
     if "server:workers" in sections:
         refuse_server(ini, "workers")
-        if dict(open_ini(str(ini)).get_settings("server:workers"))["use"] == WORKERS:
+        if settings_if_ours(str(ini), "workers") is not None:
+            refuse_without_granian("workers")
             refuse_open(application.settings, section_of(str(ini), "workers").hosts, "server:workers")
+
+
+def _refuse_waitress(ini: Path) -> None:
+    """Raises ConfigurationError where [server:main] is waitress, and has a key or a value that is not for it."""
+    context = loadwsgi.loadcontext(loadwsgi.SERVER, f"config:{ini.absolute()}", name="main")
+    if context.object in (serve, serve_paste):
+        adjustments(context.local_conf)
 
 
 def _refuse_faults(application: Application) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from mlserve.api.bodies import read_any
 from mlserve.errors import Invalid, Problem, Unreadable
 from mlserve.inference.loaded import Limits
+from mlserve.names import named_twice
 from mlserve.predictions.envelope import read_envelope
 from mlserve.signature import Batch, Decoder
 from mlserve.signature.faults import got
@@ -36,8 +37,7 @@ def read_csv(file: TextIO, decoder: Decoder, limits: Limits) -> Instances:
         raise Unreadable(f"The file is not CSV: {error}.") from error
     if not names:
         raise Unreadable("The file is empty: CSV begins with a line of the fields' names.")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if (twice := named_twice(names)) is not None:
         raise Unreadable(f"The first line names {twice!r} twice.")
     return Instances(_csv_batches(rows, decoder, min(PIECE, limits.instances)))
 

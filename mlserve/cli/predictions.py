@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from sqlalchemy import Connection
 
 from mlserve.application import Application
@@ -22,6 +23,8 @@ from mlserve.predictions.schemas import describe_answer, describe_prediction
 from mlserve.registry import service
 
 COLUMNS = ("id", "created_at", "version", "alias", "caller", "reference", "instances", "outputs")
+# Of one prediction in a table: so many outputs, and so many characters of them.
+_OUTPUTS, _LONGEST = 2, 300
 
 
 @click.command()
@@ -39,7 +42,8 @@ def predictions(
 ) -> None:
     """List the kept predictions of MODEL, newest first.
 
-    `--format json` prints one object a line, inputs included.
+    A table shows the first outputs of each; json and csv have all. `--format json` prints one object a line, inputs
+    included.
     """
     with built(ini) as application, opened_by_operator(application) as database, database.read() as connection:
         rows = list(store.walk_predictions(connection, model, since=since, until=until, limit=limit, **filters))
@@ -58,20 +62,30 @@ def _refuse_unknown(application: Application, connection: Connection, model: str
         raise ModelUnknown(f"There is no model {model!r} here{hint}")
 
 
-def _cells(row: PredictionRecord) -> list[str]:
-    texts = {**describe_answer(row), "outputs": bytes(row.outputs).decode()}
+def _cells(row: PredictionRecord, outputs: str) -> list[str]:
+    texts = {**describe_answer(row), "outputs": outputs}
     return ["" if texts[name] is None else str(texts[name]) for name in COLUMNS]
 
 
 def _print_table(rows: list[PredictionRecord]) -> None:
-    print_table(COLUMNS, [tuple(_cells(row)) for row in rows])
+    print_table(COLUMNS, [tuple(_cells(row, _first_outputs(row))) for row in rows])
+
+
+def _first_outputs(row: PredictionRecord) -> str:
+    """Whoever reads a table wants no 10,000 of them."""
+    outputs = msgspec.json.decode(row.outputs, type=list[msgspec.Raw])
+    text = ",".join(bytes(output).decode() for output in outputs[:_OUTPUTS])
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    more = len(outputs) - _OUTPUTS
+    return f"[{text}, … {more:,} more]" if more > 0 else f"[{text}]"
 
 
 def _print_csv(rows: list[PredictionRecord]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
     shown = printable if sys.stdout.isatty() else str
-    writer.writerows([*map(shown, _cells(row))] for row in rows)
+    writer.writerows([*map(shown, _cells(row, bytes(row.outputs).decode()))] for row in rows)
 
 
 def _print_json(rows: list[PredictionRecord]) -> None:

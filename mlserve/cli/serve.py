@@ -9,7 +9,8 @@ import plaster
 
 from mlserve.errors import ConfigurationError
 from mlserve.ini_file import open_ini
-from mlserve.server.workers.section import WORKERS
+from mlserve.server.workers.installed import refuse_without_granian
+from mlserve.server.workers.section import settings_if_ours
 
 
 @click.command()
@@ -22,9 +23,10 @@ def serve(ini: Path, server_name: str | None) -> None:
     """
     try:
         loader, name = _section(ini, server_name)
-        if dict(loader.get_settings(f"server:{name}")).get("use") != WORKERS:
+        if settings_if_ours(str(ini), name) is None:
             _serve_alone(ini, loader, name)
             return
+        refuse_without_granian(name)
         loader.setup_logging()
         # It imports no web framework, and so nothing before it does.
         from mlserve.server.workers.supervisor import supervise

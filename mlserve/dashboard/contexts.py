@@ -6,8 +6,8 @@ from mlserve.api.context import ApiContext
 from mlserve.api.negotiation import JSON
 from mlserve.auth.guard import sees
 from mlserve.errors import PredictionUnknown
+from mlserve.predictions.forms import CSV
 from mlserve.predictions.record import PredictionRecord
-from mlserve.predictions.table import CSV
 
 HTML = "text/html"
 # A page whose content is data answers as the API does, to whoever asks for that.

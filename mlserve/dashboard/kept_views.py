@@ -22,10 +22,10 @@ from mlserve.dashboard.reproduced import Reproduced
 from mlserve.errors import Busy, NotSupported, PredictionUnknown, TooLarge
 from mlserve.inference import LiveModel
 from mlserve.predictions import actuals, store
+from mlserve.predictions.forms import CSV
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.predictions.resources import PredictionsResource
-from mlserve.predictions.table import CSV
 from mlserve.registry import service
 from mlserve.signature import Signature
 
@@ -113,7 +113,7 @@ def file(request: Any) -> Response:
     if number < record.n:
         with request.mlserve.database.read() as connection:
             signature = service.signature(connection, record.model, record.version)
-        raw = kept_file(record, signature, msgspec.json.decode(record.inputs_text)[number], position)
+        raw = kept_file(record, signature, msgspec.json.decode(record.inputs_text())[number], position)
     if raw is None:
         raise PredictionUnknown(f"Prediction {record.id} has no such file, or it was not kept.")
     media_type = media_type_of(raw)
@@ -137,7 +137,7 @@ def show(request: Any, number: int, *, explain: bool = False, reproduced: Reprod
     with request.mlserve.database.read() as connection:
         history = actuals.history(connection, record.id)
         signature = service.signature(connection, record.model, record.version)
-    inputs, outputs = msgspec.json.decode(record.inputs_text), msgspec.json.decode(record.outputs)
+    inputs, outputs = msgspec.json.decode(record.inputs_text()), msgspec.json.decode(record.outputs)
     explanation, why_not = _explanation(request, record, now=explain)
     hidden = record.not_kept or {}
     kept = {name: value for name, value in inputs[number].items() if name not in hidden}

@@ -287,7 +287,7 @@ def _earlier(request: Any, live: LiveModel, identity: str, number: int) -> tuple
         return forms.beginning(_signature(live)), "The database cannot be reached, so these are the examples."
     if record is None or record.model != live.name or number >= record.n:
         return forms.beginning(_signature(live)), "There is no such prediction of this model; these are the examples."
-    kept: dict[str, Any] = msgspec.json.decode(record.inputs_text)[number]
+    kept: dict[str, Any] = msgspec.json.decode(record.inputs_text())[number]
     hidden = record.not_kept or {}
     note = f"These are the inputs of prediction {record.id}."
     if hidden:

@@ -9,9 +9,9 @@ from pyramid.response import Response
 
 from mlserve.api.query import read_query
 from mlserve.predictions import actuals, store
+from mlserve.predictions.forms.csv_writing import CONTENT_TYPE, predictions_csv
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.schemas import PredictionsQuery, describe_prediction, describe_revision, first_page
-from mlserve.predictions.table import CONTENT_TYPE, predictions_csv
 from mlserve.registry.signatures import signature_of
 from mlserve.signature import Signature
 
@@ -62,6 +62,6 @@ def kept_csv(
     """
     application = request.mlserve
     large = sum(record.n for record in records) > LARGE
-    with application.table_turn.taken() if large else nullcontext():
+    with application.one_table.taken() if large else nullcontext():
         text = predictions_csv(records, partial(signature_of, application), otherwise=otherwise)
     return Response(text, headerlist=[("Content-Type", CONTENT_TYPE), ("Vary", "Accept"), *headers])

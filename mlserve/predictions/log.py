@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from mlserve import turns
 from mlserve.db.engine import Database
 from mlserve.db.failures import is_broken_connection, is_data_error
 from mlserve.db.insert import CompiledInsert
@@ -23,6 +22,7 @@ from mlserve.predictions.spool.gauge import SpoolGauge
 from mlserve.predictions.spool.synced_writer import SyncedWriter
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.predictions.store import Known
+from mlserve.turns import Turns
 
 log = logging.getLogger("mlserve.log")
 
@@ -77,7 +77,9 @@ class SqlLog:
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns or Turns()
         self._database = database
         self._tables = tables
         self._folder = folder
@@ -88,7 +90,7 @@ class SqlLog:
         self._insert_keyed = insert_new(database, ["caller", "model", "idempotency_key"])
 
     def keep(self, record: PredictionRecord) -> None:
-        turns.leave()
+        self._turns.leave()
         try:
             try:
                 self._store(record)
@@ -107,7 +109,7 @@ class SqlLog:
         key = record.idempotency_key
         if key is None:
             raise ValueError("keep_once is for records with an idempotency key")
-        turns.leave()
+        self._turns.leave(apart=True)  # Predictions without a key may need no database.
         for _ in range(2):
             with self._database.write() as connection:
                 if self._execute(self._insert_keyed, connection, record):
@@ -180,11 +182,12 @@ class SpoolLog:
         answer_unkept: bool = False,
         counters: Counters,
         gauge: SpoolGauge | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._way = way
         self._append = writer.append
         self._writer = writer
-        self._sql = SqlLog(database, tables=tables, folder=folder, answer_unkept=False, counters=counters)
+        self._sql = SqlLog(database, tables=tables, folder=folder, answer_unkept=False, counters=counters, turns=turns)
         self._answer_unkept = answer_unkept
         self._counters = counters
         self._gauge = gauge
@@ -245,16 +248,23 @@ def open_log(
     answer_unkept: bool = False,
     counters: Counters,
     gauge: SpoolGauge | None = None,
+    turns: Turns | None = None,
 ) -> PredictionLog:
-    """The log of way `sql`, `process`, `host` or `off`, with the spool in `folder`; nothing is opened or made yet."""
-    writers = {"process": SpoolWriter, "host": SyncedWriter}
-    if way not in writers:
-        kind = NullLog if way == "off" else SqlLog
-        return kind(database, tables=tables, folder=folder, answer_unkept=answer_unkept, counters=counters, gauge=gauge)
-    writer = writers[way](folder, segment_size)
-    return SpoolLog(
-        way, writer, database, folder, tables=tables, answer_unkept=answer_unkept, counters=counters, gauge=gauge
-    )
+    """The log of way `sql`, `process`, `host` or `off`, with the spool in `folder`; nothing is opened or made yet.
+
+    Whoever waits in it for a disk or the database leaves its turn of `turns`.
+    """
+    more: dict[str, Any] = {
+        "tables": tables,
+        "answer_unkept": answer_unkept,
+        "counters": counters,
+        "gauge": gauge,
+        "turns": turns,
+    }
+    if way in ("process", "host"):
+        writer = SyncedWriter(folder, segment_size, turns) if way == "host" else SpoolWriter(folder, segment_size)
+        return SpoolLog(way, writer, database, folder, **more)
+    return (NullLog if way == "off" else SqlLog)(database, folder=folder, **more)
 
 
 def _same_body(kept: PredictionRecord, body_digest: str | None) -> PredictionRecord:

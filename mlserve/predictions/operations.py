@@ -27,11 +27,11 @@ from mlserve.predictions.explanation_schemas import (
     explanation_example,
     past_explanation_schema,
 )
+from mlserve.predictions.forms import CSV
 from mlserve.predictions.forms.answering import PREDICTION_ID
 from mlserve.predictions.forms.schemas import ANSWERED, ID_HEADER, TAKEN
 from mlserve.predictions.reproduction_schemas import REPRODUCTION as REPRODUCED
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, PredictionsQuery
-from mlserve.predictions.table import CSV
 from mlserve.predictions.upload_schemas import prediction_form
 from mlserve.signature.json_schema import JsonObject
 

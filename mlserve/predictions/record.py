@@ -22,7 +22,7 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=Fals
     """What is kept of one answered request.
 
     `inputs` and `outputs` are JSON texts: an array of `n` objects by field name; whoever reads inputs asks for
-    `inputs_text`, which a BlockRecord has too. `created_at` is in microseconds since 1970 UTC. `asked` is what the
+    `inputs_text()`, which a BlockRecord has too. `created_at` is in microseconds since 1970 UTC. `asked` is what the
     caller asked for (`alias:champion`, `version:3`); `alias`, `version` and `digest` are what answered. `not_kept`
     names the fields that the log keeps only as a hash or not at all. `explanation` is a JSON text that the family's own
     table keeps. The `v` of the JSON form is the format's number.
@@ -67,7 +67,6 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=Fals
         """What the family said of the answer, as it is kept; None if nobody asked."""
         return None if self.explanation_text is msgspec.UNSET else self.explanation_text
 
-    @property
     def inputs_text(self) -> msgspec.Raw:
         """The inputs as JSON text, which is made anew of a block each time. Raises NotSupported for a damaged one."""
         if self.inputs is not msgspec.UNSET:
@@ -149,7 +148,7 @@ def with_text(record: PredictionRecord) -> PredictionRecord:
     """The same prediction with its inputs as JSON text. Raises NotSupported for a damaged block."""
     if record.inputs is not msgspec.UNSET:
         return record
-    return replace(record, inputs=record.inputs_text, inputs_block=None, encoding=None)
+    return replace(record, inputs=record.inputs_text(), inputs_block=None, encoding=None)
 
 
 def kept_size(record: PredictionRecord) -> int:

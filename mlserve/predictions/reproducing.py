@@ -8,13 +8,14 @@ import msgspec
 
 from mlserve.errors import NotSupported, TooLarge
 from mlserve.inference import LoadedVersion
+from mlserve.predictions.one_at_a_time import OneAtATime
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reproduced_explanation import ReproducedExplanation, compared_explanations
 from mlserve.predictions.reproduction import Making, Reproduction, compared, unknown
-from mlserve.predictions.turn import Turn
 from mlserve.registry.past import Past
+from mlserve.turns import Turns
 
-# Predictions of more instances wait for their turn: one holds a server's thread for a second or more.
+# Predictions of more instances are asked again one at a time: one holds a server's thread for a second or more.
 LARGE = 2000
 
 
@@ -27,6 +28,7 @@ class Reproducing:
         *,
         stored: Callable[[PredictionRecord], bytes | msgspec.Raw | None],
         explain: Callable[[PredictionRecord], bytes],
+        turns: Turns | None = None,
     ) -> None:
         """`using` lends a version, also one that does not answer any more.
 
@@ -35,7 +37,8 @@ class Reproducing:
         self._using = using
         self._stored = stored
         self._explain = explain
-        self._turn = Turn("Other large predictions are being reproduced; try again.")
+        self._turns = turns or Turns()
+        self._one = OneAtATime("Other large predictions are being reproduced; try again.", self._turns)
 
     def of_kept(self, record: PredictionRecord) -> Reproduction:
         """Predict the stored inputs once more, and compare; explain them once more where an explanation was stored.
@@ -48,10 +51,10 @@ class Reproducing:
         return replace(self._asked_again(record), explanation=self._explained_again(record))
 
     def _asked_again(self, record: PredictionRecord) -> Reproduction:
-        with self._turn.taken() if record.n > LARGE else nullcontext():
+        with self._one.taken() if record.n > LARGE else nullcontext():
             past = Past(record.model, record.version, record.digest, record.family)
-            with self._using(past) as loaded:
-                batch = loaded.stored_inputs.decode(bytes(record.inputs_text))
+            with self._using(past) as loaded, self._turns.taken():
+                batch = loaded.stored_inputs.decode(bytes(record.inputs_text()))
                 outputs, warnings = loaded.output_encoder.encode(loaded.predict(batch), batch.n)
                 lineage = loaded.lineage
             return compared(record, Making(lineage.engine, lineage.plugin, lineage.library), outputs, warnings)

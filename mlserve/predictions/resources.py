@@ -21,8 +21,9 @@ from mlserve.errors import (
 from mlserve.inference import LoadedVersion
 from mlserve.names import CHAMPION
 from mlserve.predictions import actuals, operations
+from mlserve.predictions.forms import CSV
 from mlserve.predictions.forms.answering import table_response
-from mlserve.predictions.forms.asking import TableBody, table_sent
+from mlserve.predictions.forms.asking import TABLES, TableBody, table_sent
 from mlserve.predictions.kept import kept_csv, kept_json, kept_page
 from mlserve.predictions.multipart import Upload, is_file
 from mlserve.predictions.record import PredictionRecord
@@ -30,7 +31,6 @@ from mlserve.predictions.reports import BulkItem
 from mlserve.predictions.schemas import IDEMPOTENCY_KEY, describe_prediction, describe_revision
 from mlserve.predictions.service import Answered, Asked, PredictionService, answer_json
 from mlserve.predictions.store import Known
-from mlserve.predictions.table import CSV
 from mlserve.registry.past import using_number
 from mlserve.registry.requests import number_in_path
 from mlserve.types import application_of
@@ -222,7 +222,7 @@ def _asked(request: Any, **how: Any) -> tuple[Body, Asked]:
 def _require_json(request: Any) -> None:
     """As `require_json_sent`; where the model takes files, the sentence says how a form brings one."""
     try:
-        require_json_sent(request.environ)
+        require_json_sent(request.environ, TABLES)
     except UnsupportedMediaType as error:
         champion = request.context.model.champion
         files = [] if champion is None else [field for field in champion.signature.inputs if is_file(field)]
@@ -242,10 +242,10 @@ def _answer(request: Any, loaded: LoadedVersion, alias: str, body: Body, asked: 
 
 
 def _answer_of_form(serving: PredictionService, loaded: LoadedVersion, body: Body, asked: Asked) -> Answered:
-    if type(body) is TableBody:
+    if isinstance(body, TableBody):
         identity = b"" if asked.idempotency_key is None else body.identity()
         return serving.answer_by(loaded, body.decode, identity, asked)
-    return serving.answer(loaded, body, asked)  # type: ignore[arg-type]
+    return serving.answer(loaded, body, asked)
 
 
 def swapped_in(request: Any, alias: str, gone: LoadedVersion) -> LoadedVersion:

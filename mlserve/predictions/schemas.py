@@ -73,7 +73,7 @@ def describe_prediction(record: PredictionRecord) -> dict[str, Any]:
     """
     return {
         **describe_answer(record),
-        "inputs": record.inputs_text,
+        "inputs": record.inputs_text(),
         "outputs": record.outputs,
         "warnings": record.warnings or [],
         "not_kept": record.not_kept or {},

@@ -22,6 +22,7 @@ from mlserve.predictions.log import PredictionLog
 from mlserve.predictions.multipart import Upload
 from mlserve.predictions.record import BlockRecord, PredictionRecord
 from mlserve.signature import Batch, Signature
+from mlserve.turns import Turns
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -64,8 +65,12 @@ class PredictionService:
         metrics: Measures,
         *,
         block_from: int = 0,
+        turns: Turns | None = None,
     ) -> None:
-        """Inputs of `block_from` instances and more are kept as column blocks; 0: none are."""
+        """Inputs of `block_from` instances and more are kept as column blocks; 0: none are.
+
+        Every prediction has its turn from where its body is decoded; `turns` says who waits for whom.
+        """
         self.log = log
         self.explaining = explaining
         self.limits = limits
@@ -73,6 +78,7 @@ class PredictionService:
         self._worker = worker
         self._block_from = block_from or math.inf
         self._new_id = Ids()
+        self._turns = turns or Turns()
 
     def answer(self, loaded: LoadedVersion, body: bytes | Upload, asked: Asked) -> Answered:
         """Answer a JSON body, or a form; the prediction is durable when this returns.
@@ -96,14 +102,16 @@ class PredictionService:
         return self._measured(self._serve, loaded, asked, batch)
 
     def _measured(self, way: Callable[..., Answered], loaded: LoadedVersion, asked: Asked, *sent: Any) -> Answered:
-        started = time.perf_counter_ns()
-        try:
-            answered = way(loaded, asked, started, *sent)
-        except Exception as error:
-            self._metrics.prediction(loaded.lineage, outcome_of(error), time.perf_counter_ns() - started)
-            raise
+        with self._turns.taken():
+            started = time.perf_counter_ns()
+            try:
+                answered = way(loaded, asked, started, *sent)
+            except Exception as error:
+                self._metrics.prediction(loaded.lineage, outcome_of(error), time.perf_counter_ns() - started)
+                raise
         nanoseconds = time.perf_counter_ns() - started
         if answered.replayed:
+            self._turns.leave()  # Nothing is left to compute, and an old version's signature may be looked for.
             self._metrics.prediction(loaded.lineage, "replayed", nanoseconds)
         else:
             self._metrics.prediction(loaded.lineage, "ok", nanoseconds, answered.record.n)
@@ -144,7 +152,8 @@ class PredictionService:
         """
         named = asked.asked.encode() if asked.alias is None else b""
         digest = hashlib.sha256(named + identity).hexdigest()
-        kept = self.log.keyed(asked.caller, loaded.lineage.model, key, digest)
+        with self._turns.aside():
+            kept = self.log.keyed(asked.caller, loaded.lineage.model, key, digest)
         return replace(asked, body_digest=digest), kept
 
     def _serve(self, loaded: LoadedVersion, asked: Asked, started: int, batch: Batch) -> Answered:
@@ -168,7 +177,9 @@ class PredictionService:
         """
         if not explain:
             return Answered(kept, True)
-        explanation: bytes | msgspec.Raw | None = self.log.explanation(kept)
+        explanation: bytes | msgspec.Raw | None
+        with self._turns.aside():
+            explanation = self.log.explanation(kept)
         if explanation is None:
             with suppress(NotSupported, TooLarge, Busy):
                 explanation = self.explaining.of_kept(kept)

@@ -15,6 +15,7 @@ from mlserve.predictions.explaining import Explaining
 from mlserve.predictions.explanations import ExplanationsResource, PredictionExplanationResource
 from mlserve.predictions.family_tables import FamilyTables
 from mlserve.predictions.log import open_log
+from mlserve.predictions.one_at_a_time import OneAtATime
 from mlserve.predictions.reports import ReportReader
 from mlserve.predictions.reproducing import Reproducing
 from mlserve.predictions.reproductions import ReproductionResource
@@ -28,7 +29,6 @@ from mlserve.predictions.resources import (
 from mlserve.predictions.service import PredictionService
 from mlserve.predictions.shipper import Shipper
 from mlserve.predictions.spool.gauge import SpoolGauge, late_after
-from mlserve.predictions.turn import Turn
 from mlserve.registry.past import using_version
 from mlserve.registry.signatures import signature_of
 
@@ -80,12 +80,14 @@ def _start(application: Application) -> None:
         answer_unkept=settings["mlserve.log.unwritable"] == "answer",
         counters=application.counters,
         gauge=None if ships else SpoolGauge(folder, application.database, late_after(interval)),
+        turns=application.turns,
     )
     application.at_stop(log.close)  # Before the shipper stops: it drains what the log has written.
     application.health.add("log", log.state)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     using = partial(using_version, application)
-    explaining = Explaining(application.limits, application.metrics, tables=tables, using=using)
+    turns = application.turns
+    explaining = Explaining(application.limits, application.metrics, tables=tables, using=using, turns=turns)
     application.serving = PredictionService(
         log,
         explaining,
@@ -93,7 +95,8 @@ def _start(application: Application) -> None:
         worker,
         application.metrics,
         block_from=settings["mlserve.log.block_from"],
+        turns=turns,
     )
     application.reports = ReportReader(application.limits, partial(signature_of, application))
-    application.reproducing = Reproducing(using, stored=log.explanation, explain=explaining.of_kept)
-    application.table_turn = Turn("Other tables are being made; try again.")
+    application.reproducing = Reproducing(using, stored=log.explanation, explain=explaining.of_kept, turns=turns)
+    application.one_table = OneAtATime("Other tables are being made; try again.", turns)

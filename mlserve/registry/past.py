@@ -24,6 +24,7 @@ from mlserve.registry.loading import (
     store_of,
 )
 from mlserve.registry.registered import Known
+from mlserve.turns import Turns
 
 log = logging.getLogger("mlserve.registry")
 
@@ -66,8 +67,10 @@ class PastVersions:
         room: int = ROOM,
         patience: float = PATIENCE,
         late: float = LATE,
+        turns: Turns | None = None,
     ) -> None:
         self._load = load
+        self._turns = turns or Turns()
         self._room = room
         self._patience = patience
         self._late = late
@@ -84,11 +87,16 @@ class PastVersions:
         Raises ModelNotReady where there is no room, or it is not loaded, in time, and what `load` raises.
         """
         end = time.monotonic() + self._patience
-        place = self._enter(past, end)
-        try:
+        with ExitStack() as stack:
+            place = self._loaded(past)
+            if place is None:
+                with self._turns.aside():
+                    place = self._enter(past, end)
+                    stack.callback(self._leave, place)
+                    place.being.wait(end - time.monotonic())
+            else:
+                stack.callback(self._leave, place)
             yield self._arrived(past, place, end)
-        finally:
-            self._leave(place)
 
     def require_proof(self, loaded: LoadedVersion) -> None:
         """Let callers be answered by a version only if its golden predictions come out right; asked once.
@@ -98,7 +106,8 @@ class PastVersions:
         proof = self._proofs.get(loaded.lineage.digest)
         if proof is None:
             try:
-                prove(loaded)
+                with self._turns.taken():
+                    prove(loaded)
                 proof = ""
             except VerificationFailed as error:
                 proof = error.detail
@@ -115,6 +124,16 @@ class PastVersions:
             self._changed.notify_all()
         for place in places.values():
             place.being.abandon()
+
+    def _loaded(self, past: Past) -> _Place | None:
+        """The place of a version that is there, so that nobody waits for it; None where it is not."""
+        with self._changed:
+            place = self._places.get(past)
+            if place is None or not place.being.done:
+                return None
+            self._places[past] = self._places.pop(past)
+            place.users += 1
+            return place
 
     def _enter(self, past: Past, end: float) -> _Place:
         """A place for a version, loaded or on its way. Raises ModelNotReady."""
@@ -262,7 +281,7 @@ def _known(application: Application, model: str, number: int) -> Known:
     """What the registry says of a version. Raises VersionUnknown, VersionRetired, DatabaseUnavailable."""
     known = application.registry.registered.version(model, number)
     if known is None:
-        with application.database.read() as connection:
+        with application.turns.aside(), application.database.read() as connection:
             row = service.version(connection, model, number)
         known = Known(row["digest"], row["family"], row["retired_at"] is not None)
     if known.retired:

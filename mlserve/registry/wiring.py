@@ -55,7 +55,7 @@ def includeme(config: Configurator) -> None:
 
 def _open_past(application: Application) -> None:
     late = application.settings["mlserve.load.patience"]
-    application.past = PastVersions(partial(load_past, application), late=late)
+    application.past = PastVersions(partial(load_past, application), late=late, turns=application.turns)
     application.at_stop(application.past.close)
 
 

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from types import FrameType
@@ -44,7 +44,7 @@ def serve(app: Any, global_conf: Any = None, **settings: str) -> int:
     try:
         server = Server(app, settings)
     except ConfigurationError as error:
-        _give_up(app, error)
+        give_up(app, error)
     sys.setswitchinterval(SWITCH)
     # What is there by now stays: the collector need not go through it again and again while requests wait.
     gc.collect()
@@ -53,13 +53,22 @@ def serve(app: Any, global_conf: Any = None, **settings: str) -> int:
     return 0
 
 
-def _give_up(app: Any, error: ConfigurationError) -> NoReturn:
+def give_up(app: Any, error: ConfigurationError) -> NoReturn:
     """End the process with status 1: of a server's SystemExit `pserve` makes status 0, which no supervisor minds."""
     application = getattr(getattr(app, "registry", None), "mlserve", None)
     if application is not None:
         application.stop()
     print(f"mlserve cannot start: {error}", file=sys.stderr, flush=True)  # noqa: T201
     os._exit(1)
+
+
+def adjustments(settings: Mapping[str, str]) -> Adjustments:
+    """Waitress's view of the settings of `[server:main]`. Raises ConfigurationError."""
+    try:
+        # `select` cannot watch a descriptor beyond 1023, which fewer connections than that already reach.
+        return Adjustments(**{"asyncore_use_poll": "true", **settings})
+    except ValueError as error:
+        raise ConfigurationError(f"[server:main] is not for waitress: {str(error).rstrip('.')}.") from error
 
 
 class Channel(HTTPChannel):
@@ -143,11 +152,7 @@ class Server:
     """Listening sockets and the one loop over them and their connections. Raises ConfigurationError."""
 
     def __init__(self, app: Any, settings: dict[str, str]) -> None:
-        try:
-            # `select` cannot watch a descriptor beyond 1023, which fewer connections than that already reach.
-            self._adj = Adjustments(**{"asyncore_use_poll": "true", **settings})
-        except ValueError as error:
-            raise ConfigurationError(f"[server:main] is not for waitress: {error}.") from error
+        self._adj = adjustments(settings)
         self._refuse_open(app)
         self._map: dict[int, Any] = {}
         self._leaving = False

@@ -37,6 +37,8 @@ def plain_table(signature: Signature, body: bytes, refuse_too_many: Callable[[in
     rest = rest.replace(b"\r\n", b"\n").removesuffix(b"\n")
     if not rest or rest.translate(None, _OF_NUMBERS + b"\n"):
         return None
+    if len(names) == 1 and b"\n\n" in b"\n" + rest + b"\n":
+        return None  # An empty line is no row, though its one cell would be a missing value.
     octets = np.frombuffer(rest, np.uint8)
     marks = octets[(octets == _COMMA) | (octets == _LINE_END)]
     n = rest.count(b"\n") + 1

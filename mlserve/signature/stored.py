@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlserve.errors import Invalid, NotSupported
 from mlserve.signature.batch import DTYPES, Batch, varying_array
-from mlserve.signature.blocks.layout import LARGEST, PLAIN
+from mlserve.signature.blocks.layout import LARGEST_WRITTEN, PLAIN
 from mlserve.signature.blocks.writer import BlockWriter
 from mlserve.signature.digests import base64_json, digest_json
 from mlserve.signature.fast import REFUSALS, stored_reader
@@ -24,9 +24,9 @@ class StoredInputs:
     """Encodes Batches of one signature as a JSON array of objects by field name, and decodes them.
 
     Floats are the shortest text that round-trips in the field's type, whole numbers are exact, bytes and picture files
-    are base64 as they came, missing is null. A field with
-    `keep = omit` is left out; with `keep = hash` it is "sha256:" and the hex digest of the canonical JSON text
-    (RFC 8785; whole numbers in all their digits) of the value as it would be kept.
+    are base64 as they came, missing is null. A field with `keep = omit` is left out; with `keep = hash` it is "sha256:"
+    and the hex digest of the canonical JSON text (RFC 8785; whole numbers in all their digits) of the value as it would
+    be kept.
     """
 
     def __init__(self, signature: Signature) -> None:
@@ -71,7 +71,7 @@ class StoredInputs:
         if self._template.width == 0:
             return None
         block = self._block.write(batch)
-        return None if len(block) > LARGEST else (block, PLAIN)
+        return None if len(block) > LARGEST_WRITTEN else (block, PLAIN)
 
     def decode(self, stored: bytes) -> Batch:
         """The Batch that was kept. Raises NotSupported when a field of it was not, or the text is of other inputs."""

@@ -36,6 +36,16 @@ def known() -> set[str]:
     return {setting.name for setting in build({"mlserve.plugins": names}, here=None).registry.mlserve.settings.table}
 
 
+def test_the_units_of_systemd_can_be_installed_as_they_stand() -> None:
+    units = [block for block in blocks("docs/howto/run-in-production.md", "ini") if "systemd" in block.tag]
+    assert [unit.tag for unit in units] == ["systemd", "workers-systemd"]
+    for unit in units:
+        read = configparser.RawConfigParser()
+        read.read_string(unit.text)
+        assert read.sections() == ["Unit", "Service", "Install"]
+        assert read["Install"]["WantedBy"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page: str) -> None:
     for link in links(page):

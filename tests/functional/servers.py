@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -43,14 +43,70 @@ _FORKS.set_forkserver_preload([_PRELOADED])
 _INI = INI  # Tests of other servers put their own in its place.
 
 
-class Server:
+class Talker:
+    """What a program that runs says, line by line, and whoever waits for one of these."""
+
+    PATIENCE = PATIENCE  # in seconds
+
+    def __init__(self) -> None:
+        self._begin_to_hear()
+
+    def _begin_to_hear(self) -> None:
+        """Of a program that has just been started, and of no earlier one."""
+        self._said = Said()
+
+    @property
+    def lines(self) -> list[str]:
+        return self._said.lines
+
+    def wait_for(self, words: str) -> str:
+        """The first line of the output with these words; fails when the program ends without one."""
+        self._wait_for(lambda: any(words in line for line in self.lines), words)
+        return next(line for line in self.lines if words in line)
+
+    def heard(self, event: str, count: int = 1) -> dict[str, Any]:
+        """The log event of that name, the `count`-th, waited for."""
+        self._wait_for(lambda: len(self.events(event)) >= count, f"{event}, {count} times")
+        return self.events(event)[count - 1]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """All of that name so far."""
+        said = [json.loads(line) for line in [*self.lines] if line.startswith("{") and f'"event":"{name}"' in line]
+        return [event for event in said if event["event"] == name]
+
+    def _wait_for(self, is_said: Callable[[], bool], what: str) -> None:
+        said = self._said
+        with said.changed:
+            said.changed.wait_for(lambda: is_said() or said.is_all, self.PATIENCE)
+        assert is_said(), f"{what} was not said:\n" + "\n".join(said.lines[-60:])
+
+
+class Said:
+    """The output of one run of a program."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.is_all = False  # the program has closed it
+        self.changed = threading.Condition()
+
+    def hear(self, output: Iterable[str]) -> None:
+        """Until its end."""
+        for line in output:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.is_all = True
+            self.changed.notify_all()
+
+
+class Server(Talker):
     """`pserve` on an INI of its own, on a port that the system chooses. Ended by its process id, and only that."""
 
     def __init__(self, ini: Path, settings: Mapping[str, str], *, threads: int = 4) -> None:
         ini.write_text(ini_of(settings, threads=threads, access="WARNING", form=_INI))
+        super().__init__()
         self.ini = ini
-        self.lines: list[str] = []
-        self._heard = threading.Condition()
         self._process: BaseProcess | None = None
         self._client: Client | None = None
 
@@ -67,7 +123,7 @@ class Server:
 
     def launch(self) -> Self:
         """Begin to start; `address` waits until it listens, `ended` until it has given up."""
-        self.lines = []
+        self._begin_to_hear()
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -75,7 +131,7 @@ class Server:
         self._process = _FORKS.Process(target=_pserve, args=(self.ini, dict(os.environ), its_output), daemon=True)
         self._process.start()
         its_output.close()
-        threading.Thread(target=self._listen, args=(output,), daemon=True).start()
+        threading.Thread(target=_listen, args=(output, self._said), daemon=True).start()
         return self
 
     def start(self) -> Self:
@@ -95,19 +151,6 @@ class Server:
         host, _, port = event.rpartition("/")[2].partition(":")
         return host, int(port)
 
-    def wait_for(self, words: str) -> str:
-        """The first line of this launch's output with these words; fails when the process ends without one."""
-        with self._heard:
-            self._heard.wait_for(lambda: self._find(words) or self._ended(), PATIENCE)
-        found = self._find(words)
-        assert found is not None, f"{words!r} was not said:\n" + "\n".join(self.lines)
-        return found
-
-    def heard(self, event: str) -> dict[str, Any]:
-        """The first log event of that name in this launch, waited for."""
-        fields: dict[str, Any] = json.loads(self.wait_for(f'"event":"{event}"'))
-        return fields
-
     def kill(self) -> None:
         """SIGKILL: nothing in the process gets a chance."""
         self.process.kill()
@@ -123,8 +166,8 @@ class Server:
         self.process.join(PATIENCE)
         status = self.process.exitcode
         assert status is not None, "it does not end:\n" + "\n".join(self.lines)
-        with self._heard:
-            self._heard.wait_for(self._ended, PATIENCE)
+        with self._said.changed:
+            self._said.changed.wait_for(lambda: self._said.is_all, PATIENCE)
         return status
 
     def health(self) -> dict[str, Any]:
@@ -138,22 +181,10 @@ class Server:
             self._client = Client(self.address)
         return self._client.call(method, path, body, headers)
 
-    def _find(self, words: str) -> str | None:
-        return next((line for line in self.lines if words in line), None)
 
-    def _ended(self) -> bool:
-        return bool(self.lines) and self.lines[-1] == ""
-
-    def _listen(self, output: Connection) -> None:
-        lines = self.lines
-        with output, open(output.fileno(), encoding="utf-8", closefd=False) as text:
-            for line in text:
-                with self._heard:
-                    lines.append(line.rstrip("\n") or " ")
-                    self._heard.notify_all()
-        with self._heard:
-            lines.append("")
-            self._heard.notify_all()
+def _listen(output: Connection, said: Said) -> None:
+    with output, open(output.fileno(), encoding="utf-8", closefd=False) as text:
+        said.hear(text)
 
 
 class Forked:

@@ -14,7 +14,7 @@ from mlserve.registry.tables import aliases, versions
 from tests.conftest import new_postgres_database
 from tests.factories import linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
-from tests.functional.postgres import Postgres
+from tests.functional.postgres import Postgres, own_postgres
 from tests.functional.servers import Answer, Client, Server, served
 
 pytestmark = pytest.mark.slow
@@ -31,11 +31,16 @@ def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def postgres(server_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        server = Postgres(server_folder)
+    with own_postgres(server_folder, tmp_path_factory.mktemp("run")) as server:
         yield server
-        server.close()
+
+
+def test_the_server_ends_when_a_test_fails(tmp_path: Path, postgres: Postgres) -> None:
+    with pytest.raises(ZeroDivisionError), own_postgres(tmp_path, tmp_path) as server:
+        assert server.url
+        assert (tmp_path / "postmaster.pid").exists()
+        raise ZeroDivisionError
+    assert not (tmp_path / "postmaster.pid").exists()
 
 
 @pytest.fixture

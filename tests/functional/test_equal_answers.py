@@ -108,7 +108,7 @@ def check(
     assert kept.keys() == asked.keys()
     texts: dict[tuple[str, int, int], set[tuple[bytes, bytes]]] = {}
     for identity, record in kept.items():
-        texts.setdefault(asked[identity], set()).add((bytes(record.inputs_text), bytes(record.outputs)))
+        texts.setdefault(asked[identity], set()).add((bytes(record.inputs_text()), bytes(record.outputs)))
     for (name, start, count), different in texts.items():
         assert len(different) == 1, f"{name}, {count} rows from {start}: kept in {len(different)} ways"
         assert msgspec.json.decode(next(iter(different))[0]) == models[name].rows[start : start + count]

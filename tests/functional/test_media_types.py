@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mlserve.predictions.kept import LARGE
-from mlserve.predictions.turn import Turn
+from mlserve.predictions.one_at_a_time import OneAtATime
 from tests.factories import Served, linear_model, serving, settings_of
 
 URL = "/api/v1/models/line/predictions"
@@ -156,8 +156,8 @@ def test_a_large_table_waits_for_its_turn_and_nothing_else_does(app: Served) -> 
     large = app.predict("line", [[1, 2]] * (LARGE + 1)).headers["Content-Location"]
     small = app.predict("line", [[1, 2]] * LARGE).headers["Content-Location"]
     page = f"/predictions/{large.rpartition('/')[2]}"
-    app.application.table_turn = Turn("Other tables are being made; try again.", patience=0)
-    with app.application.table_turn.taken():
+    app.application.one_table = OneAtATime("Other tables are being made; try again.", patience=0)
+    with app.application.one_table.taken():
         for url in (large, f"{URL}?limit=2", page):
             refused = app.get(url, headers=CSV, status=503)
             assert refused.content_type == "application/problem+json"

@@ -18,6 +18,7 @@ from webtest import TestApp
 from mlserve.errors import DatabaseUnavailable
 from mlserve.observability.metrics.catalogue import METRICS, core_counters
 from mlserve.observability.metrics.gauges import read_gauges
+from mlserve.server.workers.refusal import refusing
 from tests.docs.pages import blocks
 from tests.factories import Served, linear_model, serving, settings_of, until
 from tests.functional.loads import Ledger, Load
@@ -94,6 +95,12 @@ def test_what_answers_through_request_serving_is_measured_once(app: Served) -> N
     serving.serve(loaded, batch, Asked())
     assert told(app)[COUNT, "line", "ok", "1"] == 1
     assert told(app)["mlserve_prediction_instances_total", "line", "1"] == 2
+
+
+def test_what_a_worker_has_no_room_for_is_measured_without_a_route(app: Served) -> None:
+    """As the page on metrics says: it is how one sees overload."""
+    TestApp(refusing(app.app.registry)).post("/api/v1/models/line/predictions", status=503)
+    assert told(app)[REQUESTS, "POST", "none", "503"] == 1
 
 
 def test_requests_are_measured_by_route_and_no_name_that_a_caller_made_up_is_told(app: Served) -> None:

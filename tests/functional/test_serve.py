@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 class Alone(Workers):
     def __init__(self, ini: Path, settings: Mapping[str, str]) -> None:
-        program = "from mlserve.cli import main; main()"
+        # A shell that runs the tests in the background lets them ignore SIGINT; no server that has Ctrl-C does.
+        heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        program = f"{heeds}; from mlserve.cli import main; main()"
         super().__init__(ini, settings, command=[sys.executable, "-c", program, "serve", str(ini)])
 
     def write(self, settings: Mapping[str, str], **keys: Any) -> None:

@@ -16,6 +16,7 @@ from pyramid.events import NewRequest
 from pyramid.response import Response
 from pyramid.router import default_execution_policy
 
+from mlserve.api import shortcuts
 from mlserve.api.shortcuts import Shortcuts
 from tests.factories import Served, linear_model, serving, settings_of
 from tests.functional.callers import bearer, guarded, make_key
@@ -223,3 +224,15 @@ def test_only_what_has_answered_a_post_of_its_own_route_is_known(app: Served) ->
     assert known(app) == [PATH]
     call(app, "POST", "/api/v1/models/line/versions/1/predictions", BODY)
     assert known(app) == [PATH, "/api/v1/models/line/versions/1/predictions"]
+
+
+def test_the_address_that_was_learnt_first_makes_room(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = "/api/v1/models/line"
+    addresses = [f"{base}/aliases/champion/predictions", PATH, f"{base}/versions/1/predictions"]
+    monkeypatch.setattr(shortcuts, "MOST", 2)
+    app.app.execution_policy._known.clear()
+    for address in addresses:
+        assert call(app, "POST", address, BODY).status == 200
+    assert known(app) == addresses[1:]
+    assert both(app, "POST", addresses[0], BODY, headers={"X-Request-Id": "r"})[0] == 200
+    assert known(app) == [addresses[2], addresses[0]]

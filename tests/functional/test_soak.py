@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from mlserve.server.workers.section import Section
 from tests.factories import linear_model, serving, settings_of
 from tests.soak import watching
 from tests.soak.checks import check_log
@@ -112,6 +113,9 @@ def test_the_same_seed_is_the_same_schedule_and_all_is_done_at_least_once() -> N
         assert made == sorted(made)
         assert 0.1 * seconds <= made[0].at <= made[-1].at <= 0.6 * seconds
     assert {due.what for due in long} >= {"crash", "hang"}
+    away = [due.lasting for due in long if due.lasting]
+    assert min(away) < 3 < Section().patience < max(away)
+    assert max(due.lasting for due in short) < 3
 
 
 def test_what_grows_is_told() -> None:

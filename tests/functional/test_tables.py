@@ -190,6 +190,18 @@ def test_what_is_refused(app: Served, body: bytes, form: str, status: int, place
     assert [error["pointer"] for error in problem.json.get("errors", [])] == places
 
 
+@pytest.mark.parametrize("body", [b"x,y1,23,4", b"x,y,x,y", b"x,y\n"])
+def test_a_table_of_one_line_is_told_as_such(app: Served, body: bytes) -> None:
+    """As `curl -d @FILE` sends it, which takes the line ends out."""
+    assert ask(app, body, CSV, status=422).json["detail"].endswith("The body is one line: were its line ends lost?")
+    assert "one line" not in ask(app, b"x,y,x\n1,2,3\n", CSV, status=422).json["detail"]
+
+
+def test_a_body_of_another_type_is_told_all_types(app: Served) -> None:
+    refused = ask(app, b"x,y\n1,2\n", "application/x-www-form-urlencoded", status=415).json["detail"]
+    assert all(form in refused for form in ("application/json", CSV, ARROW))
+
+
 def test_the_document_tells_both(app: Served) -> None:
     post = app.get(f"{LINE}/openapi.json").json["paths"][f"{LINE}/predictions"]["post"]
     assert {ARROW, CSV, "application/json"} == {*post["requestBody"]["content"]}

@@ -1,7 +1,7 @@
 """Several processes that answer and one that ships: what dies is replaced, and no answered prediction is lost.
 
-One server for all tests, which come in an order: a start takes seconds. At its end the ledger of all that its clients
-were told is held against the database.
+One server for all tests, since a start takes seconds: each is brought to it as its test names it. At its end the ledger
+of all that its clients were told is held against the database.
 """
 
 import json
@@ -31,14 +31,15 @@ ASKED = {"instances": [{"x": 1.0, "y": 2.0}]}
 LARGE = {"instances": [{"x": 1.0, "y": 2.0}] * 4000}
 KEYS = {"workers": 2, "slow_workers": 1, "slow_from": "64KiB", "patience": 1}
 KEYS |= {"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-host x-forwarded-proto"}
-# What a reload changes.
-CHANGED = {**KEYS, "workers": 1, "slow_workers": 0, "request_timeout": 2}
+# One worker, no lane, and little time for each request.
+HASTY = {**KEYS, "workers": 1, "slow_workers": 0, "request_timeout": 2}
+KINDS = ("worker", "slow", "background")
 # Between the requests of a client whose load is to last, not to be heavy.
 PAUSE = 0.05
 
 
 class Site:
-    """The server's folder, settings, and what its clients know."""
+    """The server, its folder and settings, and what its clients know."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,7 +49,30 @@ class Site:
         quick = {"shipper__interval": "50ms", "health__interval": "250ms", "metrics__interval": "250ms"}
         self.settings = settings_of(folder, models=models, limits__body="1MiB", log__way="process", **quick)
         self.settings["mlserve.plugins"] = "mlserve_linear mlserve_gated oip"
+        self.keys: dict[str, Any] = {}
+        self._server: Workers | None = None
         self.open()
+
+    def serving(self, keys: dict[str, Any]) -> Workers:
+        """The server with these keys: it is started where none runs, and reloads where its keys are others."""
+        if self._server is None or self._server.process.poll() is not None:
+            variables = {"HTTP_X_REQUEST_ID": "nobody-sent-this"}
+            self._server = Workers(self.folder / "w.ini", self.settings, variables=variables, **keys)
+            self._server.heard("serving")
+        elif self.keys != keys:
+            reloaded = len(self._server.events("reloaded"))
+            self._server.write(self.settings, **keys)
+            self._server.process.send_signal(signal.SIGHUP)
+            self._server.heard("reloaded", reloaded + 1)
+            processes = keys["workers"] + keys["slow_workers"] + 1
+            until(lambda: sum(map(len, map(self._server.pids, KINDS))) == processes, PATIENCE)
+        self.keys = keys
+        return self._server
+
+    def close(self) -> None:
+        if self._server is not None:
+            with self._server:
+                pass
 
     def open(self) -> None:
         (self.folder / "open").touch()
@@ -65,8 +89,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(tmp_path_factory.mktemp("workers"))
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    found = Site(tmp_path_factory.mktemp("workers"))
+    yield found
+    found.close()
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +102,14 @@ def open_gate(site: Site) -> Iterator[None]:
     site.open()
 
 
-@pytest.fixture(scope="module")
-def server(site: Site) -> Iterator[Workers]:
-    variables = {"HTTP_X_REQUEST_ID": "nobody-sent-this"}
-    with Workers(site.folder / "w.ini", site.settings, variables=variables, **KEYS) as found:
-        found.heard("serving")
-        yield found
+@pytest.fixture
+def server(site: Site) -> Workers:
+    return site.serving(KEYS)
+
+
+@pytest.fixture
+def hasty(site: Site) -> Workers:
+    return site.serving(HASTY)
 
 
 class Asking:
@@ -196,6 +224,7 @@ def test_where_a_slow_worker_dies_its_requests_are_told_so(server: Workers, site
     answer = slow.wait()
     assert answer is not None
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "busy", "1")
+    assert "may have kept the prediction; send an Idempotency-Key" in answer.json["detail"]
     until(lambda: server.checks()["processes"].items() >= {"state": "degraded", "slow_running": 0}.items(), PATIENCE)
     site.open()
     until(lambda: server.checks()["processes"]["state"] == "ok", PATIENCE)
@@ -209,7 +238,9 @@ def kept_by(site: Site, identity: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def test_a_long_download_holds_nobody_up(server: Workers) -> None:
+def test_a_long_download_holds_nobody_up(server: Workers, site: Site) -> None:
+    large = server.call("POST", PREDICTIONS, LARGE).json["id"]
+    until(lambda: kept_by(site, large), PATIENCE)
     connection = HTTPConnection(*server.address, timeout=PATIENCE)
     connection.request("GET", PREDICTIONS, headers={"Accept": "text/csv"})
     download = connection.getresponse()
@@ -301,14 +332,16 @@ class Strangers:
 def test_a_reload_is_seen_by_nobody_and_reads_the_ini_anew(server: Workers, site: Site) -> None:
     ledger = site.ledger
     broken = ledger.broken
-    before = {*server.pids("worker"), *server.pids("slow"), *server.pids("background")}
+    before = {pid for kind in KINDS for pid in server.pids(kind)}
     site.settings["mlserve.models.other"] = str(linear_model(site.folder, name="other", x=1.0, y=1.0))
-    server.write(site.settings, **CHANGED)
+    server.write(site.settings, **HASTY)
+    site.keys = HASTY
+    reloaded = len(server.events("reloaded"))
     with Load(server, ledger, clients=3, pause=PAUSE), Strangers(server) as strangers:
         seen = len(ledger.answered)
         ledger.wait(lambda known: len(known.answered) >= seen + 50)
         server.process.send_signal(signal.SIGHUP)
-        server.heard("reloaded")
+        server.heard("reloaded", reloaded + 1)
         until(lambda: all(map(gone, before)), PATIENCE)
         seen = len(ledger.answered)
         ledger.wait(lambda known: len(known.answered) >= seen + 50)
@@ -319,69 +352,69 @@ def test_a_reload_is_seen_by_nobody_and_reads_the_ini_anew(server: Workers, site
 
 
 @pytest.mark.exhaustive
-def test_a_reload_with_a_mistake_changes_nothing(server: Workers, site: Site) -> None:
-    serving = {*server.pids("worker"), *server.pids("background")}
-    server.write(site.settings, workers="many")
-    server.process.send_signal(signal.SIGHUP)
-    assert "workers of [server:workers] is 'many'" in server.heard("reload_refused")["reason"]
-    server.write({**site.settings, "mlserve.limits.body": "much"}, **CHANGED)
-    server.process.send_signal(signal.SIGHUP)
-    server.heard("reload_failed")
-    assert any("mlserve cannot start: mlserve.limits.body" in line for line in server.lines)
-    server.write(site.settings, **CHANGED)
-    assert serving == {*server.pids("worker"), *server.pids("background")}
-    assert server.call("POST", PREDICTIONS, ASKED).status == 200
+def test_a_reload_with_a_mistake_changes_nothing(hasty: Workers, site: Site) -> None:
+    serving = {*hasty.pids("worker"), *hasty.pids("background")}
+    hasty.write(site.settings, workers="many")
+    hasty.process.send_signal(signal.SIGHUP)
+    assert "workers of [server:workers] is 'many'" in hasty.heard("reload_refused")["reason"]
+    hasty.write({**site.settings, "mlserve.limits.body": "much"}, **HASTY)
+    hasty.process.send_signal(signal.SIGHUP)
+    hasty.heard("reload_failed")
+    assert any("mlserve cannot start: mlserve.limits.body" in line for line in hasty.lines)
+    hasty.write(site.settings, **HASTY)
+    assert serving == {*hasty.pids("worker"), *hasty.pids("background")}
+    assert hasty.call("POST", PREDICTIONS, ASKED).status == 200
 
 
-def test_slow_clients_take_no_worker(server: Workers) -> None:
+def test_slow_clients_take_no_worker(hasty: Workers) -> None:
     """Heads and bodies that come byte by byte, and hundreds that say nothing."""
     lines = head(PREDICTIONS, "Content-Length: 99")
-    clients = [socket.create_connection(server.address) for _ in range(300)]
+    clients = [socket.create_connection(hasty.address) for _ in range(300)]
     for number, client in enumerate(clients):
         client.sendall([lines[:40], lines + b"{", b""][number % 3])
     for _ in range(5):
-        assert server.call("POST", PREDICTIONS, ASKED).status == 200
-    server.heard("connections_closed")
+        assert hasty.call("POST", PREDICTIONS, ASKED).status == 200
+    hasty.heard("connections_closed")
     for client in clients:
         client.close()
 
 
 @pytest.mark.exhaustive
-def test_one_that_computes_for_too_long_is_replaced(server: Workers, site: Site) -> None:
+def test_one_that_computes_for_too_long_is_replaced(hasty: Workers, site: Site) -> None:
     site.shut()
-    ready = len(server.events("process_ready"))
-    stuck = Asking(server, GATED, {"instances": [{"x": 1.0}]})
+    ready = len(hasty.events("process_ready"))
+    stuck = Asking(hasty, GATED, {"instances": [{"x": 1.0}]})
     until(lambda: site.entered == 1, PATIENCE)
-    died = server.heard("process_hangs")["pid"]
+    died = hasty.heard("process_hangs")["pid"]
     assert stuck.wait() is None, "its connection is closed"
-    server.heard("process_ready", ready + 1)
+    hasty.heard("process_ready", ready + 1)
     site.open()
     until(lambda: gone(died), PATIENCE)
-    until(lambda: server.is_whole(1), PATIENCE)
-    assert server.call("POST", PREDICTIONS, ASKED).status == 200
+    until(lambda: hasty.is_whole(1), PATIENCE)
+    assert hasty.call("POST", PREDICTIONS, ASKED).status == 200
 
 
-def test_at_the_end_what_has_begun_is_answered(server: Workers, site: Site) -> None:
+def test_at_the_end_what_has_begun_is_answered(hasty: Workers, site: Site) -> None:
     """Also a request in the middle of its body; then what is left in the spool is shipped."""
     body = json.dumps(ASKED).encode()
     with (
-        Load(server, site.ledger, clients=4, pause=PAUSE),
-        socket.create_connection(server.address, timeout=PATIENCE) as half,
+        Load(hasty, site.ledger, clients=4, pause=PAUSE),
+        socket.create_connection(hasty.address, timeout=PATIENCE) as half,
     ):
         half.sendall(head(PREDICTIONS, f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"))
         half.sendall(body[:10])
         seen = len(site.ledger.answered)
         site.ledger.wait(lambda known: len(known.answered) >= seen + 50)
-        server.process.send_signal(signal.SIGTERM)
-        until(lambda: _says_goodbye(server), PATIENCE)
+        hasty.process.send_signal(signal.SIGTERM)
+        until(lambda: _says_goodbye(hasty), PATIENCE)
         half.sendall(body[10:])
         heard = b""
         while piece := half.recv(65536):
             heard += piece
         assert b" 200 OK" in heard
-        assert server.ended() == 0
+        assert hasty.ended() == 0
     assert site.ledger.refused == []
-    assert server.events("process_killed") == []
+    assert hasty.events("process_killed") == []
     site.ledger.check(f"sqlite:///{site.folder / 'var' / 'mlserve.db'}", site.folder / "var" / "spool")
 
 
@@ -402,6 +435,7 @@ def test_pserve_starts_it_too(site: Site, tmp_path: Path) -> None:
 def test_a_mistake_is_told_in_one_sentence(tmp_path: Path) -> None:
     with Workers(tmp_path / "w.ini", {}, workers="many") as server:
         assert server.ended() == 1
-        server.wait_for("write a whole number")
+        with pytest.raises(AssertionError, match="nobody says this was not said"):
+            server.wait_for("nobody says this")
     (line,) = server.lines
     assert line.startswith("mlserve cannot start: workers of [server:workers] is 'many': write a whole number")

@@ -1,6 +1,5 @@
 """`mlserve serve` with workers: the real program, on a port that the system chooses."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.factories import until
-from tests.functional.servers import PATIENCE, Answer, Client
+from mlserve.testing.server import INI, ini_of
+from tests.functional.servers import PATIENCE, Answer, Client, Talker
 
 _INI = """
 [app:main]
@@ -23,39 +22,18 @@ use = egg:pyramid-mlserve
 use = egg:pyramid-mlserve#workers
 host = 127.0.0.1
 port = 0
-{keys}
+KEYS
 
-[loggers]
-keys = root, mlserve, access
-[handlers]
-keys = console
-[formatters]
-keys = json
-[logger_root]
-level = WARNING
-handlers = console
-[logger_mlserve]
-level = INFO
-handlers =
-qualname = mlserve
-[logger_access]
-level = WARNING
-handlers =
-qualname = mlserve.access
-[handler_console]
-class = StreamHandler
-args = (sys.stderr,)
-level = NOTSET
-formatter = json
-[formatter_json]
-class = mlserve.observability.logging.JsonFormatter
 """
+_LOGGING = INI[INI.index("[loggers]") :]
 _SERVE = ["from mlserve.cli import main; main()", "serve"]
 _PSERVE = ["from pyramid.scripts.pserve import main; raise SystemExit(main())"]
 
 
-class Workers:
+class Workers(Talker):
     """Supervisor, workers and background process of an INI. Ended by the supervisor's process id, and only that."""
+
+    PATIENCE = 3 * PATIENCE  # Several processes may have to start one after the other.
 
     def __init__(
         self,
@@ -71,10 +49,9 @@ class Workers:
 
         `variables` are more of the environment.
         """
+        super().__init__()
         self.ini = ini
-        self.lines: list[str] = []
         self.write(settings, **keys)
-        self._heard = threading.Condition()
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
         environ |= variables or {}
         program, *verb = _PSERVE if pserve else _SERVE
@@ -97,34 +74,13 @@ class Workers:
 
     def write(self, settings: Mapping[str, str], **keys: Any) -> None:
         """Write the INI anew."""
-        lines = [f"{key} = {value.replace('%', '%%')}" for key, value in settings.items()]
         said = "\n".join(f"{key} = {value}" for key, value in keys.items())
-        self.ini.write_text(_INI.format(settings="\n".join(lines), keys=said))
+        self.ini.write_text(ini_of(settings, access="WARNING", form=_INI.replace("KEYS", said) + _LOGGING))
 
     @property
     def address(self) -> tuple[str, int]:
         host, _, port = str(self.heard("serving")["address"]).removeprefix("http://").partition(":")
         return host, int(port)
-
-    def heard(self, event: str, count: int = 1, patience: float = 3 * PATIENCE) -> dict[str, Any]:
-        """The log event of that name, the `count`-th, waited for; several processes may have to start before it."""
-        with self._heard:
-            self._heard.wait_for(lambda: len(self.events(event)) >= count or self.process.poll() is not None, patience)
-        found = self.events(event)
-        assert len(found) >= count, f"{event} was not said {count} times:\n" + "\n".join(self.lines[-60:])
-        return found[count - 1]
-
-    def wait_for(self, words: str) -> None:
-        """Until a line of the output has these words; fails when the process ends without one."""
-        with self._heard:
-            done = self._heard.wait_for(
-                lambda: any(words in line for line in self.lines) or self.process.poll() is not None, 3 * PATIENCE
-            )
-        assert done, "\n".join(self.lines[-60:])
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        said = [json.loads(line) for line in [*self.lines] if line.startswith("{") and f'"event":"{name}"' in line]
-        return [event for event in said if event["event"] == name]
 
     def pids(self, kind: str) -> list[int]:
         """The running processes of this supervisor's: each `worker`, each `slow` one, or the `background` process."""
@@ -162,23 +118,17 @@ class Workers:
         return self.ended()
 
     def ended(self) -> int:
-        return self.process.wait(3 * PATIENCE)
+        """The exit status, once all its processes are gone and all their output is here."""
+        status = self.process.wait(self.PATIENCE)
+        self._listener.join(self.PATIENCE)
+        return status
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout as output:
-            for line in output:
-                with self._heard:
-                    self.lines.append(line.rstrip("\n"))
-                    self._heard.notify_all()
-        self.process.wait()
-        with self._heard:
-            self._heard.notify_all()
+            self._said.hear(output)
 
 
 def gone(pid: int) -> bool:
     """Whether a process has ended; one that is no child of ours is reaped by somebody else."""
     return not Path(f"/proc/{pid}").exists()
-
-
-__all__ = ["Workers", "gone", "until"]

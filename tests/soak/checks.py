@@ -69,7 +69,7 @@ def _differences(
     span = slice(told.start, told.start + told.rows)
     if (record.model, record.version, record.n) != (told.model, told.version, told.rows):
         yield f"{record.id}: {record.model} {record.version}, {record.n} instances"
-    elif msgspec.json.decode(record.inputs_text) != versions.rows[span]:
+    elif msgspec.json.decode(record.inputs_text()) != versions.rows[span]:
         yield f"{record.id}: other inputs"
     elif msgspec.json.decode(record.outputs) != versions.answers[record.version - 1][span]:
         yield f"{record.id}: other outputs"

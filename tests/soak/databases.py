@@ -1,6 +1,5 @@
 """The databases of the soak, and the ways in which each goes away for a while."""
 
-import os
 import signal
 import tempfile
 import time
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import pysqlite3.dbapi2 as sqlite3
 
-from tests.functional.postgres import Postgres
+from tests.functional.postgres import Postgres, own_postgres
 
 
 class Database(Protocol):
@@ -63,15 +62,8 @@ def database(kind: str, folder: Path) -> Iterator[Database]:
     if kind == "sqlite":
         yield Sqlite(folder)
         return
-    # A socket's path has 107 bytes at most.
-    with tempfile.TemporaryDirectory(prefix="soak-") as run:
-        before = os.environ.get("XDG_RUNTIME_DIR")
-        os.environ["XDG_RUNTIME_DIR"] = run
-        try:
-            server = Postgres(folder / "postgresql")
-            yield PostgreSQL(server)
-            server.close()
-        finally:
-            os.environ.pop("XDG_RUNTIME_DIR")
-            if before is not None:
-                os.environ["XDG_RUNTIME_DIR"] = before
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as sockets,
+        own_postgres(folder / "postgresql", Path(sockets)) as server,
+    ):
+        yield PostgreSQL(server)

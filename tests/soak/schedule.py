@@ -7,6 +7,8 @@ from dataclasses import dataclass
 FIRST, LAST = 0.1, 0.6
 # Once in so many seconds everything is done, and at least once.
 ROUND = 75.0
+# How many seconds a database stays away; in every second round longer than a request waits for its turn.
+BRIEF, LONG = (1.0, 3.0), (6.0, 8.0)
 ROUTINE = ("kill_worker", "kill_background", "reload", "promote", "promote")
 
 
@@ -30,6 +32,6 @@ def schedule(seed: int, seconds: float, stops: tuple[str, ...]) -> list[Due]:
         chance.shuffle(acts)
         times = sorted(chance.uniform(0, each) for _ in acts)
         for at, what in zip(times, acts, strict=True):
-            lasting = round(chance.uniform(1.0, 3.0), 2) if what in stops else 0.0
+            lasting = round(chance.uniform(*(LONG if number % 2 else BRIEF)), 2) if what in stops else 0.0
             found.append(Due(round(FIRST * seconds + number * each + at, 2), what, lasting))
     return found

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmarks import report
+from benchmarks.__main__ import main
 from benchmarks.load import Measurement, write_bodies
 from benchmarks.models import Model
 from benchmarks.peers import ON_REQUEST, SERVERS, USUAL
 from benchmarks.peers.mlserve_server import production
-from benchmarks.targets import RPS, TARGETS, Target, of, rows, verdict
+from benchmarks.targets import RPS, TARGETS, Target, rounds_of, target_rows, verdict
 from benchmarks.works import NAMES
 
 ONE = Measurement(
@@ -64,7 +65,7 @@ def test_what_is_to_be_small_is_met_below_its_bound() -> None:
 def test_the_best_of_several_peers_is_the_one_that_counts() -> None:
     found = [*rounds("mlserve", 1000, 1100, 1200), *rounds("mlserver", 50, 60, 70, cpu_ms_per_request=1.0)]
     found += rounds("mlserver-batching", 200, 220, 230, cpu_ms_per_request=0.6)
-    row = next(row for row in rows(found) if "exact" in row.what and "mlserver" in row.theirs)
+    row = next(row for row in target_rows(found) if "exact" in row.what and "mlserver" in row.theirs)
     assert (row.theirs, row.ratio, row.cpu, row.met) == (
         "mlserver-batching 220/s (200-230)",
         "5.00",
@@ -74,7 +75,7 @@ def test_the_best_of_several_peers_is_the_one_that_counts() -> None:
 
 
 def test_what_was_not_measured_has_a_line_too() -> None:
-    found = rows([])
+    found = target_rows([])
     assert len(found) == len(TARGETS)
     assert {row.met for row in found} == {"not measured"}
 
@@ -82,13 +83,13 @@ def test_what_was_not_measured_has_a_line_too() -> None:
 def test_a_shipper_keeps_up_that_is_soon_done_after_the_load() -> None:
     kept = replace(ONE, work="keep-up-sqlite", requests=6000, requests_per_s=100.0, backlog_mib=1.0, drain_s=5.9)
     late = replace(kept, drain_s=6.1)
-    assert [row.met for row in rows([kept]) if "SQLite" in row.what] == ["met"]
-    assert [row.met for row in rows([late]) if "SQLite" in row.what] == ["not met"]
+    assert [row.met for row in target_rows([kept]) if "SQLite" in row.what] == ["met"]
+    assert [row.met for row in target_rows([late]) if "SQLite" in row.what] == ["not met"]
 
 
 def test_rounds_are_found_in_their_order() -> None:
     found = [replace(ONE, round=2), replace(ONE, round=1), replace(ONE, server="flask"), replace(ONE, connections=1)]
-    assert [one.round for one in of(found, "mlserve", "single", 16)] == [1, 2]
+    assert [one.round for one in rounds_of(found, "mlserve", "single", 16)] == [1, 2]
 
 
 def test_every_target_names_servers_and_works_that_exist() -> None:
@@ -150,3 +151,19 @@ def test_missing_cells_and_categories_become_what_the_library_takes(tmp_path: Pa
     model = Model("m", tmp_path / "m.ubj", [{"a": 1.5, "b": "y"}, {"a": None, "b": "new"}], [])
     np.testing.assert_array_equal(model.matrix, np.array([[1.5, 1], [np.nan, 2]], np.float32))
     assert model.labels([np.float32(1)]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(None, "No such file"), ("{", "is not what a run writes"), ("[1]", "is not what a run writes"), ("[]", "has no")],
+)
+def test_a_file_that_is_no_run_is_told_in_a_sentence(
+    text: str | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["report", str(path)])
+    assert f"{path} " in (told := capsys.readouterr().err)
+    assert says in told

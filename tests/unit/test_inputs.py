@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,3 +47,12 @@ def test_what_is_no_block_is_told() -> None:
 def test_reading_needs_no_server() -> None:
     code = "import sys, mlserve.inputs; sys.exit(bool({'pyramid', 'sqlalchemy', 'webob'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("read", [read_inputs, read_columns])
+def test_what_is_no_block_is_told_in_a_sentence(read: Callable[[Any, Any], object]) -> None:
+    with pytest.raises(Damaged, match=r"^This prediction has no block: its inputs are JSON, in column inputs\.$"):
+        read(None, None)
+    for swapped in (("columns-1", b"1234"), ("columns-1", None), (None, "columns-1"), (5, "columns-1")):
+        with pytest.raises(Damaged, match="give the columns inputs_block and encoding, in this order"):
+            read(*swapped)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlserve.names import LARGEST_NUMBER, counted
+from mlserve.names import LARGEST_NUMBER, counted, named_twice
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,11 @@ def test_a_number(text: str, number: int) -> None:
 )
 def test_what_is_none(text: str) -> None:
     assert counted(text) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "twice"),
+    [([], None), (["a", "b"], None), (["a", "b", "b", "a"], "b"), ([*map(str, range(200_000)), "z", "z"], "z")],
+)
+def test_the_first_that_has_stood_there_before_is_found_in_one_pass(names: list[str], twice: str | None) -> None:
+    assert named_twice(names) == twice

@@ -5,8 +5,5 @@ Any of them may ask, and any may answer: `Content-Type` says the one, `Accept` t
 
 from typing import Final
 
-from mlserve.predictions.table import CSV
-
 ARROW: Final = "application/vnd.apache.arrow.stream"
-
-__all__ = ["ARROW", "CSV"]
+CSV: Final = "text/csv"

@@ -7,8 +7,8 @@ from pyramid.response import Response
 from mlserve.api.renderer import PostResponse
 from mlserve.predictions.forms import ARROW
 from mlserve.predictions.forms.arrow import answer_arrow
+from mlserve.predictions.forms.csv_writing import CONTENT_TYPE, outputs_csv
 from mlserve.predictions.service import Answered
-from mlserve.predictions.table import CONTENT_TYPE, outputs_csv
 from mlserve.registry.signatures import signature_of
 from mlserve.types import application_of
 
@@ -24,9 +24,8 @@ def table_response(request: Any, answered: Answered, media_type: str, headers: l
     if signature is None:
         signature = signature_of(application_of(request), record.model, record.version)
     if media_type == ARROW:
-        body = answer_arrow(answered, signature)
+        content_type, body = ARROW, answer_arrow(answered, signature)
     else:
-        body = outputs_csv(record, [field.name for field in signature.outputs])
-    content_type = ARROW if media_type == ARROW else CONTENT_TYPE
+        content_type, body = CONTENT_TYPE, outputs_csv(record, [field.name for field in signature.outputs])
     own = [("Content-Type", content_type), ("Content-Length", str(len(body))), (PREDICTION_ID, record.id)]
     return PostResponse(headerlist=[*own, *headers], app_iter=[body])

@@ -7,8 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mlserve.arrow import Column, Stream, open_stream, stream_of
-from mlserve.arrow.writing import BYTES, TEXT
+from mlserve.arrow import BYTES, TEXT, Column, Stream, open_stream, stream_of
 from mlserve.inference import LoadedVersion
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.service import Answered

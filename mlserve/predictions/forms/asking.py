@@ -7,14 +7,14 @@ from typing import Any, Final, NamedTuple
 import colander
 
 from mlserve.api.inflating import read_inflated
-from mlserve.api.negotiation import media_type_sent
+from mlserve.api.negotiation import media_type_of, media_type_sent
 from mlserve.api.query import read_query
 from mlserve.inference import LoadedVersion
 from mlserve.inference.loaded import Limits
 from mlserve.predictions.envelope import misreference
 from mlserve.predictions.forms import ARROW, CSV
 from mlserve.predictions.forms.arrow import decode_arrow
-from mlserve.predictions.forms.sheet import decode_sheet
+from mlserve.predictions.forms.csv_reading import decode_csv
 from mlserve.signature import Batch
 
 TABLES: Final = (ARROW, CSV)
@@ -38,6 +38,7 @@ TableQuery = colander.SchemaNode(
     colander.SchemaNode(colander.String(), name="reference", missing=None, validator=_short_reference),
     colander.SchemaNode(_Truth(), name="explain", missing=False),
 )
+_NOTHING_BESIDE: Final[dict[str, Any]] = TableQuery.deserialize({})
 
 
 class TableBody(NamedTuple):
@@ -59,13 +60,13 @@ def table_sent(environ: dict[str, Any], limits: Limits) -> TableBody | None:
 
     Raises UnsupportedMediaType, TooLarge, Unreadable.
     """
-    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() not in TABLES:
+    if media_type_of(environ) not in TABLES:
         return None
     media_type = media_type_sent(environ, TABLES)
     query = environ.get("QUERY_STRING", "")
-    beside: dict[str, Any] = read_query(environ, TableQuery) if query else {"reference": None, "explain": False}
+    beside = read_query(environ, TableQuery) if query else _NOTHING_BESIDE
     body = read_inflated(environ, limits.body)
     decode = (
-        partial(decode_arrow, body=body, most=limits.body) if media_type == ARROW else partial(decode_sheet, body=body)
+        partial(decode_arrow, body=body, most=limits.body) if media_type == ARROW else partial(decode_csv, body=body)
     )
     return TableBody(body, decode, query, beside["reference"], beside["explain"])

@@ -3,6 +3,8 @@
 import struct
 from zlib import crc32
 
+from mlserve.errors import TooLarge
+
 HEADER = struct.Struct("<II")
 HEADER_SIZE = HEADER.size
 _header_at = HEADER.unpack_from
@@ -13,9 +15,12 @@ LARGEST = 0x1FFFFFFF
 
 
 def frame(payload: bytes) -> bytes:
-    """The payload with its header. Raises ValueError for one that no reader would take."""
-    if not 0 < len(payload) <= LARGEST:
-        raise ValueError(f"A record of {len(payload)} bytes cannot be framed.")
+    """The payload with its header. Raises TooLarge for one that no reader would take, ValueError for none at all."""
+    if not payload:
+        raise ValueError("A record of 0 bytes cannot be framed.")
+    if len(payload) > LARGEST:
+        sizes = f"{len(payload):,} bytes, and at most {LARGEST:,} are kept"
+        raise TooLarge(f"The prediction's record has {sizes}; send fewer instances.")
     return HEADER.pack(len(payload), crc32(payload)) + payload
 
 

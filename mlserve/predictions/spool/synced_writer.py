@@ -5,9 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from mlserve import turns
 from mlserve.predictions.spool.group_sync import GroupSync
 from mlserve.predictions.spool.writer import SpoolWriter
+from mlserve.turns import Turns
 
 log = logging.getLogger("mlserve.log")
 
@@ -19,8 +19,9 @@ class SyncedWriter(SpoolWriter):
     what is certain, and each record that was not is written once more, into a new one.
     """
 
-    def __init__(self, folder: Path, segment_size: int) -> None:
+    def __init__(self, folder: Path, segment_size: int, turns: Turns | None = None) -> None:
         super().__init__(folder, segment_size)
+        self._turns = turns or Turns()
         self._sync: GroupSync | None = None
 
     def _keep(self, data: bytes) -> None:
@@ -33,7 +34,7 @@ class SyncedWriter(SpoolWriter):
             sync = self._sync
             assert sync is not None
             end = sync.written
-        turns.leave()
+        self._turns.leave()
         try:
             sync.wait(end)
         except OSError:

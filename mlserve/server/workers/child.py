@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 # Where nothing was heard of one that is ready for so long, it is held up: each says a word a second.
 SILENCE = 5.0
@@ -28,23 +28,18 @@ class Child:
         self.asked = self.killed = False  # whether it has been asked to leave, and made to
         self._behind = 0.0
         self._heard = self.born
-        self._from, theirs_out = os.pipe()
-        theirs_in, self._to = os.pipe()
-        os.set_blocking(self._from, False)
-        os.set_blocking(self._to, False)  # One that hangs must not hold the supervisor up.
-        try:
+        with ExitStack() as theirs, ExitStack() as ours:
+            self._from, theirs_out = _pipe(ours, theirs)
+            theirs_in, self._to = _pipe(theirs, ours)
+            os.set_blocking(self._from, False)
+            os.set_blocking(self._to, False)  # One that hangs must not hold the supervisor up.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments, str(theirs_out), str(theirs_in)],
+                env={"OMP_NUM_THREADS": "1", **os.environ},  # They share the processors.
                 pass_fds=[*descriptors, theirs_out, theirs_in],
                 process_group=0,  # Ctrl-C of a terminal is for the supervisor, which ends them in order.
             )
-        except BaseException:
-            os.close(self._from)
-            os.close(self._to)
-            raise
-        finally:
-            os.close(theirs_out)
-            os.close(theirs_in)
+            ours.pop_all()  # They stay open.
 
     @property
     def pid(self) -> int:
@@ -108,6 +103,14 @@ class Child:
     def _signal(self, number: int) -> None:
         if self.status is None:
             self._process.send_signal(number)
+
+
+def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
+    """Its two ends, each closed with what it is given to."""
+    ends = os.pipe()
+    reading.callback(os.close, ends[0])
+    writing.callback(os.close, ends[1])
+    return ends
 
 
 def bury_strangers(ours: Collection[int]) -> None:

@@ -21,6 +21,11 @@ _REQUEST = {
     *("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT"),
     "wsgi.url_scheme",
 }
+# What whoever has asked is told, where a slow worker has taken a request and does not answer it.
+LOST = (
+    "The process that computed this has not answered, but may have kept the prediction; "
+    "send an Idempotency-Key, with which it can be sent again."
+)
 # Headers of the way between the two workers, and those that the server of the first one writes itself.
 _OF_THE_WAY = {"connection", "keep-alive", "transfer-encoding", "date", "server"}
 _PIECE = 65536
@@ -29,19 +34,26 @@ _WHOLE = 1024 * 1024
 
 
 class Lane:
-    """The way to the slow workers behind the socket `path`; `refuse` answers where they are gone, or have no room."""
+    """The way to the slow workers behind the socket `path`.
 
-    def __init__(self, path: str, section: Section, refuse: Wsgi) -> None:
+    `refuse` answers where they are gone, or have no room; `lose` where one had the request, and does not answer.
+    """
+
+    def __init__(self, path: str, section: Section, refuse: Wsgi, lose: Wsgi) -> None:
         self._path = path
         self._patience = section.request_timeout
         self._refuse = refuse
+        self._lose = lose
         self._places = threading.BoundedSemaphore(section.threads + section.waiting)
 
     def __call__(self, environ: dict[str, Any], body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         if not self._places.acquire(blocking=False):
             return self._refuse(environ, start_response)
         connection = _Connection(self._path, self._patience)
+        instead = self._refuse
         try:
+            connection.connect()
+            instead = self._lose
             connection.request("POST", "/", _packed(environ, body))
             answer = connection.getresponse()
             start: tuple[str, list[tuple[str, str]]] = (
@@ -52,9 +64,9 @@ class Lane:
                 start_response(*start)
                 return _pieces(connection, answer)
             whole = answer.read()
-        except (OSError, HTTPException):  # It was killed, or there is none.
+        except (OSError, HTTPException):  # It was killed, takes too long, or there is none.
             connection.close()
-            return self._refuse(environ, start_response)
+            return instead(environ, start_response)
         finally:
             self._places.release()
         connection.close()

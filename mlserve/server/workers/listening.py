@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mlserve.errors import ConfigurationError
@@ -13,6 +13,8 @@ from mlserve.server.workers.section import Section
 
 LANE = "lane"  # the name of the slow workers' socket in its folder
 _LISTENS = "mlserve-lane-"  # how the name of that folder begins
+_MADE = "mlserve-"  # and before somebody listens there
+_LONGEST = 107  # bytes of a socket's path (unix(7))
 
 
 def listen(section: Section, name: str) -> socket.socket:
@@ -31,19 +33,35 @@ def listen(section: Section, name: str) -> socket.socket:
 def listen_privately() -> tuple[socket.socket, Path]:
     """A socket of the slow workers, in a folder that only this user may enter; the folder is the caller's to remove.
 
-    What killed supervisors have left is removed here.
+    What killed supervisors have left is removed here. Raises ConfigurationError, and leaves nothing behind then.
     """
-    found = Path(tempfile.gettempdir())
-    for left in found.glob(f"{_LISTENS}*"):
-        with suppress(OSError):  # It is somebody else's, or is being removed.
-            if not _answers(left / LANE):
-                shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix="mlserve-"))
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(folder / LANE))
-    listening.listen(1024)
+    try:
+        found = Path(tempfile.gettempdir())
+        for left in found.glob(f"{_LISTENS}*"):
+            with suppress(OSError):  # It is somebody else's, or is being removed.
+                if not _answers(left / LANE):
+                    shutil.rmtree(left)
+        return _lane(Path(tempfile.mkdtemp(prefix=_MADE)))
+    except OSError as error:
+        raise ConfigurationError(
+            f"slow_workers need a socket in the folder for temporary files (TMPDIR), which cannot be made: {error}."
+        ) from error
+
+
+def _lane(made: Path) -> tuple[socket.socket, Path]:
+    """The socket in a folder that was just made, and the folder by the name that it has from now on."""
     # It has this name only while somebody listens in it, so that no other start takes it for a dead one's.
-    return listening, folder.rename(found / f"{_LISTENS}{folder.name.removeprefix('mlserve-')}")
+    folder = made.with_name(f"{_LISTENS}{made.name.removeprefix(_MADE)}")
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, made, ignore_errors=True)
+        if len(os.fsencode(folder / LANE)) > _LONGEST:
+            raise OSError(f"{folder / LANE} is longer than {_LONGEST} bytes")
+        listening = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listening.bind(str(made / LANE))
+        listening.listen(1024)
+        made.rename(folder)
+        undo.pop_all()
+    return listening, folder
 
 
 def _tcp(section: Section) -> socket.socket:
@@ -67,6 +85,7 @@ def _unix(section: Section) -> socket.socket:
         if path.is_socket() and not _answers(path):
             path.unlink()  # A killed supervisor has left it.
         listening.bind(str(path))
+        path.chmod(section.unix_socket_perms)  # Before it listens, nobody can connect.
         listening.listen(section.backlog)
     except BaseException:
         listening.close()

@@ -1,18 +1,21 @@
 """The keys of a `[server:…]` section that uses `egg:pyramid-mlserve#workers`."""
 
+import configparser
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
+from paste.deploy import loadwsgi
 from waitress.adjustments import KNOWN_PROXY_HEADERS
 
 from mlserve.errors import ConfigurationError
-from mlserve.ini_file import open_ini
+from mlserve.server import workers as ours
 
-# What the section says as `use`.
+# What the section says as `use`, in the way that all pages write it.
 WORKERS = "egg:pyramid-mlserve#workers"
 
 
@@ -23,13 +26,16 @@ class Section:
     host: str = "127.0.0.1"
     port: int = 6543
     unix_socket: str = ""
+    unix_socket_perms: int = 0o600  # who may open it
     workers: int = 0  # 0: one a processor
     slow_workers: int = 0  # beside them, for what takes long
     slow_from: int = 256 * 1024  # such as a body of this size
     threads: int = 1  # requests that a worker computes at once
     waiting: int = 64  # requests that wait in a worker; one more is answered 503
     patience: float = 5.0  # how long one waits before it is answered 503
-    request_timeout: float = 60.0  # after which a request's connection is closed, and a worker that hangs replaced
+    # After which a request's connection is closed, and a process that hangs replaced: one that computes for so long, or
+    # says nothing for so long and for SILENCE at least.
+    request_timeout: float = 60.0
     idle_timeout: float = 75.0  # after which a connection without a request is closed
     start_timeout: float = 120.0  # for a worker to load its models
     stop_timeout: float = 30.0  # for a worker to answer what it has begun
@@ -54,13 +60,32 @@ _MOST |= {"trusted_proxy_count": 100}
 _MAY_BE_0 = {"port", "workers", "slow_workers", "waiting"}
 _SIZES = {"slow_from"}
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_PERMISSIONS = re.compile(r"0?[0-7]{3}").fullmatch
 _SIZE = re.compile(rf"(\d{{1,9}}) ?({'|'.join(_UNITS)})")
+
+
+def settings_if_ours(ini: str, name: str) -> dict[str, str] | None:
+    """What `[server:NAME]` of an INI says, with the sections that it uses; None where another server is meant.
+
+    Read as pserve does, so that each of the ways to write `use` means the same to both. Raises ConfigurationError where
+    it cannot be read.
+    """
+    try:
+        context = loadwsgi.loadcontext(loadwsgi.SERVER, f"config:{Path(ini).absolute()}", name=name)
+    except (LookupError, ImportError):  # Nothing that is installed here.
+        return None
+    except configparser.Error as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigurationError(f"[server:{name}] of {ini} cannot be read: {reason}.") from error
+    return dict(context.local_conf) if context.object is ours.serve else None
 
 
 def section_of(ini: str, name: str) -> Section:
     """The section `[server:NAME]` of an INI. Raises ConfigurationError naming the key."""
-    section = f"server:{name}"
-    return read_section(section, dict(open_ini(ini).get_settings(section)))
+    settings = settings_if_ours(ini, name)
+    if settings is None:
+        raise ConfigurationError(f"[server:{name}] of {ini} names another server: write use = {WORKERS}.")
+    return read_section(f"server:{name}", settings)
 
 
 def read_section(name: str, settings: Mapping[str, str]) -> Section:
@@ -74,6 +99,8 @@ def read_section(name: str, settings: Mapping[str, str]) -> Section:
             raise ConfigurationError(f"[{name}] has the key {key}: write one of {', '.join(sorted(known))}.")
         if key in _SIZES:
             values[key] = _size(name, key, text)
+        elif key == "unix_socket_perms":
+            values[key] = _permissions(name, text)
         elif key == "trusted_proxy":
             values[key] = _proxy(name, text)
         elif key == "trusted_proxy_headers":
@@ -92,6 +119,14 @@ def _size(name: str, key: str, text: str) -> int:
     if found is None:
         raise ConfigurationError(f"{key} of [{name}] is {text!r}: write a size and its unit, such as 256KiB.")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _permissions(name: str, text: str) -> int:
+    if not _PERMISSIONS(text):
+        raise ConfigurationError(
+            f"unix_socket_perms of [{name}] is {text!r}: write an octal number, such as 660 for its user and its group."
+        )
+    return int(text, 8)
 
 
 def _proxy(name: str, text: str) -> str:

@@ -19,8 +19,8 @@ from types import FrameType
 from mlserve.server.workers.child import Child, bury_strangers
 from mlserve.server.workers.listening import LANE, listen, listen_privately
 from mlserve.server.workers.manager import tell_manager
-from mlserve.server.workers.post import Post
-from mlserve.server.workers.section import section_of
+from mlserve.server.workers.section import Section, section_of
+from mlserve.server.workers.slot import Slot
 
 log = logging.getLogger("mlserve.workers")
 
@@ -44,10 +44,10 @@ class Supervisor:
         self._section = section_of(str(ini), name)
         self._socket = listen(self._section, f"server:{name}")
         self._lane: tuple[socket.socket, Path] | None = None  # of the slow workers, once there have been any
-        self._workers: list[Post] = []
-        self._slow_workers: list[Post] = []
-        self._dropped: list[Post] = []  # that a reload has done away with, while their processes leave
-        self._background = Post("background", self._start_background, self._section, 0.0)
+        self._workers: list[Slot] = []
+        self._slow_workers: list[Slot] = []
+        self._dropped: list[Slot] = []  # that a reload has done away with, while their processes leave
+        self._background = Slot("background", self._start_background, self._section, 0.0)
         self._reloads: Iterator[None] = iter(())
         self._asked_to_stop = self._asked_to_reload = self._hurried = False
         self._told = ""
@@ -65,7 +65,6 @@ class Supervisor:
         """Serve until a signal ends it; the exit status, which is 1 where the first processes do not start."""
         with self._signals() as woken:
             try:
-                self._fill_up()
                 return 0 if self._has_started(woken) and self._serves(woken) else 1
             finally:
                 tell_manager("STOPPING=1")
@@ -73,15 +72,17 @@ class Supervisor:
 
     def _has_started(self, woken: int) -> bool:
         """Start all at once; whether all became ready, or a signal came before."""
-        for post in self._posts:
-            post.renew(self._section)
-        while not all(post.is_filled for post in self._posts):
+        self._open_lane(self._section)
+        for slot in self._filling_up():
+            slot.renew(self._section)
+        while not all(slot.is_filled for slot in self._slots):
             self._turn(woken)
-            if self._asked_to_stop or any(post.failed_start for post in self._posts):
+            if self._asked_to_stop or any(slot.failed_start for slot in self._slots):
                 return self._asked_to_stop
         fields = {"address": self.address, "workers": len(self._workers)}
         log.info("serving", extra={"fields": fields})
-        print(f"Serving on {self.address}, with {len(self._workers)} workers", flush=True)  # noqa: T201
+        count = f"{len(self._workers)} worker{'' if len(self._workers) == 1 else 's'}"
+        print(f"Serving on {self.address}, with {count}", flush=True)  # noqa: T201
         tell_manager("READY=1")
         return True
 
@@ -99,6 +100,7 @@ class Supervisor:
         """Replace one process after the other, each when what follows it is ready; goes on at each `next`."""
         try:
             section = section_of(str(self._ini), self._name)
+            self._open_lane(section)
         except Exception as error:
             log.error("reload_refused", extra={"fields": {"reason": str(error)}})
             return
@@ -108,16 +110,15 @@ class Supervisor:
         self._section = replace(section, host=ours.host, port=ours.port, unix_socket=ours.unix_socket)
         log.info("reloading", extra={"fields": {"workers": self._section.workers}})
         tell_manager("RELOADING=1")
-        self._fill_up()
-        # The slow ones first: a new worker may hand over to them. What is too many goes on until the others are new.
-        slow, fast = self._slow_workers[: section.slow_workers], self._workers[: section.workers]
-        for post in [*slow, *fast, self._background]:
-            post.renew(self._section)
-            while post.coming is not None:
+        # What is too many goes on until the others are new.
+        for slot in self._filling_up():
+            slot.renew(self._section)
+            while slot.coming is not None:
                 yield
-            if post.failed_start:
+            if slot.failed_start:
                 # The others go on as they are, and so does this one where it is filled.
-                log.error("reload_failed", extra={"fields": {"process": post.name}})
+                log.error("reload_failed", extra={"fields": {"process": slot.name}})
+                self._drop_never_filled()
                 break
         else:
             self._drop(self._workers, self._section.workers)
@@ -138,13 +139,13 @@ class Supervisor:
             shutil.rmtree(self._lane[1], ignore_errors=True)
         self._empty([self._background], woken)
 
-    def _empty(self, posts: list[Post], woken: int) -> None:
-        for post in posts:
-            post.leave()
-        while any(post.children for post in posts):
+    def _empty(self, slots: list[Slot], woken: int) -> None:
+        for slot in slots:
+            slot.leave()
+        while any(slot.children for slot in slots):
             if self._hurried:
-                for post in posts:
-                    post.kill()
+                for slot in slots:
+                    slot.kill()
             self._turn(woken)
 
     def _turn(self, woken: int) -> None:
@@ -161,9 +162,9 @@ class Supervisor:
             else:
                 with suppress(BlockingIOError):
                     os.read(woken, 4096)
-        for post in [*self._posts, *self._dropped]:
-            post.tend()
-        self._dropped = [post for post in self._dropped if post.children]
+        for slot in [*self._slots, *self._dropped]:
+            slot.tend()
+        self._dropped = [slot for slot in self._dropped if slot.children]
         if os.getpid() == 1:
             bury_strangers({child.pid for child in self._children})
 
@@ -185,33 +186,48 @@ class Supervisor:
                 child.tell("standing " + json.dumps(standing))
 
     @property
-    def _posts(self) -> list[Post]:
+    def _slots(self) -> list[Slot]:
         return [*self._slow_workers, *self._workers, self._background]
 
     @property
     def _children(self) -> list[Child]:
-        return [child for post in [*self._posts, *self._dropped] for child in post.children]
+        return [child for slot in [*self._slots, *self._dropped] for child in slot.children]
 
-    def _fill_up(self) -> None:
-        """As many posts as the section says."""
-        section = self._section
+    def _open_lane(self, section: Section) -> None:
+        """Where the section wants slow workers. Raises ConfigurationError."""
         if section.slow_workers and self._lane is None:
             self._lane = listen_privately()
-        for posts, wanted, name, start in (
-            (self._workers, section.workers, "worker", self._start_worker),
-            (self._slow_workers, section.slow_workers, "slow-worker", self._start_slow_worker),
-        ):
-            for number in range(len(posts) + 1, wanted + 1):
-                posts.append(Post(f"{name}-{number}", start, section, self.FAREWELL))
 
-    def _drop(self, posts: list[Post], wanted: int) -> None:
-        for post in posts[wanted:]:
-            post.leave()
-            self._dropped.append(post)
-        del posts[wanted:]
+    def _filling_up(self) -> Iterator[Slot]:
+        """As many slots as the section says, each made when its turn comes.
+
+        The slow workers come first: a new worker may hand over to them.
+        """
+        section = self._section
+        for slots, wanted, name, start in (
+            (self._slow_workers, section.slow_workers, "slow-worker", self._start_slow_worker),
+            (self._workers, section.workers, "worker", self._start_worker),
+        ):
+            for index in range(wanted):
+                if index == len(slots):
+                    slots.append(Slot(f"{name}-{index + 1}", start, section, self.FAREWELL))
+                yield slots[index]
+        yield self._background
+
+    def _drop_never_filled(self) -> None:
+        """What a reload that failed has added: nobody misses it."""
+        for slots in (self._slow_workers, self._workers):
+            self._drop(slots, sum(slot.was_filled for slot in slots))
+
+    def _drop(self, slots: list[Slot], wanted: int) -> None:
+        for slot in slots[wanted:]:
+            slot.leave()
+            self._dropped.append(slot)
+        del slots[wanted:]
 
     def _start_worker(self) -> Child:
-        lane = str(self._lane[1] / LANE) if self._lane is not None and self._section.slow_workers else ""
+        has_slow = self._slow_workers and self._section.slow_workers
+        lane = str(self._lane[1] / LANE) if self._lane is not None and has_slow else ""
         return self._start("fast", self._socket, lane)
 
     def _start_slow_worker(self) -> Child:
@@ -255,8 +271,8 @@ class Supervisor:
             os.close(writing)
 
 
-def _running(posts: list[Post]) -> int:
-    return sum(post.holder is not None for post in posts)
+def _running(slots: list[Slot]) -> int:
+    return sum(slot.holder is not None for slot in slots)
 
 
 def supervise(ini: Path, name: str) -> int:

@@ -49,6 +49,7 @@ class Sweeper:
         self._idle_timeout = idle_timeout
         self._is_crowded = is_crowded
         self._seen: dict[int, Seen] = {}
+        self._fails = False
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="sweeper", daemon=True).start()
@@ -59,73 +60,76 @@ class Sweeper:
         patience = self.HURRIED if self._is_crowded() else self._request_timeout
         seen: dict[int, Seen] = {}
         closed = 0
-        for descriptor, inode in _sockets():
-            ages = _ages(descriptor, self._port)
-            if ages is None:
-                continue
-            sent, received, asks = ages
-            before = self._seen.get(descriptor)
-            since = None
-            if asks:
-                since = now - received
-                if before is not None and before.inode == inode and before.asks_since is not None:
-                    # It has asked before. What was sent meanwhile was the answer: this is another request.
-                    since = max(before.asks_since, now - sent)
-            seen[descriptor] = Seen(inode, since)
-            # Who reads a long answer says nothing meanwhile, but is not idle.
-            if (since is not None and now - since > patience) or (since is None and sent > self._idle_timeout):
-                closed += _shut(descriptor)
+        for descriptor in _sockets():
+            with suppress(OSError), _duplicate(descriptor) as end:
+                ages = _ages(end, self._port)
+                if ages is None:
+                    continue
+                sent, received, asks = ages
+                inode = os.fstat(end.fileno()).st_ino
+                before = self._seen.get(descriptor)
+                since = None
+                if asks:
+                    since = now - received
+                    if before is not None and before.inode == inode and before.asks_since is not None:
+                        # It has asked before. What was sent meanwhile was the answer: this is another request.
+                        since = max(before.asks_since, now - sent)
+                seen[descriptor] = Seen(inode, since)
+                # Who reads a long answer says nothing meanwhile, but is not idle.
+                if (since is not None and now - since > patience) or (since is None and sent > self._idle_timeout):
+                    end.shutdown(socket.SHUT_RDWR)
+                    closed += 1
         self._seen = seen
         return closed
 
     def _run(self) -> None:
         while True:
             time.sleep(self.PAUSE)
-            try:
-                closed = self.sweep()
-            except Exception:
+            self._try_to_sweep()
+
+    def _try_to_sweep(self) -> None:
+        try:
+            closed = self.sweep()
+        except Exception:  # There may be no descriptor left, and some the next time.
+            if not self._fails:
                 log.exception("sweeping_failed")
-                return
-            if closed:
-                log.info("connections_closed", extra={"fields": {"connections": closed}})
+            self._fails = True
+            return
+        self._fails = False
+        if closed:
+            log.info("connections_closed", extra={"fields": {"connections": closed}})
 
 
-def _sockets() -> Iterator[tuple[int, int]]:
-    """Descriptor and inode of each socket of this process."""
+def _sockets() -> Iterator[int]:
+    """The descriptor of each socket of this process."""
     for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
-            target = str(path.readlink())
-            if target.startswith("socket:["):
-                yield int(path.name), int(target[8:-1])
+            if str(path.readlink()).startswith("socket:["):
+                yield int(path.name)
 
 
-def _ages(descriptor: int, port: int) -> tuple[float, float, bool] | None:
+def _duplicate(descriptor: int) -> socket.socket:
+    """What the descriptor means now, to be looked at and shut: soon it may mean something else. Raises OSError."""
+    duplicate = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=duplicate)
+    except OSError:  # It is no socket any more.
+        os.close(duplicate)
+        raise
+
+
+def _ages(end: socket.socket, port: int) -> tuple[float, float, bool] | None:
     """How many seconds ago it sent and received something last, and whether what it received waits for an answer.
 
-    None for what is no connection to that port.
+    None for what is no connection to that port. Raises OSError for one that is gone.
     """
-    try:
-        end = socket.socket(fileno=os.dup(descriptor))
-    except OSError:
+    if end.type != socket.SOCK_STREAM or end.family not in (socket.AF_INET, socket.AF_INET6):
         return None
-    with end:
-        if end.type != socket.SOCK_STREAM or end.family not in (socket.AF_INET, socket.AF_INET6):
-            return None
-        try:
-            if end.getsockname()[1] != port:
-                return None  # One to a database, say.
-            end.getpeername()  # The listening socket has none.
-            info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
-        except OSError:
-            return None
+    if end.getsockname()[1] != port:
+        return None  # One to a database, say.
+    end.getpeername()  # The listening socket has none.
+    info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
     numbers = [struct.unpack_from("=I", info, place)[0] for place in (_SENT, _RECEIVED, _PIECES_IN, _PIECES_OUT)]
     sent, received, pieces_in, pieces_out = numbers
     # Where nothing was ever sent its age is that of the connection, in which a request often comes at once.
     return sent / 1000, received / 1000, received < sent or (pieces_in > 0 and not pieces_out)
-
-
-def _shut(descriptor: int) -> int:
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as end:
-        end.shutdown(socket.SHUT_RDWR)
-        return 1
-    return 0

@@ -23,18 +23,20 @@ from pyramid.paster import get_app, setup_logging
 from mlserve.auth.exposure import refuse_open
 from mlserve.part import PART_KEY, Part
 from mlserve.server.workers.gate import READERS, Gate
-from mlserve.server.workers.lane import Lane, arriving
+from mlserve.server.workers.lane import LOST, Lane, arriving
 from mlserve.server.workers.line import Line
 from mlserve.server.workers.proxy import behind_proxy
 from mlserve.server.workers.refusal import Wsgi, refusing
 from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.sweeping import Sweeper
 from mlserve.startup import one_sentence
+from mlserve.turns import Turns
 
 # Threads beyond those that compute, wait, read bodies and hand over: they answer what needs no turn.
 SPARE = 16
-# Names in a WSGI environ that granian writes for some requests only, or never.
-_LOOKALIKES = ("HTTP_", "REMOTE_", "CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS")
+# Names in a WSGI environ that granian writes for some requests only, or never, and how some of them begin.
+_LOOKALIKES = {"CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS"}
+_BEGINNINGS = ("HTTP_", "REMOTE_")
 # What granian runs in a worker process of its own; ours are started otherwise, since a reload is to read the code anew.
 _serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
@@ -49,8 +51,10 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
         application = app.registry.mlserve
         refuse_open(application.settings, section.hosts, f"server:{name}")
     refuse = refusing(app.registry)
-    lane = Lane(path, section, refuse) if path and kind == "fast" else None
-    gate = Gate(app, refuse, section, application.settings["mlserve.limits.body"], lane)
+    lane = Lane(path, section, refuse, refusing(app.registry, LOST)) if path and kind == "fast" else None
+    turns = application.turns
+    turns.limit(section.threads, section.waiting, section.patience)
+    gate = Gate(app, refuse, turns, section, application.settings["mlserve.limits.body"], lane)
     line.open(
         grace=section.stop_timeout,
         on_farewell=gate.say_farewell,
@@ -64,16 +68,18 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
         port = socket.socket(fileno=os.dup(int(descriptor))).getsockname()[1]
         Sweeper(port, section.request_timeout, section.idle_timeout, lambda: gate.is_crowded).start()
     line.say("ready")
-    threading.Thread(target=_watch, args=(gate, line, section.request_timeout), name="watch", daemon=True).start()
+    threading.Thread(target=_watch, args=(turns, line, section.request_timeout), name="watch", daemon=True).start()
     answering = behind_proxy(gate, section) if kind == "fast" else arriving(gate)
     hide_lookalikes(os.environ)
-    _answer(answering, section, int(descriptor), is_local=is_local)
+    # Three times what may wait: for a turn, apart from those for a database, and for a slow worker.
+    threads = 3 * (section.threads + section.waiting) + READERS + SPARE
+    answer(answering, section, int(descriptor), is_local=is_local, threads=threads)
     application.stop()
 
 
-def _watch(gate: Gate, line: Line, patience: float) -> None:
+def _watch(turns: Turns, line: Line, patience: float) -> None:
     """Ask to be replaced where a request is computed for too long: nobody can end what it does."""
-    while gate.longest <= patience:
+    while turns.longest <= patience:
         line.say_well()
     line.say("hangs")
 
@@ -84,11 +90,12 @@ def hide_lookalikes(environ: MutableMapping[str, str]) -> None:
     granian puts the whole of it into the environ of each: HTTP_PROXY would be a header that nobody sent.
     """
     for name in [*environ]:
-        if name.startswith(_LOOKALIKES):
+        if name in _LOOKALIKES or name.startswith(_BEGINNINGS):
             del environ[name]
 
 
-def _answer(app: Wsgi, section: Section, descriptor: int, *, is_local: bool) -> None:
+def answer(app: Wsgi, section: Section, descriptor: int, *, is_local: bool, threads: int) -> None:
+    """Answer on the socket, at most so many requests at once, until the process is told to end."""
     holder = SocketHolder(descriptor, is_local, section.backlog)  # type: ignore[call-arg]
     _serve(
         worker_id=1,
@@ -99,8 +106,7 @@ def _answer(app: Wsgi, section: Section, descriptor: int, *, is_local: bool) -> 
         runtime_mode=RuntimeModes.mt,
         runtime_threads=1,
         runtime_blocking_threads=512,
-        # Twice what may wait: for a turn, and for a slow worker.
-        blocking_threads=2 * (section.threads + section.waiting) + READERS + SPARE,
+        blocking_threads=threads,
         blocking_threads_idle_timeout=30,
         backpressure=65535,
         task_impl=TaskImpl.asyncio,

@@ -13,8 +13,11 @@ from mlserve.signature.fields import NUMBERS, FieldType, Keep
 PLAIN = "columns-1"
 DEFLATED = "columns-1+zlib"
 
-# No block is larger than the largest record of the spool, and nothing larger is unpacked.
+# Nothing larger is unpacked.
 LARGEST = 1 << 29
+# Nothing larger is written: the spool's largest record is a byte less than LARGEST, and has four letters for each three
+# bytes of a block (base64).
+LARGEST_WRITTEN = (LARGEST - 1) // 4 * 3
 ALIGNMENT = 8
 LENGTH = struct.Struct("<I")  # of the header, in front of it
 

@@ -83,3 +83,17 @@ def test_what_is_no_json_has_no_members(body: bytes) -> None:
 def test_what_is_no_object_has_no_members() -> None:
     with pytest.raises(Invalid, match="not an object"):
         read_members(b"[1]", DEPTH)
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_writes_for_no_number_is_told(word: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_members(b'{"instances": [[1.0, %s]]}' % word.encode(), 8)
+    assert caught.value.detail.endswith(f"). JSON has no {word.lstrip('-')}: write null for a missing number.")
+
+
+@pytest.mark.parametrize("body", [b"{nan}", b'{"a": "NaN', b"[1", b'{"NaN": x}'])
+def test_other_mistakes_have_no_such_hint(body: bytes) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_members(body, 8)
+    assert "null" not in caught.value.detail

@@ -66,6 +66,11 @@ def test_other_bodies_are_refused_by_name(content_type: str) -> None:
         require_json_sent({"CONTENT_TYPE": content_type})
 
 
+def test_a_refusal_names_all_that_the_address_takes() -> None:
+    with pytest.raises(UnsupportedMediaType, match=r"'text/html'; send application/json in UTF-8 or text/csv\.$"):
+        require_json_sent({"CONTENT_TYPE": "text/html"}, ("text/csv",))
+
+
 def test_a_body_must_not_be_packed() -> None:
     require_json_sent({"HTTP_CONTENT_ENCODING": "identity"})
     with pytest.raises(UnsupportedMediaType, match="gzip"):

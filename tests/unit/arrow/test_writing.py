@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlserve.arrow import Column, open_stream, stream_of
-from mlserve.arrow.writing import BYTES, TEXT
+from mlserve.arrow import BYTES, TEXT, Column, open_stream, stream_of
 from tests.unit.arrow.streams import plain
 
 LACKING = np.array([False, True, False])

@@ -1,6 +1,7 @@
 """What `mlserve serve` says where it cannot serve: one sentence, and no traceback."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,9 @@ def test_a_port_that_is_in_use_is_named(tmp_path: Path) -> None:
         (WORKERS + "port = high\n", "port of [server:workers]"),
         (WORKERS + "host = 0.0.0.0\n", "[server:workers] listens on 0.0.0.0, where every host could call it"),
         (WORKERS + "[server:main]\nuse = egg:nothing#main\n", "[server:main] of"),
+        ("[server:main]\nuse = egg:pyramid-mlserve#waitress\nhost = 127.0.0.1\nthreads = 3\n", "is well"),
+        ("[server:main]\nuse = egg:pyramid-mlserve#waitress\nthreds = 3\n", "not for waitress: Unknown adjustment"),
+        ("[server:main]\nuse = egg:waitress#main\nthreads = many\n", "[server:main] is not for waitress: "),
         ("", "has no section [server:main]"),
     ],
 )
@@ -66,3 +70,13 @@ def test_check_looks_at_the_sections_of_servers(text: str, says: str, tmp_path: 
     result = CliRunner().invoke(main, ["check", str(ini)])
     assert says in (result.output + str(result.exception or ""))
     assert result.exit_code == (0 if says == "is well" else 1)
+
+
+@pytest.mark.parametrize("verb", ["serve", "check"])
+def test_workers_need_granian_installed(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "granian", None)
+    ini = tmp_path / "w.ini"
+    ini.write_text(f"{APP}mlserve.var = var\n{WORKERS}")
+    result = CliRunner().invoke(main, [verb, str(ini)])
+    assert result.exit_code == 1
+    assert "mlserve cannot start: [server:workers] needs granian, which is not installed" in result.output

@@ -12,8 +12,8 @@ from mlserve.errors import Busy, Invalid, NotSupported, TooLarge, Unreadable
 from mlserve.inference.loaded import LoadedVersion
 from mlserve.observability.metrics.measures import Measures
 from mlserve.predictions.explaining import Explaining
+from mlserve.predictions.one_at_a_time import OneAtATime
 from mlserve.predictions.reading import read_batch
-from mlserve.predictions.turn import Turn
 from mlserve.registry.past import Past
 from tests.unit.predictions.factories import LIMITS, load, record
 
@@ -93,8 +93,8 @@ def test_long_explanations_have_turns_and_short_ones_never_wait(line: LoadedVers
         lambda: explaining_past.of_kept(kept),
     )
     explaining_past = explaining(past=line)
-    explaining_past._turn = one._turn = Turn("Busy; try again.", patience=0)
-    with one._turn.taken():
+    explaining_past._one = one._one = OneAtATime("Busy; try again.", patience=0)
+    with one._one.taken():
         for way in ways:
             way()
         line.predictor.explain_seconds = 0.4  # type: ignore[attr-defined]

@@ -10,9 +10,9 @@ import pytest
 
 from mlserve.errors import Busy, NotSupported, TooLarge
 from mlserve.inference.loaded import LoadedVersion
+from mlserve.predictions.one_at_a_time import OneAtATime
 from mlserve.predictions.record import PredictionRecord
 from mlserve.predictions.reproducing import LARGE, Reproducing
-from mlserve.predictions.turn import Turn
 from mlserve.registry.past import Past
 from tests.unit.predictions.factories import load, record
 
@@ -63,8 +63,8 @@ def test_inputs_of_another_signature_are_refused(tmp_path: Path) -> None:
 
 def test_large_predictions_have_turns_and_others_never_wait(tmp_path: Path) -> None:
     one = reproducing(load(tmp_path), [])
-    one._turn = Turn("Wait.", patience=0.01)
-    with one._turn.taken():
+    one._one = OneAtATime("Wait.", patience=0.01)
+    with one._one.taken():
         assert one.of_kept(kept(n=LARGE)).verdict == "bit_equal"
         with pytest.raises(Busy, match=r"Wait\."):
             one.of_kept(kept(n=LARGE + 1))

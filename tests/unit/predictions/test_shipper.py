@@ -70,7 +70,7 @@ def test_blocks_and_texts_arrive_side_by_side(tmp_path: Path, database: Database
     assert shipper(tmp_path, database).run_once() == size
     with database.read() as connection:
         found = [store.get(connection, one.id) for one in records]
-    assert [one and bytes(one.inputs_text) for one in found] == [bytes(one.inputs_text) for one in records]
+    assert [one and bytes(one.inputs_text()) for one in found] == [bytes(one.inputs_text()) for one in records]
     assert [one and (one.v, one.encoding) for one in (found[0], found[1], found[-1])] == [
         (1, None),
         (2, "columns-1"),

@@ -18,6 +18,7 @@ from mlserve.faults import Fault
 from mlserve.packaging import Verdict
 from mlserve.registry.declared import load_declared
 from mlserve.registry.past import Past, PastVersions, load_past
+from mlserve.turns import Turns
 from tests.factories import linear_model, until
 from tests.unit.registry.test_declared import application
 
@@ -90,6 +91,29 @@ def test_requests_at_the_same_time_load_once(loader: Loader) -> None:
         for one in asked:
             one.result(20)
     assert loader.inside == 1
+
+
+def test_who_waits_for_a_version_lets_others_compute_and_who_finds_one_does_not(loader: Loader) -> None:
+    turns = Turns()
+    turns.limit(1, 2, 20.0)
+    versions = PastVersions(loader, turns=turns)
+
+    def asked() -> None:
+        with turns.taken():
+            ask(versions, 1)
+
+    loader.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(asked)
+        until(lambda: loader.inside == 1 and turns.longest == 0)
+        with turns.taken():
+            loader.gate.set()
+        waiting.result(20)
+    with turns.taken():
+        (held,) = turns._held.values()
+        since = held.since
+        ask(versions, 1)
+        assert held.since == since > 0
 
 
 def test_what_is_used_is_never_closed_and_others_wait_for_room(loader: Loader) -> None:

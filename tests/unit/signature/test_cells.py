@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlserve.errors import Invalid, TooLarge
-from mlserve.predictions.forms.sheet import decode_sheet
+from mlserve.predictions.forms.csv_reading import decode_csv
 from mlserve.signature import Batch, Decoder, Field, Signature
 from mlserve.signature.cells import plain_columns, plain_table
 from tests.unit.signature import strategies
@@ -53,13 +53,30 @@ def test_bulk_and_cell_by_cell_are_the_same(data: st.DataObject) -> None:
     sheet = io.StringIO(newline="")
     csv.writer(sheet, lineterminator=data.draw(st.sampled_from(["\n", "\r\n"]))).writerows([signature.names, *rows])
     loaded: Any = SimpleNamespace(decoder=decoder, signature=signature)
-    whole = told(lambda: decode_sheet(loaded, sheet.getvalue().encode()))
+    whole = told(lambda: decode_csv(loaded, sheet.getvalue().encode()))
     if isinstance(expected, Batch):
         for batch in (found, whole):
             assert isinstance(batch, Batch)
             assert same_arrays(batch, expected)
     else:
         assert found == expected == whole
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@given(cells=st.lists(st.sampled_from(["", "1", "-2.5"]), max_size=5), ended=st.booleans())
+def test_quotes_around_a_cell_change_nothing_in_a_table_of_one_column(end: str, cells: list[str], ended: bool) -> None:
+    signature = Signature((Field("x", "float64", nullable=True),), ())
+    loaded: Any = SimpleNamespace(decoder=Decoder(signature, max_instances=10, max_problems=5), signature=signature)
+    bare, quoted = (
+        told(lambda lines=lines: decode_csv(loaded, (end.join(lines) + end * ended).encode()))
+        for lines in (["x", *cells], ['"x"', *cells])
+    )
+    if isinstance(bare, Batch):
+        assert isinstance(quoted, Batch)
+        assert same_arrays(bare, quoted)
+        assert bare.n == len([cell for cell in cells if cell])
+    else:
+        assert bare == quoted
 
 
 @pytest.mark.parametrize(
@@ -88,6 +105,9 @@ def test_a_table_of_numbers_is_parsed_whole(body: bytes, found: list[Any]) -> No
         b"a,b\n1,2,3",
         b"a,b\n1\n2,3,4",
         b"a,b\n1,2\n\n3,4",
+        b"a\n1\n\n3",
+        b"a\n1\n\n",
+        b"a\n\n1\n",
         b"a,b\n1,x",
         b'a,b\n"1",2',
         b"a,b\r1,2",

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlserve.errors import TooLarge
+from mlserve.predictions.spool import frame as frames
 from mlserve.predictions.spool.frame import HEADER_SIZE, LARGEST, frame, length_at, payload_at
+from mlserve.signature.blocks.layout import LARGEST_WRITTEN
 
 
 @given(st.binary(min_size=1, max_size=300), st.binary(max_size=40), st.binary(max_size=40))
@@ -35,9 +38,17 @@ def test_zeros_left_by_a_crash_are_no_frames() -> None:
     assert length_at(bytes(64), 0) is None
 
 
-def test_nothing_and_too_much_cannot_be_framed() -> None:
+def test_nothing_and_too_much_cannot_be_framed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="0 bytes"):
         frame(b"")
+    monkeypatch.setattr(frames, "LARGEST", 9)
+    assert payload_at(frame(b"x" * 9), 0) == b"x" * 9
+    with pytest.raises(TooLarge, match="10 bytes"):
+        frame(b"x" * 10)
+
+
+def test_a_frame_takes_the_largest_block_in_base64() -> None:
+    assert (LARGEST_WRITTEN + 2) // 3 * 4 < LARGEST
 
 
 def test_json_text_cannot_hold_the_header_of_a_frame() -> None:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlserve import turns
 from mlserve.errors import LogUnavailable
 from mlserve.predictions.spool import reader
 from mlserve.predictions.spool.reader import SegmentFile
 from mlserve.predictions.spool.synced_writer import SyncedWriter
+from mlserve.turns import Turns
 
 fdatasync, fsync = os.fdatasync, os.fsync
 
@@ -159,17 +159,18 @@ def test_a_full_segment_is_on_the_disk_before_it_is_closed(tmp_path: Path, use: 
 
 
 def test_who_waits_for_the_disk_lets_others_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    turns, said = Turns(), []
+    turns.limit(1, 0, 1.0)
 
     def recorded(descriptor: int) -> None:
-        said.append("sync")
+        said.append(turns.longest)
         fdatasync(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", recorded)
-    writer = SyncedWriter(tmp_path, 1000)
-    turns.take(lambda: said.append("turn left"))
-    writer.append(b"x")
-    assert said == ["turn left", "sync"]
+    writer = SyncedWriter(tmp_path, 1000, turns)
+    with turns.taken():
+        writer.append(b"x")
+    assert said == [0]
     writer.close()
 
 

@@ -1,3 +1,5 @@
+import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -39,6 +41,39 @@ def test_where_no_process_can_be_started_no_descriptor_is_left(monkeypatch: pyte
     with pytest.raises(OSError, match="/nowhere/python"):
         Child("module", [])
     assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_where_there_is_no_descriptor_for_the_second_pipe_the_first_is_closed() -> None:
+    before = len([*Path("/proc/self/fd").iterdir()])
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    taken = [os.dup(0) for _ in range(highest + 1 - before)]  # All below are taken.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(*taken, highest) + 3, limit[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            Child("module", [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        for descriptor in taken:
+            os.close(descriptor)
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_the_library_computes_with_one_thread_unless_somebody_has_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for said in (None, "4"):
+        if said is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", said)
+        else:
+            monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        child = Child("tests.unit.server.workers.stand_in", [str(tmp_path / "w.ini"), "workers"])
+        environ = Path(f"/proc/{child.pid}/environ")
+        try:
+            until(lambda said=said, environ=environ: f"OMP_NUM_THREADS={said or 1}\0" in environ.read_text(), PATIENCE)
+        finally:
+            child.kill()
+            child.close()
 
 
 def test_what_it_says_is_heard() -> None:

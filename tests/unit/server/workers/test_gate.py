@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mlserve import turns
 from mlserve.server.workers import gate as gate_module
 from mlserve.server.workers.gate import Gate
 from mlserve.server.workers.section import Section
+from mlserve.turns import Turns
 from tests.factories import until
 
 PATIENCE = 30.0
@@ -53,9 +53,9 @@ class Calls:
 
 
 class App:
-    """Answers with the body; each call is in `inside` until it is let go."""
+    """Answers with the body; each call is in `inside` until it is let go. `leaves` gives its turn up."""
 
-    def __init__(self, *, leaves: bool = False) -> None:
+    def __init__(self, leaves: Turns | None = None) -> None:
         self.inside = 0
         self.most = 0
         self.let = threading.Event()
@@ -64,9 +64,8 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body: bytes = environ["wsgi.input"].read()
-        if self._leaves:
-            turns.leave()
-            turns.leave()  # Once is enough, and twice does no harm.
+        if self._leaves is not None:
+            self._leaves.leave()
         with self._lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
@@ -77,6 +76,16 @@ class App:
         return [body]
 
 
+def limited(section: Section) -> Turns:
+    turns = Turns()
+    turns.limit(section.threads, section.waiting, section.patience)
+    return turns
+
+
+def gate_of(app: Any, section: Section, limit: int = 100, lane: Any = None) -> Gate:
+    return Gate(app, refuse, limited(section), section, limit, lane)
+
+
 def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("503 Service Unavailable", [])
     return [b"busy"]
@@ -84,8 +93,9 @@ def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
 
 def test_computations_never_overlap_and_what_waits_for_a_disk_does() -> None:
     for leaves, together in ((False, 1), (True, 3)):
-        app = App(leaves=leaves)
-        calls = Calls(Gate(app, refuse, Section(), 100))
+        turns = limited(Section())
+        app = App(turns if leaves else None)
+        calls = Calls(Gate(app, refuse, turns, Section(), 100))
         for _ in range(3):
             calls()
         until(lambda app=app, together=together: app.inside == together, PATIENCE)
@@ -95,7 +105,7 @@ def test_computations_never_overlap_and_what_waits_for_a_disk_does() -> None:
 
 
 def test_a_turn_ends_with_its_request_and_is_nobody_elses() -> None:
-    """Also where the application fails; and a thread without a turn gives none up."""
+    """Also where the application fails."""
     app = App()
     app.let.set()
 
@@ -104,20 +114,18 @@ def test_a_turn_ends_with_its_request_and_is_nobody_elses() -> None:
             raise RuntimeError("it fails")
         return app(environ, start_response)
 
-    gate = Gate(fail, refuse, Section(patience=0.05), 100)
+    gate = gate_of(fail, Section(patience=0.05))
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": PREDICTIONS, "wsgi.input": io.BytesIO(b"fail")}
     with pytest.raises(RuntimeError):
         gate(environ, lambda *said: None)
-    turns.leave()
     calls = Calls(gate)
     calls()
     assert calls.wait() == ["200 OK"]
-    assert gate.longest < 1
 
 
 def test_what_waits_too_long_or_finds_too_many_is_refused() -> None:
     app = App()
-    calls = Calls(Gate(app, refuse, Section(waiting=1, patience=PATIENCE), 100))
+    calls = Calls(gate_of(app, Section(waiting=1, patience=PATIENCE)))
     calls()
     until(lambda: app.inside == 1, PATIENCE)
     calls()
@@ -128,7 +136,7 @@ def test_what_waits_too_long_or_finds_too_many_is_refused() -> None:
     assert sorted(calls.wait()) == ["200 OK", "200 OK", "503 Service Unavailable"]
 
     app = App()
-    calls = Calls(Gate(app, refuse, Section(patience=0.01), 100))
+    calls = Calls(gate_of(app, Section(patience=0.01)))
     calls()
     until(lambda: app.inside == 1, PATIENCE)
     calls()
@@ -140,14 +148,13 @@ def test_what_waits_too_long_or_finds_too_many_is_refused() -> None:
 
 def test_what_does_not_compute_goes_by_the_side() -> None:
     app = App()
-    gate = Gate(app, refuse, Section(), 100)
+    gate = gate_of(app, Section())
     calls = Calls(gate)
     calls()
     calls(method="GET")
     calls("/health/ready", method="GET")
     calls("/api/v1/models/m/predictions/1/reproduction")
     until(lambda: app.inside == 4, PATIENCE)
-    assert gate.longest >= 0
     app.let.set()
     assert calls.wait() == ["200 OK"] * 4
 
@@ -156,7 +163,7 @@ def test_a_slow_body_holds_no_turn_and_one_too_many_is_refused(monkeypatch: pyte
     monkeypatch.setattr(gate_module, "READERS", 3)
     app, slow = App(), Pieces()
     app.let.set()
-    gate = Gate(app, refuse, Section(), 100)
+    gate = gate_of(app, Section())
     calls = Calls(gate)
     calls(body=slow)
     calls(body=b"quick")
@@ -172,11 +179,25 @@ def test_a_slow_body_holds_no_turn_and_one_too_many_is_refused(monkeypatch: pyte
     assert sorted(calls.wait()) == ["200 OK"] * 4 + ["503 Service Unavailable"]
 
 
+def test_no_more_wait_than_may_though_their_bodies_come_together() -> None:
+    app, slow = App(), Pieces()
+    gate = gate_of(app, Section(waiting=1, patience=PATIENCE))
+    calls = Calls(gate)
+    for _ in range(20):
+        calls(body=slow)
+    until(lambda: len(gate._reading) == 20, PATIENCE)
+    slow.let.set()
+    until(lambda: len(calls.answers) == 18, PATIENCE)
+    assert [status for status, _, _ in calls.answers] == ["503 Service Unavailable"] * 18
+    app.let.set()
+    assert calls.wait().count("200 OK") == 2
+
+
 def test_a_body_is_read_up_to_its_limit() -> None:
     """And one byte more, so that the application can refuse it."""
     app = App()
     app.let.set()
-    calls = Calls(Gate(app, refuse, Section(), 10))
+    calls = Calls(gate_of(app, Section(), 10))
     calls(body=b"x" * 1000)
     calls.wait()
     assert calls.answers[0][2] == b"x" * 11
@@ -185,7 +206,7 @@ def test_a_body_is_read_up_to_its_limit() -> None:
 def test_after_a_farewell_each_answer_ends_its_connection() -> None:
     app = App()
     app.let.set()
-    gate = Gate(app, refuse, Section(), 10)
+    gate = gate_of(app, Section(), 10)
     gate.say_farewell()
     for path in (PREDICTIONS, "/health/live"):
         calls = Calls(gate)
@@ -195,18 +216,21 @@ def test_after_a_farewell_each_answer_ends_its_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "size", "goes"),
+    ("method", "path", "size", "goes"),
     [
-        (PREDICTIONS, 99, False),
-        (PREDICTIONS, 100, True),
-        ("/api/v1/models/m/explanations", 1, True),
-        ("/v1/models/m:explain", 1, True),
-        ("/v1/models/m:predict", 1, False),
-        ("/api/v1/models/m/predictions/1/reproduction", 1, True),
-        ("/api/v1/models/m/versions", 1000, False),
+        ("POST", PREDICTIONS, 99, False),
+        ("POST", PREDICTIONS, 100, True),
+        ("GET", PREDICTIONS, 0, False),
+        ("POST", "/api/v1/models/m/explanations", 1, True),
+        ("POST", "/v1/models/m:explain", 1, True),
+        ("POST", "/v1/models/m:predict", 1, False),
+        ("POST", "/models/m/invoke", 100, True),
+        ("POST", "/api/v1/models/m/predictions/1/reproduction", 1, True),
+        ("GET", "/api/v1/models/m/predictions/1/explanation", 0, True),
+        ("POST", "/api/v1/models/m/versions", 1000, False),
     ],
 )
-def test_what_takes_long_goes_to_the_lane(path: str, size: int, goes: bool) -> None:
+def test_what_takes_long_goes_to_the_lane(path: str, size: int, goes: bool, method: str) -> None:
     app = App()
     app.let.set()
 
@@ -214,7 +238,7 @@ def test_what_takes_long_goes_to_the_lane(path: str, size: int, goes: bool) -> N
         start_response("200 slow", [])
         return [body]
 
-    calls = Calls(Gate(app, refuse, Section(slow_from=100), 10_000, lane))
-    calls(path, b"x" * size)
+    calls = Calls(gate_of(app, Section(slow_from=100), 10_000, lane))
+    calls(path, b"x" * size, method)
     assert calls.wait() == ["200 slow" if goes else "200 OK"]
     assert calls.answers[0][2] == b"x" * size

@@ -1,10 +1,11 @@
 import os
+from pathlib import Path
 
 import pytest
 from waitress.adjustments import Adjustments
 
 from mlserve.errors import ConfigurationError
-from mlserve.server.workers.section import Section, read_section
+from mlserve.server.workers.section import Section, read_section, section_of, settings_if_ours
 
 NAME = "server:workers"
 
@@ -16,6 +17,8 @@ def test_what_is_not_said_has_its_default() -> None:
 
 def test_each_kind_of_value_is_read() -> None:
     read = read_section(NAME, {"host": "::1", "patience": "0.5", "slow_workers": "0", "slow_from": "2 MiB"})
+    for text in ("660", "0660"):
+        assert read_section(NAME, {"unix_socket_perms": text}).unix_socket_perms == 0o660
     assert (read.host, read.patience, read.slow_workers, read.slow_from) == ("::1", 0.5, 0, 2 * 2**20)
 
 
@@ -43,6 +46,8 @@ def test_a_proxy_is_read_as_waitress_reads_it() -> None:
         ("port", "70000", "from 0 to 65535"),
         ("patience", "0", "write a number of seconds from 0.01"),
         ("patience", "nan", "write a number of seconds"),
+        ("unix_socket_perms", "rw", "write an octal number, such as 660"),
+        ("unix_socket_perms", "999", "write an octal number"),
         ("slow_from", "256", "write a size and its unit, such as 256KiB"),
         ("trusted_proxy", "nginx", "write the proxy's IP address, or *"),
         ("trusted_proxy", "10.0.0.0/8", "write the proxy's IP address"),
@@ -67,3 +72,34 @@ def test_where_it_listens_is_told_as_hosts() -> None:
     assert read_section(NAME, {"host": "0.0.0.0"}).hosts == ["0.0.0.0"]
     assert read_section(NAME, {"unix_socket": "/run/s"}).hosts == []
     assert read_section(NAME, {"unix_socket": "/run/s"}).place == "unix:/run/s"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "egg:pyramid-mlserve#workers",
+        "egg:pyramid_mlserve#workers",
+        "call:mlserve.server.workers:serve",
+        "common",
+    ],
+)
+def test_each_way_to_name_this_server_is_ours(use: str, tmp_path: Path) -> None:
+    ini = tmp_path / "w.ini"
+    common = "[server:common]\nuse = egg:pyramid-mlserve#workers\nthreads = 2\n"
+    ini.write_text(f"{common}[server:workers]\nuse = {use}\nworkers = 3\n")
+    said = settings_if_ours(str(ini), "workers")
+    assert said is not None
+    assert said["workers"] == "3"
+    assert section_of(str(ini), "workers") == Section(workers=3, threads=2 if use == "common" else 1)
+
+
+@pytest.mark.parametrize("use", ["egg:waitress#main", "egg:pyramid-mlserve", "egg:nobody#workers", "call:json:dumps"])
+def test_another_server_is_not(use: str, tmp_path: Path) -> None:
+    ini = tmp_path / "w.ini"
+    ini.write_text(f"[server:workers]\nuse = {use}\n")
+    assert settings_if_ours(str(ini), "workers") is None
+    with pytest.raises(ConfigurationError, match=r"\[server:workers\] of .* names another server"):
+        section_of(str(ini), "workers")
+    ini.write_text("[server:workers]\nuse = egg:pyramid-mlserve#workers\nport = %(nothing)s\n")
+    with pytest.raises(ConfigurationError, match=r"\[server:workers\] of .* cannot be read"):
+        section_of(str(ini), "workers")

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ use = egg:pyramid-mlserve#workers
 
 
 class Supervised:
-    def __init__(self, folder: Path, **keys: Any) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str], **keys: Any) -> None:
         self.folder = folder
         self.log = folder / "log"
         self.write(**keys)
         environ = {**os.environ, "PYTHONWARNINGS": "ignore", "NOTIFY_SOCKET": str(folder / "manager")}
         environ["TMPDIR"] = str(folder)
+        environ |= variables
         with self.log.open("w") as log:
             command = [sys.executable, "-u", "-m", "tests.unit.server.workers.trial", str(folder / "w.ini")]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
@@ -64,10 +65,12 @@ class Supervised:
 
 
 @contextmanager
-def supervised(folder: Path, behaviour: str = "", **keys: Any) -> Iterator[Supervised]:
+def supervised(
+    folder: Path, behaviour: str = "", variables: Mapping[str, str] | None = None, **keys: Any
+) -> Iterator[Supervised]:
     if behaviour:
         (folder / "behaviour").write_text(behaviour)
-    found = Supervised(folder, **keys)
+    found = Supervised(folder, variables or {}, **keys)
     try:
         yield found
     finally:
@@ -114,6 +117,32 @@ def test_a_reload_changes_the_number_of_workers_and_back(tmp_path: Path) -> None
             until(lambda wanted=workers + slow + 1: len(server.children()) == wanted, PATIENCE)
         told = {"workers": 2, "running": 2, "background": True, "behind_seconds": 0}
         told |= {"slow_workers": 1, "slow_running": 1}
+        until(lambda: all(_told(tmp_path, pid) == str(told) for pid in server.children()), PATIENCE)
+
+
+def test_a_reload_that_fails_adds_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)  # So long that no socket has a name in it.
+    folder.mkdir()
+    with supervised(tmp_path, variables={"TMPDIR": str(folder)}) as server:
+        server.hears("serving")
+        before = server.children()
+        server.write(slow_workers=1)
+        server.send(signal.SIGHUP)
+        server.hears("reload_refused")
+        assert server.children() == before
+        assert [*folder.iterdir()] == []
+        server.behave("die")
+        server.write(workers=3)
+        server.send(signal.SIGHUP)
+        server.hears("reload_failed")
+        until(lambda: server.children() == before, PATIENCE)
+        assert server.said("process_not_started") == 1, "the others are not started before it is their turn"
+        server.behave("")
+        server.write(workers=2)
+        server.send(signal.SIGHUP)
+        server.hears("reloaded")
+        until(lambda: len(server.children()) == 3, PATIENCE)
+        told = {"workers": 2, "running": 2, "background": True, "behind_seconds": 0}
         until(lambda: all(_told(tmp_path, pid) == str(told) for pid in server.children()), PATIENCE)
 
 

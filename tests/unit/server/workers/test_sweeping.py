@@ -1,5 +1,6 @@
 """Connections of this process, whose other ends are clients of every kind."""
 
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +129,23 @@ def test_where_many_bodies_are_slow_each_has_less_time(
     until(lambda: hurried.sweep() == 1, PATIENCE)
     assert calm.sweep() == 0
     assert connection.is_closed
+
+
+def test_a_sweep_that_fails_is_told_once_and_the_next_goes_on(
+    listening: socket.socket, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.send()
+    connection.answer()
+    watching = sweeper(listening, idle=0.01)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))  # None is left to list the others with.
+    try:
+        for _ in range(3):
+            watching._try_to_sweep()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    until(lambda: watching._try_to_sweep() or connection.is_closed, PATIENCE)
+    assert [record.message for record in caplog.records].count("sweeping_failed") == 1
 
 
 def test_connections_to_others_are_let_be(listening: socket.socket) -> None:

@@ -86,6 +86,15 @@ def test_codes_are_as_wide_as_their_categories_need(count: int) -> None:
     assert int.from_bytes(values[(count - 1) * width : count * width], "little") == count - 1
 
 
+def test_a_block_that_no_record_takes_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    signature = Signature((Field("x", "float32"),), ())
+    batch = Batch.from_rows(signature, [(1.0,)] * 200)
+    size = len((StoredInputs(signature).block(batch) or (b"", ""))[0])
+    for most, fits in ((size, True), (size - 1, False)):
+        monkeypatch.setattr("mlserve.signature.stored.LARGEST_WRITTEN", most)
+        assert (StoredInputs(signature).block(batch) is not None) == fits
+
+
 def test_nothing_is_kept() -> None:
     signature = Signature((Field("secret", "float32", keep="omit"),), ())
     assert StoredInputs(signature).block(Batch.from_rows(signature, [(1.0,)] * 200)) is None

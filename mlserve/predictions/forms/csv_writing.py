@@ -8,11 +8,11 @@ import msgspec
 
 from mlserve.api.times import time_text
 from mlserve.errors import VersionUnknown
+from mlserve.predictions.forms import CSV
 from mlserve.predictions.record import PredictionRecord, created_at
 from mlserve.signature import Signature
 
-CSV = "text/csv"
-CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
+CONTENT_TYPE = f"{CSV}; charset=utf-8; header=present"
 FIXED = ("id", "model", "version", "alias", "created_at", "instance", "caller", "reference")
 
 # What makes a spreadsheet take a text for a formula when it is the first character.
@@ -70,7 +70,7 @@ def _rows(record: PredictionRecord) -> Iterable[dict[str, str]]:
         "caller": guarded(record.caller),
         "reference": guarded(record.reference or ""),
     }
-    pairs = zip(_instances(record.inputs_text), _instances(record.outputs), strict=True)
+    pairs = zip(_instances(record.inputs_text()), _instances(record.outputs), strict=True)
     for instance, (inputs, outputs) in enumerate(pairs):
         yield {
             **fixed,

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from mlserve.errors import Invalid, Problem, TooLarge, Unreadable
 from mlserve.inference import LoadedVersion
+from mlserve.names import named_twice
 from mlserve.signature import Batch
 from mlserve.signature.cells import plain_table
 
 _CELL_TOO_LONG = "field larger than field limit"
 _SHOWN = 80
+# Columns beyond the signature's that are still told one by one.
+_STRANGERS = 1000
 
 Rows = list[list[str]]
 
@@ -28,8 +31,9 @@ def read_rows(body: bytes) -> Rows:
         raise Unreadable(f"The body is no table in UTF-8: {error}.") from error
 
 
-def decode_sheet(loaded: LoadedVersion, body: bytes) -> Batch:
+def decode_csv(loaded: LoadedVersion, body: bytes) -> Batch:
     """The Batch of a CSV whose first row names the fields. Raises Invalid, Unreadable, TooLarge."""
+    _refuse_too_wide(loaded, body)
     columns = plain_table(loaded.signature, body, loaded.decoder.refuse_too_many)
     if columns is not None:
         try:
@@ -37,7 +41,22 @@ def decode_sheet(loaded: LoadedVersion, body: bytes) -> Batch:
         except Invalid:
             pass  # What is wrong, and in which row, is told below.
     head, *rows = read_rows(body) or [[]]
-    return decode_rows(loaded, head, rows)
+    try:
+        return decode_rows(loaded, head, rows)
+    except Invalid as error:
+        if rows or not head:
+            raise
+        # As `curl -d @FILE` sends it.
+        detail = f"{error.detail} The body is one line: were its line ends lost?"
+        raise Invalid(detail, problems=error.problems, more=error.more) from None
+
+
+def _refuse_too_wide(loaded: LoadedVersion, body: bytes) -> None:
+    """Before a cell is read: a line of a million names takes seconds."""
+    fields, width = len(loaded.signature.names), 1 + body.partition(b"\n")[0].count(b",")
+    if width > fields + _STRANGERS:
+        problem = Problem("length", f"{fields} columns", f"{width}")
+        raise Invalid("The first line names far more columns than the model has fields.", problems=[problem])
 
 
 def decode_rows(
@@ -49,8 +68,7 @@ def decode_rows(
     Raises Invalid, with pointers of the form `/instances/3/age`, and TooLarge.
     """
     loaded.decoder.refuse_too_many(len(rows))
-    if len(set(head)) < len(head):
-        twice = next(name for name in head if head.count(name) > 1)
+    if (twice := named_twice(head)) is not None:
         problem = Problem("unknown_field", "each column once", twice[:_SHOWN], field=twice[:_SHOWN])
         raise Invalid("A column stands there twice.", problems=[problem])
     for number, row in enumerate(rows):

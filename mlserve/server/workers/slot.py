@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from mlserve.server.workers.child import Child
+from mlserve.server.workers.child import SILENCE, Child
 from mlserve.server.workers.section import Section
 
 log = logging.getLogger("mlserve.workers")
@@ -15,7 +15,7 @@ SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
 
-class Post:
+class Slot:
     """Holds what runs (`holder`), what is to follow it (`coming`) and what still answers before it leaves.
 
     `start` starts a process, and `section` says how long each may take. Nothing here waits: `tend` is called again and
@@ -31,6 +31,7 @@ class Post:
         self.coming: Child | None = None
         self.failed_start = False  # the last process that was started did not become ready
         self.is_wanted = True
+        self.was_filled = False
         self._leaving: list[tuple[Child, float]] = []  # with when to ask
         self._start = start
         self._section = section
@@ -91,7 +92,7 @@ class Post:
             return
         if child.ready and child.status is None:
             self.coming, before = None, self.holder
-            self.holder = child
+            self.holder, self.was_filled = child, True
             fields = {"process": self.name, "pid": child.pid, "seconds": round(child.age, 2)}
             log.info("process_ready", extra={"fields": fields})
             if before is not None:
@@ -115,7 +116,7 @@ class Post:
         if child.status is not None:
             self.holder = None
             self._bury(child)
-        elif child.hangs or child.silence > self._section.request_timeout:
+        elif child.hangs or child.silence > max(self._section.request_timeout, SILENCE):
             self.holder, self._next = None, 0.0
             fields = {"process": self.name, "pid": child.pid, "silent": not child.hangs}
             log.error("process_hangs", extra={"fields": fields})

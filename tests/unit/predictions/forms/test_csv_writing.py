@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mlserve.errors import VersionUnknown
-from mlserve.predictions.table import FIXED, guarded, predictions_csv
+from mlserve.predictions.forms.csv_writing import FIXED, guarded, predictions_csv
 from mlserve.signature import Field, OutputField, Signature
 from tests.unit.predictions.factories import record
 
