@@ -38,10 +38,10 @@ class Operation:
     answer_headers: Mapping[str, Schema] = field(default_factory=dict)  # of the 200, by name
     answers: Mapping[int, Schema | None] = field(default_factory=dict)  # other statuses, no problems; None: empty
     takes: tuple[str, ...] = (JSON,)  # the media types of the body
-    tables: Mapping[str, Schema] = field(default_factory=dict)  # the body's schemas in media types that are no JSON
     form: SchemaOf | None = None  # of the body as multipart/form-data, by its media type object; {} where it has none
     needs: str = ""  # of mlserve.auth.roles; by the verb unless given: GET needs observe, the others operate
     lists: bool = False  # of what is of no single model: it shows those models only that the caller may see
+    tables: Mapping[str, Schema] = field(default_factory=dict)  # the body's schemas in media types that are no JSON
 
     def __post_init__(self) -> None:
         if self.needs and self.needs not in NEEDS:
