@@ -82,6 +82,13 @@ class TooLarge(MlserveError):
     refusal = True
 
 
+class LengthRequired(MlserveError):
+    """Nobody can tell whether the body has come whole: its length must be said."""
+
+    code = "length_required"
+    refusal = True
+
+
 class UnsupportedMediaType(MlserveError):
     code = "unsupported_media_type"
     refusal = True

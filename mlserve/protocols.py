@@ -94,14 +94,16 @@ def target_of(request: Any, *, version: str | None = None, alias: str | None = N
         yield Target(loaded, alias, f"alias:{alias}")
 
 
-def read_body(request: Any) -> bytes:
+def read_body(request: Any, *, open_ended: bool = False) -> bytes:
     """The body of the request, without its Content-Encoding (gzip, deflate); either has `limits.body` bytes at most.
 
-    Read once: it is there for whoever asks again. Raises TooLarge, Unreadable, UnsupportedMediaType.
+    Read once: it is there for whoever asks again. `open_ended` says that its form has no end of its own, as a CSV has
+    none. Raises TooLarge, Unreadable, UnsupportedMediaType, and LengthRequired where nobody can tell whether such a body
+    has come whole.
     """
     environ = request.environ
     if _BODY not in environ:
-        environ[_BODY] = read_inflated(environ, application_of(request).limits.body)
+        environ[_BODY] = read_inflated(environ, application_of(request).limits.body, open_ended=open_ended)
     body: bytes = environ[_BODY]
     return body
 

@@ -4,23 +4,30 @@ import zlib
 from typing import Any
 
 from mlserve.api.negotiation import read_body, too_large
-from mlserve.errors import Unreadable, UnsupportedMediaType
+from mlserve.errors import LengthRequired, Unreadable, UnsupportedMediaType
 
 # What zlib is told to expect: a gzip member, a zlib stream, or bare deflate, which some clients call by the same name.
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 # What zlib is given at once, in bytes: it copies what follows a member. And how many members a body may have: to begin
 # one costs more than to read it.
 _PIECE, _MEMBERS = 1 << 14, 1000
+# What a server says, in the environ, of a body that may have broken off: it cannot tell such an end from a right one.
+END_UNPROVED = "mlserve.end_unproved"
 
 
-def read_inflated(environ: dict[str, Any], limit: int) -> bytes:
+def read_inflated(environ: dict[str, Any], limit: int, *, open_ended: bool = False) -> bytes:
     """The whole body as it was before its Content-Encoding; neither form has more than `limit` bytes.
 
-    Raises TooLarge, UnsupportedMediaType for another encoding than gzip and deflate, and Unreadable for a body that
-    is not what it says or ends early.
+    `open_ended` says that its form has no end of its own, as a CSV has none: it must have one otherwise.
+    Raises TooLarge, UnsupportedMediaType for another encoding than gzip and deflate, LengthRequired, and Unreadable for
+    a body that is not what it says or ends early.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in ("", "identity"):
+        if open_ended and END_UNPROVED in environ:
+            raise LengthRequired(
+                "Send the table's length (Content-Length), or compress it: where its chunks end cannot be proved."
+            )
         return read_body(environ, limit)
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise UnsupportedMediaType(f"The body is encoded as {encoding!r}; send it as it is, or as gzip or deflate.")

@@ -24,6 +24,7 @@ log = logging.getLogger("mlserve.api")
 STATUS_OF = {
     "unreadable": 400,
     "invalid": 422,
+    "length_required": 411,
     "too_large": 413,
     "unsupported_media_type": 415,
     "not_acceptable": 406,

@@ -81,7 +81,8 @@ def _refuse_waitress(ini: Path) -> None:
     """Raises ConfigurationError where [server:main] is waitress, and has a key or a value that is not for it."""
     context = loadwsgi.loadcontext(loadwsgi.SERVER, f"config:{ini.absolute()}", name="main")
     if context.object in (serve, serve_paste):
-        adjustments(context.local_conf)
+        # A name of a host may be known only where it is served.
+        adjustments({key: value for key, value in context.local_conf.items() if key != "host"})
 
 
 def _refuse_faults(application: Application) -> None:

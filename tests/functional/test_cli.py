@@ -532,9 +532,11 @@ def test_a_verb_on_a_database_that_is_not_there_says_so_in_one_sentence(tmp_path
 
 
 def test_the_program_itself_writes_whole_rows_into_a_pipe(ini: Path) -> None:
-    run("predict", ini, "line", stdin=json.dumps([[1, 2]] * 50))
+    run("predict", ini, "line", "--reference", "r" * 200, stdin=json.dumps([[1, 2]] * 50))
     command = [str(Path(sys.executable).with_name("mlserve")), "predictions", str(ini), "line"]
     environ = {**os.environ, "PYTHONPATH": str(PACKAGES), "COLUMNS": "40"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=60)
     assert done.stderr == ""
-    assert done.stdout.splitlines()[1].count('{"value":') == 50
+    assert len(lines := done.stdout.splitlines()) == 2
+    assert "r" * 200 in lines[1]
+    assert lines[1].rstrip().endswith('[{"value":1.0},{"value":1.0}, … 48 more]')

@@ -58,14 +58,14 @@ class TableBody(NamedTuple):
 def table_sent(environ: dict[str, Any], limits: Limits) -> TableBody | None:
     """The table that the body says it is, None where it says something else; its Content-Encoding is undone.
 
-    Raises UnsupportedMediaType, TooLarge, Unreadable.
+    Raises UnsupportedMediaType, TooLarge, LengthRequired, Unreadable.
     """
     if media_type_of(environ) not in TABLES:
         return None
     media_type = media_type_sent(environ, TABLES)
     query = environ.get("QUERY_STRING", "")
     beside = read_query(environ, TableQuery) if query else _NOTHING_BESIDE
-    body = read_inflated(environ, limits.body)
+    body = read_inflated(environ, limits.body, open_ended=media_type == CSV)
     decode = (
         partial(decode_arrow, body=body, most=limits.body) if media_type == ARROW else partial(decode_csv, body=body)
     )

@@ -13,6 +13,7 @@ from pyramid.paster import get_app, setup_logging
 
 from mlserve.application import Application
 from mlserve.part import PART_KEY, Part
+from mlserve.server.workers.good_ini import folder_of
 from mlserve.server.workers.line import Line
 from mlserve.server.workers.section import section_of
 from mlserve.startup import one_sentence
@@ -30,7 +31,7 @@ def main(ini: str, name: str, out: str, into: str) -> None:
     setup_logging(ini)
     with one_sentence():
         section = section_of(ini, name)
-        app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND})
+        app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND, "here": folder_of(ini)})
     line.open(grace=section.stop_timeout)
     line.say("ready")
     application = app.registry.mlserve

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 # Where nothing was heard of one that is ready for so long, it is held up: each says a word a second.
 SILENCE = 5.0
@@ -18,9 +19,13 @@ class Child:
     Two pipes lead to it. It writes lines to the first: `ready`, and then `well SECONDS` each second, with for how long
     it has not done what is due, or `hangs`. From the second it reads lines; its end is that of the supervisor, however
     that ended, and so it never outlives it for long.
+
+    `once` is a file that it reads until it is ready, which is removed then.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], descriptors: Sequence[int] = ()) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], descriptors: Sequence[int] = (), once: Path | None = None
+    ) -> None:
         self.born = time.monotonic()
         self.ready = False
         self.hangs = False  # by its own watch
@@ -28,7 +33,9 @@ class Child:
         self.asked = self.killed = False  # whether it has been asked to leave, and made to
         self._behind = 0.0
         self._heard = self.born
+        self._once = once
         with ExitStack() as theirs, ExitStack() as ours:
+            ours.callback(self._remove_once)
             self._from, theirs_out = _pipe(ours, theirs)
             theirs_in, self._to = _pipe(theirs, ours)
             os.set_blocking(self._from, False)
@@ -77,7 +84,9 @@ class Child:
             self._heard = time.monotonic()
             for line in said.splitlines():
                 word, _, rest = line.partition(" ")
-                self.ready = self.ready or word == "ready"
+                if word == "ready":
+                    self.ready = True
+                    self._remove_once()
                 self.hangs = self.hangs or word == "hangs"
                 with suppress(ValueError):
                     self._behind = float(rest) if word == "well" else self._behind
@@ -99,6 +108,12 @@ class Child:
         self._process.wait()
         os.close(self._from)
         os.close(self._to)
+        self._remove_once()
+
+    def _remove_once(self) -> None:
+        if self._once is not None:
+            with suppress(OSError):
+                self._once.unlink(missing_ok=True)
 
     def _signal(self, number: int) -> None:
         if self.status is None:

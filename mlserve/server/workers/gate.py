@@ -6,17 +6,19 @@ fight for the interpreter too. It reads bodies before, hands what takes long ove
 """
 
 import io
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mlserve.errors import Busy
+from mlserve.api.inflating import END_UNPROVED, read_inflated
+from mlserve.errors import Busy, MlserveError, TooLarge
+from mlserve.server.workers.bodies import SMALL, Bodies, Counted, length_of
 from mlserve.server.workers.refusal import StartResponse, Wsgi
 from mlserve.server.workers.section import Section
+from mlserve.server.workers.streams import Streams
 from mlserve.turns import Turns
 
-# So many bodies may be on their way at once. A thread that waits for one costs little else.
-READERS = 256
+# An encoded body of this size is large, whatever it holds; a smaller one is looked into.
+_ENCODED = 4096
 _FAREWELL = ("Connection", "close")
 # The ends of the paths that compute, ours and those of the protocols. One that is missing has its turn later, within
 # the application, and no lane.
@@ -41,19 +43,20 @@ class Gate:
         self._app = app
         self._refuse = refuse
         self._turns = turns
+        self._bodies = Bodies(limit)
+        self._streams = Streams(refuse)
         self._limit = limit
         self._lane = lane
         self._long_from = section.slow_from
         self._seen: dict[str, tuple[str, ...]] = {"POST": COMPUTING}
         if lane is not None:
             self._seen = {"POST": COMPUTING + LONG["POST"], "GET": LONG["GET"]}
-        self._reading: set[int] = set()  # by thread, since a set changes in one step
         self._leaving = False
 
     @property
     def is_crowded(self) -> bool:
-        """Whether many threads wait for bodies."""
-        return 2 * len(self._reading) > READERS
+        """Whether many threads wait for clients: for their bodies, or until they take an answer."""
+        return self._bodies.is_crowded or self._streams.is_crowded
 
     def say_farewell(self) -> None:
         """From now on each answer ends its connection."""
@@ -63,15 +66,34 @@ class Gate:
         environ["wsgi.multiprocess"] = True
         if self._leaving:
             start_response = _closing(start_response)
+        answer = self._answer(environ, start_response)
+        # granian sends a list in one piece, and needs no thread for that.
+        return answer if type(answer) is list else self._streams.counted(answer, environ, start_response)
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if not path.endswith(self._seen.get(method, ())):
-            return self._app(environ, start_response)
+            return self._beside(environ, start_response)
         if self._turns.is_full:  # Before its body is read; who comes in time to read it may find too many later.
             return self._refuse(environ, start_response)
-        body = self._read(environ)
-        if body is None:
+        length = length_of(environ)
+        if length is None:
+            _doubt_the_end(environ)
+        elif length > self._limit:  # The application says so, and reads nothing of it.
+            return self._app(environ, start_response)
+        try:
+            body, held = self._bodies.whole(environ["wsgi.input"], length)
+        except Busy:
             return self._refuse(environ, start_response)
-        if self._lane is not None and (len(body) >= self._long_from or path.endswith(LONG[method])):
+        try:
+            return self._compute(environ, body, start_response)
+        finally:
+            if held:
+                self._bodies.leave(held)
+
+    def _compute(self, environ: dict[str, Any], body: bytes, start_response: StartResponse) -> Iterable[bytes]:
+        """Who sends slowly must not hold the turn meanwhile: the body is there by now."""
+        if self._lane is not None and self._takes_long(environ, body):
             return self._lane(environ, body, start_response)
         environ["wsgi.input"] = io.BytesIO(body)
         try:
@@ -80,18 +102,43 @@ class Gate:
         except Busy:  # Of our turn: the application answers its own.
             return self._refuse(environ, start_response)
 
-    def _read(self, environ: dict[str, Any]) -> bytes | None:
-        """The body; None where too many others are read. Who sends slowly must not hold the turn meanwhile."""
-        thread = threading.get_ident()
-        self._reading.add(thread)
+    def _takes_long(self, environ: dict[str, Any], body: bytes) -> bool:
+        if len(body) >= self._long_from or environ["PATH_INFO"].endswith(LONG[environ["REQUEST_METHOD"]]):
+            return True
+        if "HTTP_CONTENT_ENCODING" not in environ:
+            return False
+        return len(body) >= _ENCODED or _holds(environ, body, self._long_from)
+
+    def _beside(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """What the gate does not know. Its body, if the application reads one, is counted as others are."""
+        length = length_of(environ)
+        if length is None:
+            if "HTTP_TRANSFER_ENCODING" not in environ:
+                return self._app(environ, start_response)
+            _doubt_the_end(environ)
+        body = environ["wsgi.input"] = Counted(environ["wsgi.input"], self._bodies, length)
         try:
-            if len(self._reading) > READERS:
-                return None
-            # One byte too many is for the application to refuse.
-            body: bytes = environ["wsgi.input"].read(self._limit + 1)
+            return self._app(environ, start_response)
         finally:
-            self._reading.discard(thread)
-        return body
+            body.done()
+
+
+def _doubt_the_end(environ: dict[str, Any]) -> None:
+    """granian tells chunks that break off from the last one no more than the end of a file."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        environ[END_UNPROVED] = True
+
+
+def _holds(environ: dict[str, Any], body: bytes, size: int) -> bool:
+    """Whether an encoded body, which is small, becomes one of that size."""
+    sent = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    try:
+        read_inflated(sent, size - 1)
+    except TooLarge:
+        return True
+    except MlserveError:  # For the application to refuse.
+        pass
+    return False
 
 
 def _closing(start_response: StartResponse) -> StartResponse:

@@ -26,13 +26,14 @@ class Line:
         grace: float,
         on_farewell: Callable[[], None] = lambda: None,
         on_standing: Callable[[dict[str, Any]], None] = lambda standing: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Listen from now on, in a thread of its own, which calls these: when the process is about to be asked to
-        leave; and with which processes of the host run, at each change.
+        leave; with which processes of the host run, at each change; and when the supervisor is gone.
 
         When the supervisor is gone, however it ended, the process asks itself to leave, and has `grace` seconds for it.
         """
-        arguments = (grace, on_farewell, on_standing)
+        arguments = (grace, on_farewell, on_standing, on_end)
         threading.Thread(target=self._listen, args=arguments, name="supervisor", daemon=True).start()
 
     def say(self, word: str) -> None:
@@ -45,7 +46,11 @@ class Line:
         self.say(f"well {behind:.1f}")
 
     def _listen(
-        self, grace: float, on_farewell: Callable[[], None], on_standing: Callable[[dict[str, Any]], None]
+        self,
+        grace: float,
+        on_farewell: Callable[[], None],
+        on_standing: Callable[[dict[str, Any]], None],
+        on_end: Callable[[], None],
     ) -> None:
         with os.fdopen(self._into, "r", encoding="utf-8") as lines:
             for line in lines:
@@ -57,3 +62,4 @@ class Line:
         # Nobody is left who would end a process that hangs; the kernel does, whatever its interpreter is at.
         signal.alarm(math.ceil(grace))
         os.kill(os.getpid(), signal.SIGTERM)
+        on_end()

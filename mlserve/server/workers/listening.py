@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from mlserve.server.workers.section import Section
 LANE = "lane"  # the name of the slow workers' socket in its folder
 _LISTENS = "mlserve-lane-"  # how the name of that folder begins
 _MADE = "mlserve-"  # and before somebody listens there
+_QUEUE = 1024  # requests that wait there for a slow worker
 _LONGEST = 107  # bytes of a socket's path (unix(7))
+# For how long a place that is in use is tried again, in seconds: the workers of a supervisor that was killed leave it.
+PATIENCE = 5.0
+_AGAIN = 0.1
 
 
 def listen(section: Section, name: str) -> socket.socket:
     """A socket that listens where the section called `[name]` says. Raises ConfigurationError."""
     try:
-        return _unix(section) if section.unix_socket else _tcp(section)
+        return _free(section, time.monotonic() + PATIENCE)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(
@@ -28,6 +33,23 @@ def listen(section: Section, name: str) -> socket.socket:
             ) from error
         reason = (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
         raise ConfigurationError(f"it cannot listen on {section.place}, as [{name}] says: {reason}.") from error
+
+
+def _free(section: Section, last: float) -> socket.socket:
+    """Where it is in use, tried again until `last`. Raises OSError."""
+    while True:
+        try:
+            return _unix(section) if section.unix_socket else _tcp(section)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= last:
+                raise
+        time.sleep(_AGAIN)
+
+
+def end_listening(descriptor: int) -> None:
+    """Free the place of a listening socket at once, for all processes that have it; it stays a descriptor."""
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as listening:  # Another one was first.
+        listening.shutdown(socket.SHUT_RD)
 
 
 def listen_privately() -> tuple[socket.socket, Path]:
@@ -48,6 +70,32 @@ def listen_privately() -> tuple[socket.socket, Path]:
         ) from error
 
 
+def is_there(folder: Path) -> bool:
+    """Whether a socket of ours is still there."""
+    try:
+        return (folder / LANE).lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def listen_again(folder: Path) -> socket.socket:
+    """The same place anew, after a cleaner of temporary files has removed it. Raises OSError.
+
+    Who hands work over knows the place by its name, and finds the new socket there.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.geteuid():
+        raise PermissionError(f"{folder} is somebody else's")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(str(folder / LANE))
+        listening.listen(_QUEUE)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
 def _lane(made: Path) -> tuple[socket.socket, Path]:
     """The socket in a folder that was just made, and the folder by the name that it has from now on."""
     # It has this name only while somebody listens in it, so that no other start takes it for a dead one's.
@@ -58,7 +106,7 @@ def _lane(made: Path) -> tuple[socket.socket, Path]:
             raise OSError(f"{folder / LANE} is longer than {_LONGEST} bytes")
         listening = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         listening.bind(str(made / LANE))
-        listening.listen(1024)
+        listening.listen(_QUEUE)
         made.rename(folder)
         undo.pop_all()
     return listening, folder

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import FrameType
 
 from mlserve.server.workers.child import Child, bury_strangers
-from mlserve.server.workers.listening import LANE, listen, listen_privately
+from mlserve.server.workers.good_ini import GoodIni
+from mlserve.server.workers.listening import LANE, is_there, listen, listen_again, listen_privately
 from mlserve.server.workers.manager import tell_manager
 from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.slot import Slot
@@ -48,9 +49,11 @@ class Supervisor:
         self._slow_workers: list[Slot] = []
         self._dropped: list[Slot] = []  # that a reload has done away with, while their processes leave
         self._background = Slot("background", self._start_background, self._section, 0.0)
+        self._good_ini = GoodIni(ini)
         self._reloads: Iterator[None] = iter(())
         self._asked_to_stop = self._asked_to_reload = self._hurried = False
         self._told = ""
+        self._lane_is_lost = False
 
     @property
     def address(self) -> str:
@@ -72,6 +75,7 @@ class Supervisor:
 
     def _has_started(self, woken: int) -> bool:
         """Start all at once; whether all became ready, or a signal came before."""
+        self._good_ini.begin()
         self._open_lane(self._section)
         for slot in self._filling_up():
             slot.renew(self._section)
@@ -79,6 +83,7 @@ class Supervisor:
             self._turn(woken)
             if self._asked_to_stop or any(slot.failed_start for slot in self._slots):
                 return self._asked_to_stop
+        self._good_ini.succeed()
         fields = {"address": self.address, "workers": len(self._workers)}
         log.info("serving", extra={"fields": fields})
         count = f"{len(self._workers)} worker{'' if len(self._workers) == 1 else 's'}"
@@ -90,6 +95,7 @@ class Supervisor:
         while not self._asked_to_stop:
             self._tell_standing()
             self._turn(woken)
+            self._heal_lane()
             if self._asked_to_reload:
                 # One that is under way is given up: what it has not replaced yet is replaced now.
                 self._asked_to_reload, self._reloads = False, self._reload()
@@ -98,10 +104,13 @@ class Supervisor:
 
     def _reload(self) -> Iterator[None]:
         """Replace one process after the other, each when what follows it is ready; goes on at each `next`."""
+        self._good_ini.give_up()  # That of a reload that this one follows, before it has ended.
         try:
+            self._good_ini.begin()
             section = section_of(str(self._ini), self._name)
             self._open_lane(section)
         except Exception as error:
+            self._good_ini.give_up()
             log.error("reload_refused", extra={"fields": {"reason": str(error)}})
             return
         if section.place != self._section.place:
@@ -119,8 +128,10 @@ class Supervisor:
                 # The others go on as they are, and so does this one where it is filled.
                 log.error("reload_failed", extra={"fields": {"process": slot.name}})
                 self._drop_never_filled()
+                self._good_ini.give_up()
                 break
         else:
+            self._good_ini.succeed()
             self._drop(self._workers, self._section.workers)
             self._drop(self._slow_workers, self._section.slow_workers)
             log.info("reloaded")
@@ -198,6 +209,24 @@ class Supervisor:
         if section.slow_workers and self._lane is None:
             self._lane = listen_privately()
 
+    def _heal_lane(self) -> None:
+        """Where a cleaner of temporary files has removed it, nobody would find the slow workers any more."""
+        if self._lane is None or is_there(self._lane[1]):
+            return
+        before, folder = self._lane
+        try:
+            self._lane = listen_again(folder), folder
+        except OSError as error:
+            if not self._lane_is_lost:  # It is tried again at each turn.
+                log.error("lane_lost", extra={"fields": {"reason": str(error)}})
+            self._lane_is_lost = True
+            return
+        before.close()
+        self._lane_is_lost = False
+        log.warning("lane_healed", extra={"fields": {"path": str(folder / LANE)}})
+        for slot in self._slow_workers:
+            slot.renew(self._section)
+
     def _filling_up(self) -> Iterator[Slot]:
         """As many slots as the section says, each made when its turn comes.
 
@@ -236,10 +265,12 @@ class Supervisor:
 
     def _start(self, kind: str, listening: socket.socket, lane: str) -> Child:
         descriptor = listening.fileno()
-        return Child(self.WORKER, [str(self._ini), self._name, str(descriptor), kind, lane], [descriptor])
+        copy = self._good_ini.copy()
+        return Child(self.WORKER, [str(copy or self._ini), self._name, str(descriptor), kind, lane], [descriptor], copy)
 
     def _start_background(self) -> Child:
-        return Child(self.BACKGROUND, [str(self._ini), self._name])
+        copy = self._good_ini.copy()
+        return Child(self.BACKGROUND, [str(copy or self._ini), self._name], once=copy)
 
     @contextmanager
     def _signals(self) -> Iterator[int]:

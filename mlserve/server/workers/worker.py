@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -22,17 +23,21 @@ from pyramid.paster import get_app, setup_logging
 
 from mlserve.auth.exposure import refuse_open
 from mlserve.part import PART_KEY, Part
-from mlserve.server.workers.gate import READERS, Gate
+from mlserve.server.workers.bodies import READERS
+from mlserve.server.workers.gate import Gate
+from mlserve.server.workers.good_ini import folder_of
 from mlserve.server.workers.lane import LOST, Lane, arriving
 from mlserve.server.workers.line import Line
+from mlserve.server.workers.listening import end_listening
 from mlserve.server.workers.proxy import behind_proxy
 from mlserve.server.workers.refusal import Wsgi, refusing
 from mlserve.server.workers.section import Section, section_of
+from mlserve.server.workers.streams import STREAMS
 from mlserve.server.workers.sweeping import Sweeper
 from mlserve.startup import one_sentence
 from mlserve.turns import Turns
 
-# Threads beyond those that compute, wait, read bodies and hand over: they answer what needs no turn.
+# Threads beyond those that compute, wait, read bodies, send long answers and hand over: they answer what needs no turn.
 SPARE = 16
 # Names in a WSGI environ that granian writes for some requests only, or never, and how some of them begin.
 _LOOKALIKES = {"CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS"}
@@ -47,7 +52,7 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
     setup_logging(ini)
     with one_sentence():
         section = section_of(ini, name)
-        app = get_app(ini, "main", options={PART_KEY: Part.WORKER})
+        app = get_app(ini, "main", options={PART_KEY: Part.WORKER, "here": folder_of(ini)})
         application = app.registry.mlserve
         refuse_open(application.settings, section.hosts, f"server:{name}")
     refuse = refusing(app.registry)
@@ -59,6 +64,8 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
         grace=section.stop_timeout,
         on_farewell=gate.say_farewell,
         on_standing=lambda standing: setattr(application, "siblings", standing),
+        # So that the next supervisor need not wait until all have answered what they have begun.
+        on_end=partial(end_listening, os.dup(int(descriptor))),
     )
     # What is there by now stays: the collector need not go through it again and again.
     gc.collect()
@@ -72,7 +79,7 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
     answering = behind_proxy(gate, section) if kind == "fast" else arriving(gate)
     hide_lookalikes(os.environ)
     # Three times what may wait: for a turn, apart from those for a database, and for a slow worker.
-    threads = 3 * (section.threads + section.waiting) + READERS + SPARE
+    threads = 3 * (section.threads + section.waiting) + READERS + STREAMS + SPARE
     answer(answering, section, int(descriptor), is_local=is_local, threads=threads)
     application.stop()
 

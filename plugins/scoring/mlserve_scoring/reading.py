@@ -57,7 +57,7 @@ def read_csv(request: Any) -> Decode:
 
     Raises Unreadable, TooLarge.
     """
-    lines = read_rows(read_body(request))
+    lines = read_rows(read_body(request, open_ended=True))
     return lambda loaded: _decode_lines(loaded, lines)
 
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from mlserve.cli import main
 from mlserve.cli.serve import serve
+from mlserve.server.workers import listening
 
 APP = "[app:main]\nuse = egg:pyramid-mlserve\n"
 WORKERS = "[server:workers]\nuse = egg:pyramid-mlserve#workers\n"
@@ -42,7 +43,8 @@ def test_a_mistake_is_told_in_a_sentence(text: str, arguments: tuple[str, ...], 
     assert says in said(ini, *arguments)
 
 
-def test_a_port_that_is_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_that_is_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "PATIENCE", 0.0)
     ini = tmp_path / "w.ini"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -1,9 +1,10 @@
 """A process of the supervisor's that answers nothing and loads nothing, and so starts at once.
 
 What it does is in `behaviour`, beside its INI: `die` before it is ready, `wait` until that says something else,
-`stubborn` does not leave when it is asked to.
+`stubborn` does not leave when it is asked to. Nor is it ready where the INI says `broken`.
 """
 
+import configparser
 import os
 import signal
 import sys
@@ -16,7 +17,11 @@ from mlserve.server.workers.line import Line
 
 
 def main(ini: str, name: str, *more: str) -> None:
-    folder = Path(ini).parent
+    parser = configparser.ConfigParser()
+    parser.read(ini)
+    folder = Path(parser.defaults().get("here", Path(ini).parent))
+    if parser.has_option("server:workers", "broken"):
+        sys.exit(4)
     leaving = threading.Event()
     while (behaviour := _behaviour(folder)) == "wait":
         time.sleep(0.01)

@@ -3,13 +3,15 @@ import re
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mlserve.errors import ConfigurationError
-from mlserve.server.workers.listening import LANE, listen, listen_privately
+from mlserve.server.workers import listening as module
+from mlserve.server.workers.listening import LANE, end_listening, listen, listen_privately
 from mlserve.server.workers.section import Section, section_of
 from tests.docs.pages import blocks
 
@@ -112,3 +114,25 @@ def _connects(path: Path, *groups: int) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             os._exit(0 if client.connect_ex(str(path)) == 0 else 1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("is_unix", [False, True])
+def test_a_killed_server_that_still_answers_leaves_its_place_to_the_next(is_unix: bool, tmp_path: Path) -> None:
+    keys = {"unix_socket": str(tmp_path / "s")} if is_unix else {"port": 0}
+    with listen(Section(**keys), "server:workers") as left:
+        keys = keys if is_unix else {"port": left.getsockname()[1]}
+        leaving = threading.Timer(0.05, end_listening, [left.fileno()])
+        leaving.start()
+        with listen(Section(**keys), "server:workers") as following:
+            leaving.join()
+            with socket.socket(following.family) as client:
+                client.connect(following.getsockname())
+                following.accept()[0].close()
+
+
+def test_a_place_that_somebody_keeps_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    with listen(Section(port=0), "server:workers") as kept:
+        port = kept.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} is in use: stop the other server"):
+            listen(Section(port=port), "server:workers")

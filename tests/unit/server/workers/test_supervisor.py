@@ -1,6 +1,7 @@
 """Signals, deaths and reloads at every moment, with processes that start at once."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,6 +80,11 @@ def supervised(
     assert "Traceback" not in found.log.read_text(), found.log.read_text()
 
 
+def is_connected(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
@@ -90,8 +96,12 @@ def test_reloads_leave_nothing_behind_and_a_manager_is_told(tmp_path: Path) -> N
         with supervised(tmp_path, slow_workers=1) as server:
             assert manager.recv(100).startswith(b"READY=1")
             descriptors = server.descriptors()
+            shutil.rmtree(*tmp_path.glob("mlserve-*"))  # As a cleaner of temporary files does.
+            server.hears("lane_healed")
+            server.hears("process_ready", 4)
+            until(lambda: len(server.children()) == 3, PATIENCE)
+            assert is_connected(*tmp_path.glob("mlserve-*/lane"))
             before = server.children()
-            assert len(before) == 3
             for number in range(2):
                 server.send(signal.SIGHUP)
                 server.hears("reloaded", number + 1)
@@ -144,6 +154,23 @@ def test_a_reload_that_fails_adds_nobody(tmp_path: Path) -> None:
         until(lambda: len(server.children()) == 3, PATIENCE)
         told = {"workers": 2, "running": 2, "background": True, "behind_seconds": 0}
         until(lambda: all(_told(tmp_path, pid) == str(told) for pid in server.children()), PATIENCE)
+
+
+def test_what_dies_after_a_reload_that_failed_is_replaced_with_the_ini_of_the_others(tmp_path: Path) -> None:
+    with supervised(tmp_path) as server:
+        server.hears("serving")
+        before = server.children()
+        server.write(broken=1)  # A key that no section has: it is refused at once.
+        server.send(signal.SIGHUP)
+        server.hears("reload_refused")
+        for number, victim in enumerate(before):
+            os.kill(victim, signal.SIGKILL)
+            server.hears("process_ready", 3 + number)
+        assert server.said("process_not_started") == 0
+        assert not [*tmp_path.glob("mlserve-*")], "its copy of the INI is left"
+        server.write(workers=2)
+        server.send(signal.SIGHUP)
+        server.hears("reloaded")
 
 
 def _told(folder: Path, pid: int) -> str:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mlserve.errors import ConfigurationError
+from mlserve.server.workers import listening
 from mlserve.server.workers.supervisor import Supervisor
 
 STAND_IN = "tests.unit.server.workers.stand_in"
@@ -17,6 +18,7 @@ class Trial(Supervisor):
 
 
 if __name__ == "__main__":
+    listening.PATIENCE = 0.2
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         status = Trial(Path(sys.argv[1]), "workers").run()
