@@ -98,8 +98,8 @@ def read_body(request: Any, *, open_ended: bool = False) -> bytes:
     """The body of the request, without its Content-Encoding (gzip, deflate); either has `limits.body` bytes at most.
 
     Read once: it is there for whoever asks again. `open_ended` says that its form has no end of its own, as a CSV has
-    none. Raises TooLarge, Unreadable, UnsupportedMediaType, and LengthRequired where nobody can tell whether such a body
-    has come whole.
+    none. Raises TooLarge, Unreadable, UnsupportedMediaType, and LengthRequired where nobody can tell whether such a
+    body has come whole.
     """
     environ = request.environ
     if _BODY not in environ:

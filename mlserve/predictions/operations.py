@@ -69,7 +69,7 @@ PREDICTIONS = {
         media=ANSWERED,
         example=prediction_example,
         headers={"Idempotency-Key": _KEY},
-        problems=(*_COMPUTES, "idempotency_key_reused", "log_unavailable", NO_DATABASE),
+        problems=(*_COMPUTES, "length_required", "idempotency_key_reused", "log_unavailable", NO_DATABASE),
         needs=PREDICT,
         answer_headers={"Content-Location": _LOCATION, "Idempotency-Replayed": _REPLAYED, PREDICTION_ID: ID_HEADER},
     ),

@@ -199,7 +199,7 @@ def test_a_caller_who_takes_no_json_is_refused(app: Served) -> None:
 def test_an_operation_s_problems_are_those_that_it_has(app: Served) -> None:
     document = app.get(ALL).json
     post = document["paths"]["/api/v1/models/line/predictions"]["post"]["responses"]
-    assert set(post) == {"200", "400", "404", "406", "409", "413", "415", "422", "500", "503"}
+    assert set(post) == {"200", "400", "404", "406", "409", "411", "413", "415", "422", "500", "503"}
     name = post["503"]["$ref"].rpartition("/")[2]
     unavailable = document["components"]["responses"][name]
     assert "Retry-After" in unavailable["headers"]

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mlserve import testing
+from mlserve.api.inflating import END_UNPROVED
 from mlserve.predictions.forms import ARROW, CSV
 from tests.factories import Served, linear_model, serving
 from tests.functional.typed import typed_model
@@ -173,6 +174,7 @@ def test_a_body_may_be_compressed_as_a_whole(app: Served) -> None:
         (b"", CSV, 422, ["/instances"]),
         (b"x,y,x\n1,2,3\n", CSV, 422, [""]),
         (b"x,y\n1\n", CSV, 422, ["/instances/0"]),
+        (b",".join(b"%d" % name for name in range(5000)) + b"\n", CSV, 422, [""]),
         (b"x,y\n" + b"1,2\n" * 51, CSV, 413, []),
         (written(pa.table({"x": np.zeros(51), "y": np.zeros(51)})), ARROW, 413, []),
         (b"x,y\n\xff,1\n", CSV, 400, []),
@@ -195,6 +197,15 @@ def test_a_table_of_one_line_is_told_as_such(app: Served, body: bytes) -> None:
     """As `curl -d @FILE` sends it, which takes the line ends out."""
     assert ask(app, body, CSV, status=422).json["detail"].endswith("The body is one line: were its line ends lost?")
     assert "one line" not in ask(app, b"x,y,x\n1,2,3\n", CSV, status=422).json["detail"]
+
+
+def test_a_csv_may_have_broken_off_where_the_server_cannot_tell(app: Served) -> None:
+    """As granian gives a body in chunks, of which the last may be missing."""
+    unproved = {END_UNPROVED: True}
+    refused = ask(app, b"x,y\n1,2\n", CSV, status=411, extra_environ=unproved).json
+    assert refused["code"] == "length_required"
+    ask(app, gzip.compress(b"x,y\n1,2\n"), CSV, headers={"Content-Encoding": "gzip"}, extra_environ=unproved)
+    ask(app, written(XY), ARROW, extra_environ=unproved)
 
 
 def test_a_body_of_another_type_is_told_all_types(app: Served) -> None:

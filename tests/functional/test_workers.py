@@ -164,6 +164,12 @@ def test_http_of_every_kind_is_answered(server: Workers) -> None:
         connection.request("POST", PREDICTIONS, iter(chunks), {"Content-Type": "application/json"}, encode_chunked=True)
         answer = connection.getresponse()
         assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
+    # Nobody waits for a body whose length is too large.
+    assert say(server, head(PREDICTIONS, "Content-Length: 9000000", "Expect: 100-continue")).startswith(b"HTTP/1.1 413")
+    # A table in chunks that break off is not taken for a whole one.
+    table = b"8\r\nx,y\n1,2\n\r\nzz\r\n"
+    broken = head(PREDICTIONS, "Transfer-Encoding: chunked").replace(b"application/json", b"text/csv") + table
+    assert b"HTTP/1.1 411" in say(server, broken)
 
 
 def test_the_proxy_is_believed_and_the_environment_is_no_header(server: Workers) -> None:

@@ -26,6 +26,7 @@ def test_codes_are_stable_words() -> None:
         "unreadable",
         "invalid",
         "too_large",
+        "length_required",
         "unsupported_media_type",
         "not_acceptable",
         "model_unknown",

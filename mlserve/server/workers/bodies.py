@@ -4,7 +4,9 @@ granian reads a body in the thread that asks for it, for as long as the client t
 whatever the address: some threads are left that no body may take, and no client's key has been looked at by then.
 """
 
+import sys
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlserve.errors import Busy
@@ -41,25 +43,24 @@ class Bodies:
         It has one byte more than the limit where it is too long, which is for the application to refuse. Raises Busy.
         """
         if length is not None and length <= SMALL:
-            return self.read(source, self.limit + 1), 0
+            return self.reading(source.read, self.limit + 1), 0
         taken, body = self.take(self.limit if length is None else length), b""
         try:
-            body = self.read(source, self.limit + 1)
+            body = self.reading(source.read, self.limit + 1)
         finally:
             held = self.settle(taken, len(body) if len(body) > SMALL else 0)
         return body, held
 
-    def read(self, source: Any, size: int) -> bytes:
-        """At most so many bytes. Raises Busy where too many others are read."""
+    def reading(self, read: Callable[[int], bytes], size: int) -> bytes:
+        """What is read. Raises Busy where too many others are."""
         thread = threading.get_ident()
         self._reading.add(thread)
         try:
             if len(self._reading) > READERS:
                 raise _busy()
-            body: bytes = source.read(size)
+            return read(size)
         finally:
             self._reading.discard(thread)
-        return body
 
     def take(self, length: int) -> int:
         """Room for a large body that is about to come, to be settled or given back. Raises Busy."""
@@ -84,7 +85,7 @@ class Bodies:
 class Counted:
     """`wsgi.input` for an application that may read it or not: counted while it is read, until it is `done`.
 
-    A body larger than the limit comes in pieces to a file, and takes no room.
+    A body larger than the limit comes in pieces to a file, and takes no room. Reading raises Busy.
     """
 
     def __init__(self, source: Any, bodies: Bodies, length: int | None) -> None:
@@ -92,24 +93,46 @@ class Counted:
         self._source = source
         self._bodies = bodies
         self._wants = bodies.limit if length is None else length if SMALL < length <= bodies.limit else 0
-        self._taken = 0
+        self._held = 0
 
     def read(self, size: int = -1) -> bytes:
-        if self._wants:
-            self._taken, self._wants = self._bodies.take(self._wants), 0
-        return self._bodies.read(self._source, size)
+        return self._counted(self._source.read, size)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._counted(self._source.readline, size)
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return [*self]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
 
     def done(self) -> None:
-        if self._taken:
-            self._bodies.leave(self._bodies.settle(self._taken, self._taken))
+        if self._held:
+            self._bodies.leave(self._held)
+
+    def _counted(self, read: Callable[[int], bytes], size: int) -> bytes:
+        if not self._wants:
+            return self._bodies.reading(read, size)
+        taken, self._wants = self._bodies.take(self._wants), 0
+        try:
+            return self._bodies.reading(read, size)
+        finally:
+            self._held = self._bodies.settle(taken, taken)
 
 
 def length_of(environ: dict[str, Any]) -> int | None:
-    """What the request says that its body has; None where it says nothing, or no number that Python reads."""
+    """How many bytes the request says that its body has; None where it comes in chunks.
+
+    More than any limit where it says no number that Python reads, which is for the application to refuse.
+    """
+    declared = environ.get("CONTENT_LENGTH")
+    if not declared:
+        return None if "HTTP_TRANSFER_ENCODING" in environ else 0
     try:
-        return int(environ["CONTENT_LENGTH"])
-    except (KeyError, ValueError):
-        return None
+        return int(declared)
+    except ValueError:
+        return sys.maxsize
 
 
 def _busy() -> Busy:

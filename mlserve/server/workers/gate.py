@@ -11,7 +11,7 @@ from typing import Any
 
 from mlserve.api.inflating import END_UNPROVED, read_inflated
 from mlserve.errors import Busy, MlserveError, TooLarge
-from mlserve.server.workers.bodies import SMALL, Bodies, Counted, length_of
+from mlserve.server.workers.bodies import Bodies, Counted, length_of
 from mlserve.server.workers.refusal import StartResponse, Wsgi
 from mlserve.server.workers.section import Section
 from mlserve.server.workers.streams import Streams
@@ -45,7 +45,6 @@ class Gate:
         self._turns = turns
         self._bodies = Bodies(limit)
         self._streams = Streams(refuse)
-        self._limit = limit
         self._lane = lane
         self._long_from = section.slow_from
         self._seen: dict[str, tuple[str, ...]] = {"POST": COMPUTING}
@@ -78,9 +77,9 @@ class Gate:
             return self._refuse(environ, start_response)
         length = length_of(environ)
         if length is None:
-            _doubt_the_end(environ)
-        elif length > self._limit:  # The application says so, and reads nothing of it.
-            return self._app(environ, start_response)
+            environ[END_UNPROVED] = True  # To granian, chunks that break off have ended.
+        elif length > self._bodies.limit:  # The application says so, and reads nothing of it.
+            return self._beside(environ, start_response)
         try:
             body, held = self._bodies.whole(environ["wsgi.input"], length)
         except Busy:
@@ -112,21 +111,15 @@ class Gate:
     def _beside(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """What the gate does not know. Its body, if the application reads one, is counted as others are."""
         length = length_of(environ)
+        if length == 0:
+            return self._app(environ, start_response)
         if length is None:
-            if "HTTP_TRANSFER_ENCODING" not in environ:
-                return self._app(environ, start_response)
-            _doubt_the_end(environ)
+            environ[END_UNPROVED] = True
         body = environ["wsgi.input"] = Counted(environ["wsgi.input"], self._bodies, length)
         try:
             return self._app(environ, start_response)
         finally:
             body.done()
-
-
-def _doubt_the_end(environ: dict[str, Any]) -> None:
-    """granian tells chunks that break off from the last one no more than the end of a file."""
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        environ[END_UNPROVED] = True
 
 
 def _holds(environ: dict[str, Any], body: bytes, size: int) -> bool:

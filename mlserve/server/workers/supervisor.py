@@ -139,6 +139,9 @@ class Supervisor:
 
     def _end(self, woken: int) -> None:
         """First those that answer, then those that they ask, then the one that ships what they all have kept."""
+        # The workers go on to take connections for a while. After that one at most comes in, and would be lost: whoever
+        # is not let in asks again by itself, and is told then that nobody listens.
+        self._socket.listen(0)
         self._empty([*self._workers, *self._dropped], woken)
         # Nobody answers any more: whoever comes now is told so at once.
         self._socket.close()

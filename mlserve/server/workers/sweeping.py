@@ -4,10 +4,12 @@ granian reads a body in the thread that asks for it, for as long as the client t
 ends that. What a connection is about is read from the kernel: when it received and when it sent something last.
 """
 
+import fcntl
 import logging
 import os
 import socket
 import struct
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,10 +39,12 @@ class Seen:
 class Sweeper:
     """Of the connections to `port` of this machine; `request_timeout` and `idle_timeout` are in seconds.
 
-    `is_crowded` says that many threads wait for bodies, which come slowly: then a request has `HURRIED` seconds.
+    `is_crowded` says that many threads wait for clients: then a request has `HURRIED` seconds, and so has whoever takes
+    nothing of an answer `STALLED`.
     """
 
     HURRIED = 2.0
+    STALLED = 10.0
     PAUSE = 0.5
 
     def __init__(self, port: int, request_timeout: float, idle_timeout: float, is_crowded: Callable[[], bool]) -> None:
@@ -57,7 +61,8 @@ class Sweeper:
     def sweep(self) -> int:
         """Look at every connection of this process once; how many were closed."""
         now = time.monotonic()
-        patience = self.HURRIED if self._is_crowded() else self._request_timeout
+        crowded = self._is_crowded()
+        patience = self.HURRIED if crowded else self._request_timeout
         seen: dict[int, Seen] = {}
         closed = 0
         for descriptor in _sockets():
@@ -76,7 +81,8 @@ class Sweeper:
                         since = max(before.asks_since, now - sent)
                 seen[descriptor] = Seen(inode, since)
                 # Who reads a long answer says nothing meanwhile, but is not idle.
-                if (since is not None and now - since > patience) or (since is None and sent > self._idle_timeout):
+                idle = min(self.STALLED, self._idle_timeout) if crowded and _unsent(end) else self._idle_timeout
+                if (since is not None and now - since > patience) or (since is None and sent > idle):
                     end.shutdown(socket.SHUT_RDWR)
                     closed += 1
         self._seen = seen
@@ -116,6 +122,12 @@ def _duplicate(descriptor: int) -> socket.socket:
     except OSError:  # It is no socket any more.
         os.close(duplicate)
         raise
+
+
+def _unsent(end: socket.socket) -> int:
+    """How many bytes wait for the client to take them."""
+    number: int = struct.unpack("=i", fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)))[0]
+    return number
 
 
 def _ages(end: socket.socket, port: int) -> tuple[float, float, bool] | None:

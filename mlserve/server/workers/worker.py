@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import MutableMapping
 from functools import partial
 from typing import Any
@@ -39,6 +40,8 @@ from mlserve.turns import Turns
 
 # Threads beyond those that compute, wait, read bodies, send long answers and hand over: they answer what needs no turn.
 SPARE = 16
+# In so many seconds after it is asked to, granian takes no connections any more.
+STOPPED = 1.0
 # Names in a WSGI environ that granian writes for some requests only, or never, and how some of them begin.
 _LOOKALIKES = {"CONTENT_TYPE", "CONTENT_LENGTH", "AUTH_TYPE", "HTTPS"}
 _BEGINNINGS = ("HTTP_", "REMOTE_")
@@ -65,7 +68,7 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
         on_farewell=gate.say_farewell,
         on_standing=lambda standing: setattr(application, "siblings", standing),
         # So that the next supervisor need not wait until all have answered what they have begun.
-        on_end=partial(end_listening, os.dup(int(descriptor))),
+        on_end=partial(_leave_place, os.dup(int(descriptor))),
     )
     # What is there by now stays: the collector need not go through it again and again.
     gc.collect()
@@ -89,6 +92,12 @@ def _watch(turns: Turns, line: Line, patience: float) -> None:
     while turns.longest <= patience:
         line.say_well()
     line.say("hangs")
+
+
+def _leave_place(descriptor: int) -> None:
+    """After granian has stopped taking connections: it would not stop any more where taking one fails."""
+    time.sleep(STOPPED)
+    end_listening(descriptor)
 
 
 def hide_lookalikes(environ: MutableMapping[str, str]) -> None:

@@ -1,13 +1,14 @@
 """Signals, deaths and reloads at every moment, with processes that start at once."""
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -226,9 +227,25 @@ def test_a_second_signal_ends_what_does_not_leave(tmp_path: Path) -> None:
         children = server.children()
         server.send(signal.SIGTERM)
         until(lambda: [*tmp_path.glob("asked-*")], PATIENCE)
+        (port,) = re.findall(r"Serving on http://127.0.0.1:(\d+)", server.log.read_text())
+        assert let_in(int(port), of=3) <= 1, "whoever waits to be taken is lost in the end"
         server.send(signal.SIGTERM)
         assert server.ended() == 0
         assert all(map(is_gone, children))
+
+
+def let_in(port: int, of: int) -> int:
+    """How many of so many connections are made, where nobody takes any of them."""
+    count = 0
+    with ExitStack() as stack:
+        for _ in range(of):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+            with suppress(OSError):  # It is not connected yet.
+                client.getpeername()
+                count += 1
+    return count
 
 
 def test_one_that_does_not_leave_in_time_is_killed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -27,6 +28,13 @@ class Connection:
     def answer(self) -> None:
         self.server.sendall(b"y")
         self.client.recv(1)
+
+    def answer_much(self) -> None:
+        """Until the client would have to take some of it."""
+        self.server.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.server.send(bytes(65536))
 
     @property
     def is_closed(self) -> bool:
@@ -129,6 +137,19 @@ def test_where_many_bodies_are_slow_each_has_less_time(
     until(lambda: hurried.sweep() == 1, PATIENCE)
     assert calm.sweep() == 0
     assert connection.is_closed
+
+
+def test_where_many_take_no_answer_each_has_less_time(
+    listening: socket.socket, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweeper, "STALLED", 0.1)
+    connection.send()
+    connection.answer()
+    calm, hurried = sweeper(listening), sweeper(listening, crowded=True)
+    busy_for(0.3, lambda: hurried.sweep())
+    assert not connection.is_closed, "it has taken all of it"
+    connection.answer_much()
+    until(lambda: calm.sweep() == 0 and hurried.sweep() == 1, PATIENCE)
 
 
 def test_a_sweep_that_fails_is_told_once_and_the_next_goes_on(
