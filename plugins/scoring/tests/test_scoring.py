@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
+from mlserve.api.inflating import END_UNPROVED
 from mlserve.errors import ConfigurationError
 from mlserve_scoring.choosing import ALIAS, MODEL, misnamed
 from tests.factories import Served, linear_model, serving, settings_of, until
@@ -74,6 +75,7 @@ def test_a_table_is_answered(app: Served, body: str) -> None:
 
 
 def test_a_table_answers_who_wants_one(app: Served) -> None:
+    app.post("/invocations", "1,2\n3,4\n", headers=CSV, extra_environ={END_UNPROVED: True}, status=411)
     answer = app.post("/invocations", "1,2\n3,4\n", headers={**CSV, "Accept": "text/csv"})
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.text == "1.0\n3.0\n"
