@@ -30,8 +30,8 @@ gc.set_threshold(10_000, 20, 20)
 remember_entry_points()
 
 
-# Of a test with so many sets of parameters or more, a run of the whole suite takes every third, and the last.
-MANY = 4
+# Of a test with so many sets of parameters or more, a run of the whole suite takes every fifth, and the last.
+MANY, TAKEN = 4, 5
 
 
 @pytest.hookimpl(wrapper=True)
@@ -51,7 +51,7 @@ def thinned(items: list[pytest.Item]) -> list[pytest.Item]:
     for item in items:
         if hasattr(item, "callspec"):
             alike.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    return [item for sets in alike.values() if len(sets) >= MANY for at, item in enumerate(sets[:-1]) if at % 3]
+    return [item for sets in alike.values() if len(sets) >= MANY for at, item in enumerate(sets[:-1]) if at % TAKEN]
 
 
 def pytest_collection_finish() -> None:

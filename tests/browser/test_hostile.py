@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.browsing import Visit, api, run_in_bash
 from tests.browser.models import ATTACKS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
 def assert_not_attacked(page: Page) -> None:

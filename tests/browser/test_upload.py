@@ -14,7 +14,7 @@ from tests.functional.servers import served
 from tests.functional.typed import INPUTS, typed_model
 from tests.unit.signature.pictures import base64_of, file_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 PICTURE = file_of(Image.new("RGB", (80, 50), (200, 30, 30)), "JPEG")
 EVIL = b"<!doctype html><script>window.attacked = 1</script>"

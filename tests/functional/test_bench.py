@@ -11,6 +11,7 @@ from benchmarks.__main__ import main
 FIGURES = ("requests_per_s", "p50_ms", "p99_ms", "cpu_ms_per_request", "pss_mib")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_a_quick_run_finds_the_answers_right_and_writes_a_measurement_of_each_server(

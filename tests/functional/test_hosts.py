@@ -287,6 +287,7 @@ def goes_on(asking: Asking) -> None:
     until(lambda: len(asking.answers) > some + 20)
 
 
+@pytest.mark.exhaustive
 def test_a_host_that_is_killed_while_it_loads_is_followed_by_the_other(hosts: Hosts) -> None:
     before = answering(hosts.b)
     with Asking(hosts.b) as other:
@@ -304,6 +305,7 @@ def test_a_host_that_is_killed_while_it_loads_is_followed_by_the_other(hosts: Ho
     hosts.check()
 
 
+@pytest.mark.exhaustive
 def test_a_host_that_is_killed_again_and_again_leaves_the_registry_whole(hosts: Hosts) -> None:
     """At moments that nobody has chosen, of a deploy from its first byte to the answer."""
     with Asking(hosts.b) as other:

@@ -23,7 +23,7 @@ from tests.functional.boosters import ROWS, Booster, boosters
 from tests.functional.registering import BUNDLE, MODEL
 from tests.functional.servers import PATIENCE, Answer, Client, Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 ROUNDS = 10
 

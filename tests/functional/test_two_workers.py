@@ -20,7 +20,12 @@ MODEL = "/api/v1/models/line"
 SPOOL = {"spool__segment_size": "4KiB", "spool__keep": "0s", "shipper__interval": "2ms", "health__interval": "20ms"}
 
 
-@pytest.fixture(params=["sqlite-process", "sqlite-sql", "postgresql-process"])
+@pytest.fixture(
+    params=[
+        "sqlite-process",
+        *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("sqlite-sql", "postgresql-process")),
+    ]
+)
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Server, Server, str]]:
     """Two servers, begun at the same time on an empty database, and the database's URL."""
     dialect, _, way = request.param.partition("-")

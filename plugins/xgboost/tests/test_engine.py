@@ -57,7 +57,9 @@ def test_two_models_in_one_thread_do_not_mix(zoo, engine):
         assert other.predict(MATRIX[row : row + 1]).shape == (1, 3)
 
 
-@pytest.mark.parametrize("name", ["deep", "dart", "linear"])
+@pytest.mark.parametrize(
+    "name", ["deep", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("dart", "linear"))]
+)
 def test_one_thread_starts_no_thread_and_may_fork(name, zoo):
     """Asked in a new process: the library keeps every thread that it once started, and a fork after that hangs."""
     script = """
