@@ -37,8 +37,9 @@ def check(ini: Path) -> None:
     deployed: list[str] = []
     known: dict[str, dict[str, Any]] = {}
     with built(ini) as application, one_sentence():
-        _refuse_servers(ini, application)
+        _refuse_servers(ini)
         _refuse_faults(application)
+        _refuse_open_servers(ini, application)
         declares = {name: examine(application, name, path) for name, path in application.settings.models.items()}
         for hook in declared(application.settings):
             read_signer(hook.secret, hook.secret_key)
@@ -63,18 +64,16 @@ def check(ini: Path) -> None:
     click.echo(f"{ini} is well: plugins {', '.join(application.plugins) or 'none'}; {served}.")
 
 
-def _refuse_servers(ini: Path, application: Application) -> None:
+def _refuse_servers(ini: Path) -> None:
     """Raises ConfigurationError for what `pserve` and `mlserve serve` would refuse of a server's section."""
     sections = open_ini(str(ini)).get_sections()
     if "server:main" in sections or "server:workers" not in sections:
         refuse_server(ini)
         _refuse_waitress(ini)
-    refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
     if "server:workers" in sections:
         refuse_server(ini, "workers")
         if settings_if_ours(str(ini), "workers") is not None:
             refuse_without_granian("workers")
-            refuse_open(application.settings, section_of(str(ini), "workers").hosts, "server:workers")
 
 
 def _refuse_waitress(ini: Path) -> None:
@@ -83,6 +82,13 @@ def _refuse_waitress(ini: Path) -> None:
     if context.object in (serve, serve_paste):
         # A name of a host may be known only where it is served.
         adjustments({key: value for key, value in context.local_conf.items() if key != "host"})
+
+
+def _refuse_open_servers(ini: Path, application: Application) -> None:
+    """Raises ConfigurationError where other hosts could call without a key."""
+    refuse_open_ini(application.settings, {"__file__": str(ini.absolute()), "here": str(ini.absolute().parent)})
+    if "server:workers" in open_ini(str(ini)).get_sections() and settings_if_ours(str(ini), "workers") is not None:
+        refuse_open(application.settings, section_of(str(ini), "workers").hosts, "server:workers")
 
 
 def _refuse_faults(application: Application) -> None:

@@ -48,7 +48,7 @@ def test_where_there_is_no_descriptor_for_the_second_pipe_the_first_is_closed() 
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
     taken = [os.dup(0) for _ in range(highest + 1 - before)]  # All below are taken.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(*taken, highest) + 3, limit[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max([*taken, highest]) + 3, limit[1]))
     try:
         with pytest.raises(OSError, match="Too many open files"):
             Child("module", [])
