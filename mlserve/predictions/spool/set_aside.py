@@ -9,6 +9,7 @@ import msgspec
 
 from mlserve.ids import is_id, timestamp_of
 from mlserve.predictions.record import glimpse
+from mlserve.predictions.spool.synced_folder import sync_folder
 
 FOLDER = "set-aside"
 
@@ -37,7 +38,7 @@ def set_aside(folder: Path, segment: str, position: int, payload: bytes, reason:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(home / f"{name}.record")
-    _sync(home)
+    sync_folder(home)
     return name
 
 
@@ -66,11 +67,3 @@ def _name(payload: bytes) -> str | None:
     except ValueError:
         return None
     return name if is_id(name) else None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlserve.predictions.spool.group_sync import GroupSync
+from mlserve.predictions.spool.synced_folder import sync_folder
 from mlserve.predictions.spool.writer import SpoolWriter
 from mlserve.turns import Turns
 
@@ -58,7 +59,7 @@ class SyncedWriter(SpoolWriter):
         assert descriptor is not None
         try:
             for folder in (self._folder, self._folder.parent):
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError:
             # After a power cut, nobody might find what stands in it.
             self._segment.unlink(missing_ok=True)
@@ -90,11 +91,3 @@ class SyncedWriter(SpoolWriter):
 
     def _settle(self, descriptor: int) -> None:
         os.fdatasync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
