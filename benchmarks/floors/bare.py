@@ -8,7 +8,6 @@ appends one record to a file; and encodes the answer with its id. One thread a p
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from mlserve.ids import Ids
 from mlserve.predictions.spool.frame import frame
+from mlserve.server.workers.doors import Doors
 from mlserve.server.workers.section import Section
 from mlserve.server.workers.worker import answer
 from mlserve_xgboost import converting
@@ -34,11 +34,11 @@ Rows = list[tuple[Any, ...]]
 
 def main(artefact: str, engine: str, folder: str, port: str, workers: str) -> None:
     """Listen, start the processes that answer, and end them at SIGTERM."""
-    listening = socket.create_server(("127.0.0.1", int(port)), backlog=1024)
+    doors = Doors(Section(port=int(port)), "server:floor")
     _predictor(read(Path(artefact)), engine, Path(artefact), Path(folder))  # Converted once, before all need it.
-    given = [artefact, engine, folder, str(listening.fileno())]
-    command = [sys.executable, "-m", "benchmarks.floors.bare", *given]
-    running = [subprocess.Popen(command, pass_fds=[listening.fileno()]) for _ in range(int(workers))]
+    command = [sys.executable, "-m", "benchmarks.floors.bare", artefact, engine, folder]
+    descriptors = [doors.of(str(place)).fileno() for place in range(int(workers))]
+    running = [subprocess.Popen([*command, str(number)], pass_fds=[number]) for number in descriptors]
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(0))
     try:
         for process in running:

@@ -1,4 +1,4 @@
-"""The listening sockets that workers share."""
+"""The listening sockets of workers."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from mlserve.errors import ConfigurationError
 from mlserve.server.workers.section import Section
@@ -23,7 +24,7 @@ _AGAIN = 0.1
 
 
 def listen(section: Section, name: str) -> socket.socket:
-    """A socket that listens where the section called `[name]` says. Raises ConfigurationError."""
+    """A socket that listens where the section called `[name]` says, and nobody else. Raises ConfigurationError."""
     try:
         return _free(section, time.monotonic() + PATIENCE)
     except OSError as error:
@@ -112,18 +113,40 @@ def _lane(made: Path) -> tuple[socket.socket, Path]:
     return listening, folder
 
 
+def beside(listening: socket.socket, backlog: int) -> socket.socket:
+    """Another one at the same address, between which and the first the kernel draws. Raises OSError."""
+    return _listening(_bound(listening.family, listening.getsockname(), is_alone=False), backlog)
+
+
 def _tcp(section: Section) -> socket.socket:
     found = socket.getaddrinfo(section.host, section.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = found[0]
-    listening = socket.socket(family, kind, protocol)
+    family, _, _, _, address = found[0]
+    # Sockets that may share an address are not told that others are there.
+    _bound(family, address, is_alone=True).close()
+    return _listening(_bound(family, address, is_alone=False), section.backlog)
+
+
+def _bound(family: int, address: Any, *, is_alone: bool) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(section.backlog)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0 if is_alone else 1)
+        # Each connection has it from here: an answer in two pieces waits for nobody.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.bind(address)
     except BaseException:
-        listening.close()
+        made.close()
         raise
-    return listening
+    return made
+
+
+def _listening(bound: socket.socket, backlog: int) -> socket.socket:
+    try:
+        bound.listen(backlog)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def _unix(section: Section) -> socket.socket:

@@ -13,12 +13,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from mlserve.server.workers.child import Child, bury_strangers
+from mlserve.server.workers.doors import Doors
 from mlserve.server.workers.good_ini import GoodIni
-from mlserve.server.workers.listening import LANE, is_there, listen, listen_again, listen_privately
+from mlserve.server.workers.listening import LANE, is_there, listen_again, listen_privately
 from mlserve.server.workers.manager import tell_manager
 from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.slot import Slot
@@ -43,7 +45,7 @@ class Supervisor:
         self._ini = ini
         self._name = name
         self._section = section_of(str(ini), name)
-        self._socket = listen(self._section, f"server:{name}")
+        self._doors = Doors(self._section, f"server:{name}")
         self._lane: tuple[socket.socket, Path] | None = None  # of the slow workers, once there have been any
         self._workers: list[Slot] = []
         self._slow_workers: list[Slot] = []
@@ -58,8 +60,8 @@ class Supervisor:
     @property
     def address(self) -> str:
         """Where it listens, as a URL or a path; the port is the one that it was given, where the INI says 0."""
-        where = self._socket.getsockname()
-        if isinstance(where, str | bytes):
+        where = self._doors.address
+        if where is None:
             return self._section.place
         host = f"[{where[0]}]" if ":" in where[0] else where[0]
         return f"http://{host}:{where[1]}"
@@ -141,10 +143,10 @@ class Supervisor:
         """First those that answer, then those that they ask, then the one that ships what they all have kept."""
         # The workers go on to take connections for a while. After that one at most comes in, and would be lost: whoever
         # is not let in asks again by itself, and is told then that nobody listens.
-        self._socket.listen(0)
+        self._doors.shut()
         self._empty([*self._workers, *self._dropped], woken)
         # Nobody answers any more: whoever comes now is told so at once.
-        self._socket.close()
+        self._doors.close_all()
         if self._section.unix_socket:
             Path(self._section.unix_socket).unlink(missing_ok=True)
         self._empty(self._slow_workers, woken)
@@ -178,9 +180,18 @@ class Supervisor:
                     os.read(woken, 4096)
         for slot in [*self._slots, *self._dropped]:
             slot.tend()
-        self._dropped = [slot for slot in self._dropped if slot.children]
+        self._tend_doors()
         if os.getpid() == 1:
             bury_strangers({child.pid for child in self._children})
+
+    def _tend_doors(self) -> None:
+        """New connections are for the workers that answer; the doors of slots that are no more are closed."""
+        left = [slot for slot in self._dropped if not slot.children]
+        self._dropped = [slot for slot in self._dropped if slot.children]
+        for slot in left:
+            if slot.name not in [other.name for other in [*self._workers, *self._dropped]]:
+                self._doors.close(slot.name)
+        self._doors.open_to([slot.name for slot in self._workers if slot.holder is not None])
 
     def _tell_standing(self) -> None:
         """Tell the workers, whose health says so, which processes run; once for each change."""
@@ -242,7 +253,8 @@ class Supervisor:
         ):
             for index in range(wanted):
                 if index == len(slots):
-                    slots.append(Slot(f"{name}-{index + 1}", start, section, self.FAREWELL))
+                    slot = f"{name}-{index + 1}"
+                    slots.append(Slot(slot, partial(start, slot), section, self.FAREWELL))
                 yield slots[index]
         yield self._background
 
@@ -257,12 +269,12 @@ class Supervisor:
             self._dropped.append(slot)
         del slots[wanted:]
 
-    def _start_worker(self) -> Child:
+    def _start_worker(self, slot: str) -> Child:
         has_slow = self._slow_workers and self._section.slow_workers
         lane = str(self._lane[1] / LANE) if self._lane is not None and has_slow else ""
-        return self._start("fast", self._socket, lane)
+        return self._start("fast", self._doors.of(slot), lane)
 
-    def _start_slow_worker(self) -> Child:
+    def _start_slow_worker(self, slot: str) -> Child:
         assert self._lane is not None
         return self._start("slow", self._lane[0], "")
 
