@@ -3,6 +3,9 @@
 Threads of one interpreter that compute side by side only take it from each other, and so a worker lets a few compute
 and the others wait. Whoever is about to wait for a disk, a database or another's work gives its turn up meanwhile.
 
+Handing a turn over costs two changes of thread, about as much as a small model takes to answer. So while requests
+compute for so little time, nobody waits for a turn; they are counted all the same, and no more come in.
+
 There is a second thing of which there is one: long work of a kind (`mlserve.predictions.one_at_a_time`). Whoever needs
 both has that one first: nobody waits for it who holds a turn.
 """
@@ -16,6 +19,9 @@ from types import TracebackType
 from mlserve.errors import Busy
 
 TOO_MANY = "Too many requests wait for this server; try again."
+# Of processor time, in seconds, on the average of about so many requests before.
+SHORT = 0.5e-3
+_OF = 16
 _NOTHING = nullcontext()
 # Where a request has its place: among those that compute, wait for a turn or have left it, or among those that wait for
 # what the others can do without.
@@ -32,6 +38,7 @@ class Turns:
         self._lock = threading.Lock()
         self._places = {_INSIDE: 0, _APART: 0}
         self._held: dict[int, _Held] = {}  # by thread
+        self._usual = 1.0  # for how long one computes, in seconds
 
     def limit(self, threads: int, waiting: int, patience: float) -> None:
         """Before the first request: `threads` compute at once, and `waiting` more wait for `patience` seconds at most.
@@ -72,8 +79,7 @@ class Turns:
         if held is not None and held.since:
             if apart:
                 self._move(held, _APART)
-            held.since = 0.0
-            self._turn.release()
+            held.end()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -101,12 +107,7 @@ class Turns:
     def _take_back(self, held: "_Held") -> None:
         if held.place == _APART:
             self._move(held, _INSIDE)
-        self._wait()
-        held.since = time.monotonic()
-
-    def _wait(self) -> None:
-        if not self._turn.acquire(timeout=self._patience):
-            raise _busy()
+        held.begin()
 
     def _move(self, held: "_Held", place: str) -> None:
         with self._lock:
@@ -120,12 +121,32 @@ class Turns:
 class _Held:
     """The place of one request, and its turn `since` a time of the monotonic clock; 0 where it has left it."""
 
-    __slots__ = ("_turns", "place", "since")
+    __slots__ = ("_has_turn", "_spent", "_turns", "place", "since")
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
+        self._has_turn = False
+        self._spent = 0.0  # of processor time by this thread, before it began
         self.place = _INSIDE
         self.since = 0.0
+
+    def begin(self) -> None:
+        """Raises Busy."""
+        turns = self._turns
+        if turns._usual > SHORT:
+            if not turns._turn.acquire(timeout=turns._patience):
+                raise _busy()
+            self._has_turn = True
+        self._spent = time.thread_time()
+        self.since = time.monotonic()
+
+    def end(self) -> None:
+        turns = self._turns
+        turns._usual += (time.thread_time() - self._spent - turns._usual) / _OF
+        self.since = 0.0
+        if self._has_turn:
+            self._has_turn = False
+            turns._turn.release()
 
     def __enter__(self) -> None:
         turns = self._turns
@@ -134,18 +155,16 @@ class _Held:
                 raise _busy()
             turns._places[_INSIDE] += 1
         try:
-            turns._wait()
+            self.begin()
         except Busy:
             self._give_back()
             raise
-        self.since = time.monotonic()
         turns._held[threading.get_ident()] = self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        turns = self._turns
-        del turns._held[threading.get_ident()]
+        del self._turns._held[threading.get_ident()]
         if self.since:
-            turns._turn.release()
+            self.end()
         self._give_back()
 
     def _give_back(self) -> None:

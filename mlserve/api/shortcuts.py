@@ -22,6 +22,9 @@ from mlserve.types import Request
 TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
 # Addresses that are kept, those that were learnt last.
 MOST: Final = 1000
+# Where Pyramid keeps the resource of a request, which keeps the request: of the two, with its body and all that was made
+# of it, only the garbage collector would get rid, and it comes by after a hundred requests.
+_VIEW: Final = "__view__"
 # After everybody who sets a policy: the application's, whose it is, is the one in force.
 _LAST: Final = 1000
 
@@ -91,10 +94,14 @@ class Shortcuts:
         finally:
             if "finished_callbacks" in attributes:
                 request._process_finished_callbacks()
+            attributes.pop(_VIEW, None)
 
     def _by_pyramid(self, environ: dict[str, Any], router: Any) -> Any:
         with router.request_context(environ) as request:
-            response = router.invoke_request(request)
+            try:
+                response = router.invoke_request(request)
+            finally:
+                request.__dict__.pop(_VIEW, None)
             if environ["REQUEST_METHOD"] == "POST" and response.status_code == 200:
                 self._learn(router, request)
             return response

@@ -244,6 +244,12 @@ def kept_by(site: Site, identity: str) -> str:
     return "" if row is None else str(row[0])
 
 
+def answering(site: Site) -> set[int]:
+    """The processes whose records are in the database."""
+    with closing(sqlite3.connect(site.folder / "var" / "mlserve.db")) as database:
+        return {int(row[0].rpartition(":")[2]) for row in database.execute("SELECT DISTINCT worker FROM predictions")}
+
+
 def test_a_long_download_holds_nobody_up(server: Workers, site: Site) -> None:
     large = server.call("POST", PREDICTIONS, LARGE).json["id"]
     until(lambda: kept_by(site, large), PATIENCE)
@@ -269,11 +275,14 @@ def counted(server: Workers) -> float:
 def test_what_dies_is_replaced_and_only_its_connections_fail(server: Workers, site: Site) -> None:
     ledger = site.ledger
     ready = len(server.events("process_ready"))
-    with Load(server, ledger, clients=6, pause=PAUSE):
+    with Load(server, ledger, clients=6, pause=PAUSE), Strangers(server) as strangers:
         ledger.wait(lambda known: len(known.answered) >= 100)
         until(lambda: counted(server) >= 100, PATIENCE)
         before = counted(server)
         victim, sibling = server.pids("worker")
+        # Of so many connections each has some; that one has none comes about once in 2 ** 29 runs.
+        until(lambda: len(strangers.statuses) >= 30, PATIENCE)
+        until(lambda: {victim, sibling} <= answering(site), PATIENCE)
         os.kill(victim, signal.SIGKILL)
         server.heard("process_ready", ready + 1)
         until(lambda: server.is_whole(2), PATIENCE)
@@ -281,6 +290,8 @@ def test_what_dies_is_replaced_and_only_its_connections_fail(server: Workers, si
         assert counted(server) >= before
     # Each client has one connection, and ends at the first that breaks.
     assert ledger.broken <= 6
+    assert {*strangers.statuses} == {200}
+    assert strangers.broken <= 1, "the one that the worker had when it died"
     broken = ledger.broken
     with Load(server, ledger, clients=4, seed=1, pause=PAUSE):
         seen = len(ledger.answered)

@@ -1,6 +1,7 @@
 """Who computes, who waits, who is refused, and who has given a turn up."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -180,6 +181,45 @@ def test_what_is_raised_aside_waits_for_no_turn() -> None:
             until(lambda: them.inside == 1)
             raise ZeroDivisionError
         turns.leave()
+    assert is_free(turns)
+
+
+def compute(turns: Turns, seconds: float) -> None:
+    """Take the processor for so long."""
+    with turns.taken():
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
+
+def computing_shortly(waiting: int) -> Turns:
+    turns = limited(waiting=waiting)
+    for _ in range(200):  # More than a mean over a few needs to forget what it began with.
+        compute(turns, 0.0)
+    return turns
+
+
+def test_while_requests_compute_shortly_nobody_waits_for_a_turn_and_no_more_come_in() -> None:
+    turns = computing_shortly(waiting=2)
+    with others(turns) as them:
+        for _ in range(3):
+            them()
+        until(lambda: them.inside == 3)
+        assert turns.is_full
+        with pytest.raises(Busy), turns.taken():
+            pass
+    assert is_free(turns)
+
+
+def test_after_one_that_has_computed_for_long_the_others_have_their_turns() -> None:
+    turns = computing_shortly(waiting=2)
+    compute(turns, 0.1)
+    with others(turns) as them:
+        for _ in range(3):
+            them()
+        until(lambda: turns.is_full)
+        them.let.set()
+    assert them.most == 1
     assert is_free(turns)
 
 

@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from mlserve.server.workers.listening import beside, listen
+from mlserve.server.workers.listening import beside, end_listening, listen
 from mlserve.server.workers.section import Section
 
 log = logging.getLogger("mlserve.workers")
@@ -67,6 +67,7 @@ class Doors:
         """That of a slot which is no more; nobody has come to it since others were open."""
         for place, (name, door) in enumerate(self._open):
             if name == slot and door is not self._first:
+                end_listening(door.fileno())  # Also where a process that its workers have forked still has it.
                 door.close()
                 # As the kernel does: the last one takes its number.
                 self._open[place] = self._open[-1]

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -64,6 +65,17 @@ class Supervised:
 
     def ended(self) -> int:
         return self.process.wait(PATIENCE)
+
+    @property
+    def port(self) -> int:
+        (found,) = re.findall(r"Serving on http://127.0.0.1:(\d+)", self.log.read_text())
+        return int(found)
+
+    def reload(self, count: int, **keys: Any) -> None:
+        """With these keys; the `count`-th one of this server."""
+        self.write(**keys)
+        self.send(signal.SIGHUP)
+        self.hears("reloaded", count)
 
 
 @contextmanager
@@ -129,6 +141,96 @@ def test_a_reload_changes_the_number_of_workers_and_back(tmp_path: Path) -> None
         told = {"workers": 2, "running": 2, "background": True, "behind_seconds": 0}
         told |= {"slow_workers": 1, "slow_running": 1}
         until(lambda: all(_told(tmp_path, pid) == str(told) for pid in server.children()), PATIENCE)
+
+
+def greeted_by(port: int, count: int = 64) -> set[int]:
+    """The workers that so many new connections are brought to: each of three, but for one of 6e10 runs."""
+    found = set()
+    for _ in range(count):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+            found.add(int(client.recv(100)))
+    return found
+
+
+def test_while_a_dead_worker_has_no_successor_the_others_have_all_connections(tmp_path: Path) -> None:
+    with supervised(tmp_path, "greet", workers=3) as server:
+        server.hears("serving")
+        (victim, *others) = greeted_by(server.port)
+        assert len(others) == 2
+        server.behave("wait")
+        os.kill(victim, signal.SIGKILL)
+        # They are told so when nobody is brought to it any more.
+        until(lambda: all("'running': 2" in _told(tmp_path, pid) for pid in others), PATIENCE)
+        assert greeted_by(server.port) == {*others}
+        server.behave("greet")
+        server.hears("process_ready", 5)
+        until(lambda: len(greeted_by(server.port)) == 3, PATIENCE)
+
+
+class Callers:
+    """Clients that connect anew for each greeting."""
+
+    def __init__(self, port: int, clients: int = 4) -> None:
+        self.greeted = self.broken = 0
+        self._port = port
+        self._stopping = threading.Event()
+        self._counting = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self) -> "Callers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.001):  # Their load is to be steady, not heavy.
+            is_greeted = False
+            with suppress(OSError, ValueError):
+                is_greeted = bool(greeted_by(self._port, 1))
+            with self._counting:
+                self.greeted += is_greeted
+                self.broken += not is_greeted
+
+
+def test_reloads_to_more_workers_and_fewer_lose_no_connection(tmp_path: Path) -> None:
+    with supervised(tmp_path, "greet") as server:
+        server.hears("serving")
+        descriptors = server.descriptors()
+        with Callers(server.port) as callers:
+            for count, workers in enumerate([3, 1], 1):
+                server.reload(count, workers=workers)
+                until(lambda wanted=workers + 1: len(server.children()) == wanted, PATIENCE)
+                seen = callers.greeted
+                until(lambda seen=seen: callers.greeted >= seen + 100, PATIENCE)
+                assert len(greeted_by(server.port)) == workers
+        assert callers.broken == 0
+        # The sockets of workers that are no more are not left open.
+        until(lambda: server.descriptors() <= descriptors, PATIENCE)
+
+
+def test_a_worker_comes_back_where_one_that_was_dropped_still_leaves(tmp_path: Path) -> None:
+    """They have the same socket, which stays when the first of them is gone."""
+    with supervised(tmp_path, "greet stubborn", workers=2) as server:
+        server.hears("serving")
+        leaving = server.children()
+        assert greeted_by(server.port) < leaving
+        server.behave("greet")
+        server.reload(1, workers=1)
+        until(lambda: all((tmp_path / f"asked-{pid}").exists() for pid in leaving), PATIENCE)
+        server.reload(2, workers=2)
+        until(lambda: len(server.children() - leaving) == 3, PATIENCE)
+        until(lambda: len(greeted_by(server.port)) == 2, PATIENCE)
+        for pid in leaving:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(server.children()) == 3, PATIENCE)
+        greeting = greeted_by(server.port)
+        assert len(greeting) == 2
+        assert greeting < server.children()
 
 
 def test_a_reload_that_fails_adds_nobody(tmp_path: Path) -> None:
@@ -227,8 +329,7 @@ def test_a_second_signal_ends_what_does_not_leave(tmp_path: Path) -> None:
         children = server.children()
         server.send(signal.SIGTERM)
         until(lambda: [*tmp_path.glob("asked-*")], PATIENCE)
-        (port,) = re.findall(r"Serving on http://127.0.0.1:(\d+)", server.log.read_text())
-        assert let_in(int(port), of=3) <= 1, "whoever waits to be taken is lost in the end"
+        assert let_in(server.port, of=3) <= 1, "whoever waits to be taken is lost in the end"
         server.send(signal.SIGTERM)
         assert server.ended() == 0
         assert all(map(is_gone, children))
