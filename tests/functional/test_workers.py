@@ -308,10 +308,14 @@ def test_health_tells_a_shipper_that_hangs_from_one_that_is_well(server: Workers
     until(lambda: whole.items() <= server.checks()["processes"].items(), PATIENCE)
     (shipper,) = server.pids("background")
     os.kill(shipper, signal.SIGSTOP)
-    until(lambda: server.checks()["processes"]["state"] == "degraded", PATIENCE)
-    assert server.checks()["processes"]["behind_seconds"] >= 10
+    until(lambda: _told_behind(server.checks()["processes"]), PATIENCE)
     os.kill(shipper, signal.SIGCONT)
     until(lambda: server.checks()["processes"]["state"] == "ok", PATIENCE)
+
+
+def _told_behind(processes: dict[str, Any]) -> bool:
+    """By one answer: each worker looks at the others in its own time."""
+    return processes["state"] == "degraded" and processes["behind_seconds"] >= 10
 
 
 class Strangers:
