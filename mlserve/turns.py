@@ -22,6 +22,9 @@ TOO_MANY = "Too many requests wait for this server; try again."
 # Of processor time, in seconds, on the average of about so many requests before.
 SHORT = 0.5e-3
 _OF = 16
+# Among those that take no turn, every such one is looked at: to ask for the time costs as much as all the rest.
+_SAMPLE = 4
+_UNKNOWN = -1.0
 _NOTHING = nullcontext()
 # Where a request has its place: among those that compute, wait for a turn or have left it, or among those that wait for
 # what the others can do without.
@@ -39,6 +42,7 @@ class Turns:
         self._places = {_INSIDE: 0, _APART: 0}
         self._held: dict[int, _Held] = {}  # by thread
         self._usual = 1.0  # for how long one computes, in seconds
+        self._begun = 0
 
     def limit(self, threads: int, waiting: int, patience: float) -> None:
         """Before the first request: `threads` compute at once, and `waiting` more wait for `patience` seconds at most.
@@ -126,7 +130,7 @@ class _Held:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._has_turn = False
-        self._spent = 0.0  # of processor time by this thread, before it began
+        self._spent = _UNKNOWN  # of processor time by this thread, before it began
         self.place = _INSIDE
         self.since = 0.0
 
@@ -137,12 +141,16 @@ class _Held:
             if not turns._turn.acquire(timeout=turns._patience):
                 raise _busy()
             self._has_turn = True
-        self._spent = time.thread_time()
+        turns._begun += 1
+        if self._has_turn or turns._begun % _SAMPLE == 0:
+            self._spent = time.thread_time()
         self.since = time.monotonic()
 
     def end(self) -> None:
         turns = self._turns
-        turns._usual += (time.thread_time() - self._spent - turns._usual) / _OF
+        if self._spent != _UNKNOWN:
+            turns._usual += (time.thread_time() - self._spent - turns._usual) / _OF
+            self._spent = _UNKNOWN
         self.since = 0.0
         if self._has_turn:
             self._has_turn = False

@@ -1,6 +1,7 @@
 """Addresses as the caller sees them: percent-encoded, with the mount point in front."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -31,6 +32,7 @@ def page_behind(environ: dict[str, Any], cursor: str | None) -> str:
     return path_of(environ) + (f"?{urlencode(query)}" if query else "")
 
 
+@lru_cache(1024)
 def _quoted(path: str) -> str:
     # WSGI hands bytes around as texts of latin-1 characters.
     return path if _PLAIN(path) else quote(path.encode("latin-1"))

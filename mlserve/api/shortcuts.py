@@ -17,13 +17,14 @@ from pyramid.tweens import EXCVIEW
 from zope.interface import providedBy
 
 from mlserve.api.context import ApiContext, FamilyPredicate
+from mlserve.api.resources import Direct
 from mlserve.types import Request
 
 TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
 # Addresses that are kept, those that were learnt last.
 MOST: Final = 1000
-# Where Pyramid keeps the resource of a request, which keeps the request: of the two, with its body and all that was made
-# of it, only the garbage collector would get rid, and it comes by after a hundred requests.
+# Where Pyramid keeps the resource of a request, which keeps the request. Only the garbage collector would free the two,
+# with the body and all that was made of it, and it comes by after a hundred requests.
 _VIEW: Final = "__view__"
 # After everybody who sets a policy: the application's, whose it is, is the one in force.
 _LAST: Final = 1000
@@ -40,18 +41,24 @@ def includeme(config: Configurator) -> None:
 
 
 class Shortcut(NamedTuple):
-    """What Pyramid has found for an address. `families` are the predicates of the route that may say no tomorrow."""
+    """What Pyramid has found for an address. `families` are the predicates of the route that may say no tomorrow.
+
+    `direct` is what the resource has in place of its view, if anything.
+    """
 
     route: Any
     match: dict[str, str]
     families: tuple[FamilyPredicate, ...]
     request_iface: Any
     view: Callable[[Any, Any], Any]
+    direct: Direct | None
 
     def handle(self, request: Any) -> Any:
         """What Pyramid's router does within the tweens, once it has found what is known here."""
         attributes = request.__dict__
         context = attributes["root"] = attributes["context"] = self.route.factory(request)
+        if self.direct is not None and (response := self.direct(context, request)) is not None:
+            return response
         return self.view(context, request)
 
 
@@ -144,7 +151,19 @@ def _shortcut_of(router: Any, request: Any) -> Shortcut | None:
     if view is None or IMultiView.providedBy(view) or hasattr(view, "__predicated__"):
         return None  # Which view answers depends on more than the address.
     families = tuple(it for it in route.predicates if isinstance(it, FamilyPredicate))
-    return Shortcut(route, dict(route.match(request.path_info)), families, iface, view)
+    direct = direct_of(getattr(view, "__original_view__", None))
+    return Shortcut(route, dict(route.match(request.path_info)), families, iface, view, direct)
+
+
+def direct_of(resource: Any) -> Direct | None:
+    """What may answer a POST in place of the resource; not what it has from a class whose `post` is not its own."""
+    for parent in getattr(resource, "__mro__", ()):
+        if "direct" in vars(parent):
+            found: Direct | None = parent.direct.get("post")
+            return found
+        if "post" in vars(parent):
+            return None
+    return None
 
 
 def _is_of_one_verb(route: Any) -> bool:

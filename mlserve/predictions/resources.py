@@ -11,6 +11,7 @@ from mlserve.api.bodies import json_body
 from mlserve.api.negotiation import JSON, boundary_sent, comes_from_elsewhere, read_body, require_json_sent
 from mlserve.api.renderer import PostResponse, json_response
 from mlserve.api.resources import ModelResource, Resource
+from mlserve.auth.guard import caller_of
 from mlserve.errors import (
     DatabaseUnavailable,
     ModelNotReady,
@@ -37,14 +38,39 @@ from mlserve.types import application_of
 
 Body = bytes | Upload | TableBody
 
+# What asks for more of a prediction than its answer.
+_ASKING = frozenset({"HTTP_IDEMPOTENCY_KEY", "HTTP_CONTENT_ENCODING"})
 # How many reports one transaction stores: predictions wait for the same lock.
 BULK = 250
+
+
+def answer_plainly(context: Any, request: Any) -> Response | None:
+    """What the POST of PredictionsResource answers to JSON beside which nothing is asked for, in fewer steps.
+
+    None for every other request.
+    """
+    environ = request.environ
+    if environ.get("CONTENT_TYPE") != JSON or context.media_type != JSON or not _ASKING.isdisjoint(environ):
+        return None
+    application = application_of(request)
+    loaded = context.model.loaded()
+    body = read_body(environ, application.limits.body)
+    asked = Asked(caller=caller_of(request), request_id=environ["mlserve.request_id"])
+    try:
+        answered = application.serving.answer(loaded, body, asked)
+    except ModelNotReady:
+        answered = application.serving.answer(swapped_in(request, CHAMPION, loaded), body, asked)
+    text = answer_json(answered.record, answered.explanation)
+    location = f"{path_of(environ)}/{answered.record.id}"
+    headers = [("Content-Type", JSON), ("Content-Length", str(len(text))), ("Content-Location", location)]
+    return PostResponse(headerlist=headers, app_iter=[text])
 
 
 class PredictionsResource(ModelResource):
     """The predictions of one model. A family's own class names its `family`."""
 
     plain = frozenset({"post"})
+    direct = {"post": answer_plainly}  # noqa: RUF012 - nobody changes it
     operations = operations.PREDICTIONS
 
     def post(self) -> Response:

@@ -15,6 +15,8 @@ from mlserve.signature.packing import contiguous
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts
 
 Warnings = list[dict[str, Any]]
+# Whose numbers orjson writes as ours are written; of a float16 it would write the digits of a float32.
+_PLAIN = {"float32", "float64"}
 
 
 def rows_of(field: OutputField, answered: Any) -> NDArray[Any]:
@@ -46,6 +48,8 @@ class OutputEncoder:
     def __init__(self, signature: Signature) -> None:
         self._writers = {field.name: _writer(field) for field in signature.outputs}
         self._template = ArrayTemplate([(name, writer.keys) for name, writer in self._writers.items()])
+        plain = all(field.type in _PLAIN and not field.shape for field in signature.outputs)
+        self._plain = {field.name: np.dtype(DTYPES[field.type]) for field in signature.outputs} if plain else None
 
     def encode(self, outputs: Mapping[str, Any], n: int) -> tuple[bytes, Warnings]:
         """The JSON text of `n` objects, and the warnings; `outputs` are arrays (n, *shape) of all outputs.
@@ -54,6 +58,8 @@ class OutputEncoder:
         as texts, or as whole numbers that count the output's categories from 0.
         Raises PredictionFailed when the arrays are not what the signature and the Batch of `n` instances ask for.
         """
+        if n == 1 and self._plain is not None and (text := self._one_plain(self._plain, outputs)) is not None:
+            return text, []
         if outputs.keys() != self._writers.keys():
             found, wanted = sorted(outputs), sorted(self._writers)
             raise PredictionFailed(f"The predictor answered the outputs {found}, and the signature names {wanted}.")
@@ -78,6 +84,19 @@ class OutputEncoder:
                     texts[slot + offset :: width] = written[offset::count]
             slot += count
         return self._template.fill(texts) if width else self._template.empty(n), warnings
+
+    def _one_plain(self, dtypes: Mapping[str, Any], outputs: Mapping[str, Any]) -> bytes | None:
+        """The text of one instance's floats, nearly always; None where anything is out of the usual."""
+        if outputs.keys() != dtypes.keys():
+            return None
+        numbers = {}
+        for name, dtype in dtypes.items():
+            array = outputs[name]
+            if type(array) is not np.ndarray or array.dtype != dtype or array.shape != (1,):
+                return None
+            numbers[name] = array[0]
+        text = orjson.dumps([numbers], option=orjson.OPT_SERIALIZE_NUMPY)
+        return None if b":null" in text else text
 
 
 class _Writer:

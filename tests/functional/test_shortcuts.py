@@ -1,8 +1,11 @@
 """The shortcut of an address that has answered before gives what Pyramid's own way gives, whatever is sent there."""
 
+import gc
+import io
 import json
 import logging
 import re
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +127,42 @@ def test_whatever_is_sent_both_ways_answer_count_and_log_alike(
     # With a key the second would be a replay, and an id of the server's own would differ.
     headers = {name: value for name, value in headers.items() if name != "Idempotency-Key"}
     both(app, method, PATH, body, query, {**headers, "X-Request-Id": "r"})
+
+
+@pytest.mark.parametrize("by_pyramid", [False, True])
+@pytest.mark.parametrize(("body", "status"), [(BODY, "200 OK"), (b'{"columns":{"x":[1],"y":[2]}}', "200 OK")])
+def test_a_body_is_given_back_with_its_answer_and_not_to_the_garbage_collector(
+    app: Served, body: bytes, status: str, by_pyramid: bool
+) -> None:
+    class Body(io.BytesIO):
+        """One that can be asked whether it is still there."""
+
+    sent, statuses = Body(body), []
+    there = weakref.ref(sent)
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": PATH,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": sent,
+    }
+    shortcuts = app.app.execution_policy
+    known = dict(shortcuts._known)
+    if by_pyramid:
+        shortcuts._known.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        b"".join(app.app(environ, lambda status, headers, exc_info=None: statuses.append(status)))
+        del environ, sent
+        assert there() is None
+    finally:
+        gc.enable()
+        shortcuts._known.update(known)
+    assert statuses == [status]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlserve.errors import LogUnavailable
 from mlserve.ids import Ids
+from mlserve.predictions.spool import holding
 from mlserve.predictions.spool.frame import frame
 
 log = logging.getLogger("mlserve.log")
@@ -28,6 +29,7 @@ class SpoolWriter:
         self._segment_size = segment_size
         self._lock = threading.Lock()
         self._names = Ids()
+        self._room = holding.Room()
         self._descriptor: int | None = None
         self._segment = folder
         self._owner = 0
@@ -118,7 +120,7 @@ class SpoolWriter:
         """
         descriptor = self._descriptor
         assert descriptor is not None
-        if os.fstat(descriptor).st_nlink:
+        if holding.links(descriptor, self._room):
             return True
         # What was in it and not shipped yet is lost: only the one record at hand can be written again.
         fields = {"folder": str(self._folder), "bytes": self._size}
@@ -130,7 +132,7 @@ class SpoolWriter:
         descriptor = self._descriptor
         assert descriptor is not None
         try:
-            written = os.write(descriptor, data)
+            written = holding.write(descriptor, data)
         except OSError:
             # Usually nothing was written, but after an input/output error nothing is certain.
             if os.fstat(descriptor).st_size:

@@ -3,6 +3,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlserve.errors import PredictionFailed
 from mlserve.signature import Field, OutputEncoder, OutputField, Signature
@@ -80,8 +82,8 @@ def test_labels_as_texts_or_codes(labels: Any) -> None:
 
 def test_labels_of_any_number_as_lists_or_arrays() -> None:
     several, any_number = (OutputField("y", "category", shape=(size,), categories=("no", "yes")) for size in (2, -1))
-    for given in ([[1, 0], [0, 0]], [["yes", "no"], ["no", "no"]], np.array([[1, 0], [0, 0]], np.uint8)):
-        assert one(several, given, 2)[0] == [["yes", "no"], ["no", "no"]]
+    for labels in ([[1, 0], [0, 0]], [["yes", "no"], ["no", "no"]], np.array([[1, 0], [0, 0]], np.uint8)):
+        assert one(several, labels, 2)[0] == [["yes", "no"], ["no", "no"]]
     assert one(any_number, [[1, 0], [], ["yes"]], 3)[0] == [["yes", "no"], [], ["yes"]]
     for wrong in ([[2, 0]], [["maybe", "no"]], [[-1, 0]]):
         with pytest.raises(PredictionFailed, match="that the signature does not name"):
@@ -114,6 +116,21 @@ def test_non_finite_numbers_are_null_with_a_warning() -> None:
         {"output": "classes", "instance": 1, "code": "non_finite", "value": "inf"},
         {"output": "count", "instance": 2, "code": "non_finite", "value": "nan"},
     ]
+
+
+_NUMBERS = st.floats(width=32) | st.sampled_from([0.1, -0.0, 1e-45, 3.4e38, 16777217.0])
+
+
+@given(st.sampled_from(["float32", "float64"]), st.lists(_NUMBERS, min_size=1, max_size=3))
+def test_one_instance_of_plain_floats_is_written_as_among_others(type_: str, numbers: list[float]) -> None:
+    names = ["probability", 'a "quoted" name', "100 %"][: len(numbers)]
+    of_two = OutputEncoder(Signature(INPUTS, tuple(OutputField(name, type_) for name in names)))
+    single = {name: np.array([number], type_) for name, number in zip(names, numbers, strict=True)}
+    twice = {name: np.repeat(array, 2) for name, array in single.items()}
+    text, warnings = of_two.encode(single, 1)
+    among, told = of_two.encode(twice, 2)
+    assert b"[" + text[1:-1] + b"," + text[1:-1] + b"]" == among
+    assert warnings == [warning for warning in told if warning.get("instance") == 0]
 
 
 def test_float64_is_written_as_the_declared_float32() -> None:

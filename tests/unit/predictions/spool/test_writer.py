@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlserve.errors import LogUnavailable
-from mlserve.predictions.spool import reader
+from mlserve.predictions.spool import holding, reader
 from mlserve.predictions.spool.reader import SegmentFile
 from mlserve.predictions.spool.writer import SpoolWriter
 
@@ -175,7 +175,7 @@ def test_a_full_disk_refuses_and_leaves_no_trail_of_files(tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
+        patch.setattr(holding, "write", full)
         for _ in range(10):
             with pytest.raises(LogUnavailable, match=r"^The spool cannot be written; the server's log says why\.$"):
                 writer.append(b"refused")
@@ -267,7 +267,7 @@ def test_a_removed_folder_that_cannot_be_made_again_refuses(tmp_path: Path) -> N
 def test_files_that_vanish_as_soon_as_they_are_made_keep_nothing_and_promise_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = os.write
+    write = holding.write
 
     def removing(descriptor: int, data: bytes) -> int:
         for segment in reader.segments(tmp_path):
@@ -275,7 +275,7 @@ def test_files_that_vanish_as_soon_as_they_are_made_keep_nothing_and_promise_not
         return write(descriptor, data)
 
     writer = SpoolWriter(tmp_path, 1000)
-    monkeypatch.setattr(os, "write", removing)
+    monkeypatch.setattr(holding, "write", removing)
     with pytest.raises(LogUnavailable):
         writer.append(b"x")
     writer.close()
