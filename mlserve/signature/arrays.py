@@ -36,7 +36,8 @@ class PlainFloats:
     """
 
     def __init__(self, schema: colander.SchemaNode) -> None:
-        features = [node.typ for node in schema.children if _is_plain(node.typ.field)]
+        self.places = [place for place, node in enumerate(schema.children) if _is_plain(node.typ.field)]
+        features = [schema.children[place].typ for place in self.places]
         self._names = [feature.field.name for feature in features]
         self._dtypes = [DTYPES[feature.field.type] for feature in features]
         alone = len(features) == len(schema.children) and len(set(self._dtypes)) == 1
@@ -61,7 +62,7 @@ class PlainFloats:
             return None
         refuse_too_many(len(first))
         block = np.concatenate(arrays).reshape(-1, len(first))
-        return block.astype(self._only, copy=False) if self._within(block, slice(None)).all() else None
+        return block.astype(self._only, copy=False) if self.are_sound(block) else None
 
     def sound(self, columns: Mapping[str, Column], n: int) -> dict[str, Column]:
         """Those of the columns in which nothing is wrong, in their fields' own types; perhaps not all of them."""
@@ -82,6 +83,10 @@ class PlainFloats:
             for place, row, sound in zip(places, block, self._within(block, places).tolist(), strict=True)
             if sound
         }
+
+    def are_sound(self, block: NDArray[Any]) -> bool:
+        """Whether nothing is wrong in a block (fields, n) of all these fields; NaN is missing."""
+        return bool(self._within(block, slice(None)).all())
 
     def _within(self, block: NDArray[Any], places: Any) -> NDArray[np.bool_]:
         """Which rows of the block, of the fields at these places, have no number that their field refuses."""

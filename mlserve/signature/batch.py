@@ -1,6 +1,5 @@
 """Batch: the checked instances of one request, and their lazy conversions to arrays."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlserve.signature.fields import BINARY, FLOATS, TEXTS, TYPES, Field, Signature
-from mlserve.signature.packing import Row, cell_lookup, contiguous
+from mlserve.signature.packing import Row, cell_lookup, contiguous, pack_column
 from mlserve.signature.picture import Picture
 
 Column = tuple[NDArray[Any], NDArray[np.bool_]]
@@ -99,8 +98,8 @@ class Batch:
             given = self._given
             if self._block is not None:
                 matrix = contiguous(self._block.T, np.float32)
-            elif given is not None and any(isinstance(values, np.ndarray) for values in given.values()):
-                matrix = self._matrix_of_arrays(given)
+            elif given is not None and (_has_arrays(given) or self.signature.packing.prefers_columns(self.n)):
+                matrix = self._matrix_of_columns(given)
             else:
                 matrix = self.signature.packing.matrix(self.rows())
             matrix.flags.writeable = False
@@ -149,21 +148,26 @@ class Batch:
                 array.flags.writeable = False
         return column, np.fromiter((value is None for value in column), np.bool_, self.n)
 
-    def _matrix_of_arrays(self, given: Mapping[str, Any]) -> NDArray[np.float32]:
+    def _matrix_of_columns(self, given: Mapping[str, Any]) -> NDArray[np.float32]:
         packing = self.signature.packing
         if packing.refusal is not None:
             raise TypeError(packing.refusal)
         matrix = np.empty((self.n, packing.width), np.float32)
-        for position, field in enumerate(self.signature.inputs):
-            values = given[field.name]
-            if field.type in TEXTS or not isinstance(values, np.ndarray):
-                lookup = cell_lookup(field)
-                values = self._raw_values(field.name) if lookup is None else map(lookup, self._raw_values(field.name))
-                values = contiguous([math.nan if value is None else value for value in values], np.float64)
-            elif field.type == "float16":
-                values = contiguous(values, np.float16)
-            matrix[:, position] = contiguous(values, np.float32)
+        with np.errstate(over="ignore"):
+            for position, field in enumerate(self.signature.inputs):
+                values = given[field.name]
+                if field.type in TEXTS or not isinstance(values, np.ndarray):
+                    lookup = cell_lookup(field)
+                    values = self._raw_values(field.name)
+                    values = pack_column(values if lookup is None else list(map(lookup, values)))
+                elif field.type == "float16":
+                    values = values.astype(np.float16)
+                matrix[:, position] = values
         return matrix
+
+
+def _has_arrays(columns: Mapping[str, Any]) -> bool:
+    return any(isinstance(values, np.ndarray) for values in columns.values())
 
 
 def varying_array(field: Field, value: Any) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
@@ -12,6 +13,7 @@ from mlserve.errors import Invalid, TooLarge, Unreadable
 from mlserve.signature.arrays import PlainFloats, read_arrays
 from mlserve.signature.batch import Batch
 from mlserve.signature.cells import plain_columns
+from mlserve.signature.columns import LARGE, ColumnsBody
 from mlserve.signature.fast import REFUSALS, FastDecoder
 from mlserve.signature.faults import Fault, Problems, Step
 from mlserve.signature.fields import Signature
@@ -47,6 +49,8 @@ class Decoder:
         self.schema = row_schema(signature, max_problems)
         self._fast = FastDecoder(signature, max_instances)
         self._floats = PlainFloats(self.schema)
+        by_struct = self._fast.by_struct
+        self._columns_body = ColumnsBody(signature, max_instances, self._fast, self._floats) if by_struct else None
         self._pictures = pictures_of(signature, max_pixels)
 
     def decode(self, instances: bytes | None, columns: bytes | None) -> Batch:
@@ -80,6 +84,9 @@ class Decoder:
         """
         if self._pictures is not None:
             return None
+        if len(body) >= LARGE and self._columns_body is not None:
+            with suppress(*REFUSALS):
+                return self._columns_body.read(body)
         try:
             rows, reference, explain = self._fast.body(body)
         except REFUSALS:

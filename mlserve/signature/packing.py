@@ -65,28 +65,37 @@ class Packing:
         self.width = len(signature.inputs)
         self.refusal = _refusal(signature.inputs)
         self._pack = struct.Struct(f"{self.width}f").pack
-        self._nullable = any(field.nullable for field in signature.inputs)
         self._lookups: tuple[tuple[int, Callable[[Any], Any]], ...] = tuple(
             (position, lookup)
             for position, field in enumerate(signature.inputs)
             if (lookup := cell_lookup(field)) is not None
         )
 
+    def prefers_columns(self, n: int) -> bool:
+        """Whether n instances are packed column by column, whatever they came as."""
+        return n >= COLUMN_ROWS and bool(self._lookups)
+
     def matrix(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """The (n, k) float32 matrix of rows in signature order; raises TypeError for string and tensor fields."""
         if self.refusal is not None:
             raise TypeError(self.refusal)
-        if len(rows) >= COLUMN_ROWS and (self._lookups or self._nullable):
+        if self.prefers_columns(len(rows)):
             return self._matrix_by_columns(rows)
         if self._lookups:
             rows = [self._looked_up(row) for row in rows]
-        if self._nullable:
-            rows = [[math.nan if value is None else value for value in row] if None in row else row for row in rows]
         try:
-            packed = self._pack(*rows[0]) if len(rows) == 1 else b"".join([self._pack(*row) for row in rows])
-        except OverflowError:
-            packed = contiguous(contiguous(rows, np.float64), np.float32).tobytes()
+            packed = self._packed(rows)
+        except struct.error:  # Something is missing.
+            if len(rows) >= COLUMN_ROWS:
+                return self._matrix_by_columns(rows)
+            packed = self._packed([[math.nan if value is None else value for value in row] for row in rows])
         return np.ndarray((len(rows), self.width), np.float32, packed)
+
+    def _packed(self, rows: Sequence[Row]) -> bytes:
+        try:
+            return self._pack(*rows[0]) if len(rows) == 1 else b"".join([self._pack(*row) for row in rows])
+        except OverflowError:
+            return contiguous(contiguous(rows, np.float64), np.float32).tobytes()
 
     def _matrix_by_columns(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         columns: list[Any] = list(zip(*rows, strict=True))
