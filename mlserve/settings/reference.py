@@ -45,7 +45,7 @@ them](../howto/run-in-production.md#workers).
 | `workers` | `0` | Processes that answer; 0 is one a processor. |
 | `slow_workers` | `0` | Processes beside them for what takes long. |
 | `slow_from` | `256KiB` | A body of this size and more takes long; a number and its unit. |
-| `threads` | `1` | Predictions that a worker computes at once. |
+| `threads` | `1` | Predictions that a worker computes at once, where they take more than half a millisecond. |
 | `waiting` | `64` | Requests that wait for their turn in a worker; one more is answered 503. |
 | `patience` | `5` | The seconds that one waits before it is answered 503. |
 | `request_timeout` | `60` | The seconds of a request; then its connection is closed, a worker that computes replaced. |
@@ -53,6 +53,7 @@ them](../howto/run-in-production.md#workers).
 | `start_timeout` | `120` | The seconds that a process has to start and to load its models. |
 | `stop_timeout` | `30` | The seconds that a worker has to answer what it has begun. |
 | `backlog` | `1024` | Connections that wait for a worker. |
+| `preload` | `yes` | Import what all processes need once, in one that they are forked from; `no`: in each. |
 | `trusted_proxy` | empty | The proxy's IP address, or `*` for whoever connects; empty: nobody is believed. |
 | `trusted_proxy_headers` | `x-forwarded-proto` | Which headers of the proxy are believed. |
 | `trusted_proxy_count` | `1` | How many proxies a request passes. |

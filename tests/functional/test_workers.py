@@ -172,6 +172,13 @@ def test_http_of_every_kind_is_answered(server: Workers) -> None:
     assert b"HTTP/1.1 411" in say(server, broken)
 
 
+def test_processes_are_forked_from_one_that_ends_then(server: Workers) -> None:
+    until(lambda: server.pids("preload") == [], PATIENCE)
+    for pid in (pid for kind in KINDS for pid in server.pids(kind)):
+        assert "mlserve.server.workers.template" in Path(f"/proc/{pid}/cmdline").read_text()
+    assert server.events("template_not_used") == []
+
+
 def test_the_proxy_is_believed_and_the_environment_is_no_header(server: Workers) -> None:
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "models.example.org", "X-Forwarded-For": "nonsense;"}
     answer = server.call("GET", "/api/v1/events.atom", headers=told)

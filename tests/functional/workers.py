@@ -84,15 +84,15 @@ class Workers(Talker):
 
     def pids(self, kind: str) -> list[int]:
         """The running processes of this supervisor's: each `worker`, each `slow` one, or the `background` process."""
-        word = {"worker": "fast", "background": "mlserve.server.workers.background"}.get(kind, kind)
+        name = {"background": "mlserve-shipper"}.get(kind, f"mlserve-{kind}")
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 status = (path / "stat").read_text().rpartition(")")[2].split()
-                command = (path / "cmdline").read_text().split("\0")
+                called = (path / "comm").read_text().strip()
             except OSError:
                 continue
-            if int(status[1]) == self.process.pid and word in command:
+            if int(status[1]) == self.process.pid and called == name:
                 found.append(int(path.name))
         return found
 

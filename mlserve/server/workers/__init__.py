@@ -3,10 +3,10 @@
     [server:workers]
     use = egg:pyramid-mlserve#workers
 
-One process, the supervisor, owns the listening sockets and starts all others, each in an interpreter of its own, so
-that a reload reads code and INI anew. Each slot of workers has a socket of its own at the same address, which outlives
-its processes: one that dies takes no waiting connection with it, and a reload closes none. HTTP is granian's; who may
-wait, for how long and with how large a body is ours.
+One process, the supervisor, owns the listening sockets and starts all others, forked from one that has imported what
+they need. That one is made anew for each reload, which so reads code and INI anew. Each slot of workers has a socket of
+its own at the same address, which outlives its processes: one that dies takes no waiting connection with it, and a
+reload closes none. HTTP is granian's; who may wait, for how long and with how large a body is ours.
 """
 
 import os

@@ -9,18 +9,19 @@ import threading
 from types import FrameType
 from typing import Any
 
-from pyramid.paster import get_app, setup_logging
-
 from mlserve.application import Application
+from mlserve.ini_file import open_ini
 from mlserve.part import PART_KEY, Part
 from mlserve.server.workers.good_ini import folder_of
 from mlserve.server.workers.line import Line
+from mlserve.server.workers.prctl import name_process
 from mlserve.server.workers.section import section_of
 from mlserve.startup import one_sentence
 
 
 def main(ini: str, name: str, out: str, into: str) -> None:
     """Work until the supervisor says that it ends, or is gone."""
+    name_process("mlserve-shipper")
     line = Line(int(out), int(into))
     leaving = threading.Event()
 
@@ -28,10 +29,11 @@ def main(ini: str, name: str, out: str, into: str) -> None:
         leaving.set()
 
     signal.signal(signal.SIGTERM, leave)
-    setup_logging(ini)
+    loader = open_ini(ini)
+    loader.setup_logging()
     with one_sentence():
         section = section_of(ini, name)
-        app = get_app(ini, "main", options={PART_KEY: Part.BACKGROUND, "here": folder_of(ini)})
+        app = loader.get_wsgi_app("main", {PART_KEY: Part.BACKGROUND, "here": folder_of(ini)})
     line.open(grace=section.stop_timeout)
     line.say("ready")
     application = app.registry.mlserve

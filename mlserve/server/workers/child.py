@@ -2,19 +2,19 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+
+from mlserve.server.workers.starting import Start, in_an_interpreter
 
 # Where nothing was heard of one that is ready for so long, it is held up: each says a word a second.
 SILENCE = 5.0
 
 
 class Child:
-    """Started at once, in an interpreter of its own. Raises OSError where none can be started.
+    """Started at once, by `start`, from its module and arguments. Raises OSError where it cannot be.
 
     Two pipes lead to it. It writes lines to the first: `ready`, and then `well SECONDS` each second, with for how long
     it has not done what is due, or `hangs`. From the second it reads lines; its end is that of the supervisor, however
@@ -24,7 +24,11 @@ class Child:
     """
 
     def __init__(
-        self, module: str, arguments: Sequence[str], descriptors: Sequence[int] = (), once: Path | None = None
+        self,
+        module: str,
+        arguments: Sequence[str | int],
+        once: Path | None = None,
+        start: Start = in_an_interpreter,
     ) -> None:
         self.born = time.monotonic()
         self.ready = False
@@ -40,12 +44,7 @@ class Child:
             theirs_in, self._to = _pipe(theirs, ours)
             os.set_blocking(self._from, False)
             os.set_blocking(self._to, False)  # One that hangs must not hold the supervisor up.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments, str(theirs_out), str(theirs_in)],
-                env={"OMP_NUM_THREADS": "1", **os.environ},  # They share the processors.
-                pass_fds=[*descriptors, theirs_out, theirs_in],
-                process_group=0,  # Ctrl-C of a terminal is for the supervisor, which ends them in order.
-            )
+            self._process = start(module, [*arguments, theirs_out, theirs_in])
             ours.pop_all()  # They stay open.
 
     @property
@@ -129,7 +128,7 @@ def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
 
 
 def bury_strangers(ours: Collection[int]) -> None:
-    """As process 1 of a container: whose parent ends first becomes its child, and nobody else waits for it."""
+    """Whose parent ends first becomes the child of the supervisor, or of process 1, and nobody else waits for it."""
     with suppress(ChildProcessError):
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in ours:
             os.waitpid(ended.si_pid, 0)

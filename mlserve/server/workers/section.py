@@ -40,6 +40,7 @@ class Section:
     start_timeout: float = 120.0  # for a worker to load its models
     stop_timeout: float = 30.0  # for a worker to answer what it has begun
     backlog: int = 1024  # connections that wait for a worker
+    preload: bool = True  # what all processes import is imported once, in one that they are forked from
     # As waitress's keys: whose word on the client and on TLS is believed, which headers, and how many such proxies.
     trusted_proxy: str = ""
     trusted_proxy_headers: frozenset[str] = frozenset({"x-forwarded-proto"})
@@ -59,6 +60,7 @@ _MOST = {"port": 65535, "workers": 1024, "slow_workers": 1024, "threads": 256, "
 _MOST |= {"trusted_proxy_count": 100}
 _MAY_BE_0 = {"port", "workers", "slow_workers", "waiting"}
 _SIZES = {"slow_from"}
+_YES_OR_NO = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _PERMISSIONS = re.compile(r"0?[0-7]{3}").fullmatch
 _SIZE = re.compile(rf"(\d{{1,9}}) ?({'|'.join(_UNITS)})")
@@ -101,6 +103,8 @@ def read_section(name: str, settings: Mapping[str, str]) -> Section:
             values[key] = _size(name, key, text)
         elif key == "unix_socket_perms":
             values[key] = _permissions(name, text)
+        elif known[key] is bool:
+            values[key] = _yes_or_no(name, key, text)
         elif key == "trusted_proxy":
             values[key] = _proxy(name, text)
         elif key == "trusted_proxy_headers":
@@ -119,6 +123,12 @@ def _size(name: str, key: str, text: str) -> int:
     if found is None:
         raise ConfigurationError(f"{key} of [{name}] is {text!r}: write a size and its unit, such as 256KiB.")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _yes_or_no(name: str, key: str, text: str) -> bool:
+    if text.lower() not in _YES_OR_NO:
+        raise ConfigurationError(f"{key} of [{name}] is {text!r}: write yes or no.")
+    return _YES_OR_NO[text.lower()]
 
 
 def _permissions(name: str, text: str) -> int:

@@ -18,20 +18,21 @@ LONGEST_PAUSE = 30.0
 class Slot:
     """Holds what runs (`holder`), what is to follow it (`coming`) and what still answers before it leaves.
 
-    `start` starts a process, and `section` says how long each may take. Nothing here waits: `tend` is called again and
-    again.
+    `start` starts a process, or gives None where it is to be tried again soon, and `section` says how long each may
+    take. Nothing here waits: `tend` is called again and again.
 
     For `farewell` seconds a process that leaves answers each request with the end of its connection, before it is asked
     to: a client that sends its next request into a connection that is just being closed would lose it.
     """
 
-    def __init__(self, name: str, start: Callable[[], Child], section: Section, farewell: float) -> None:
+    def __init__(self, name: str, start: Callable[[], Child | None], section: Section, farewell: float) -> None:
         self.name = name
         self.holder: Child | None = None
         self.coming: Child | None = None
         self.failed_start = False  # the last process that was started did not become ready
         self.is_wanted = True
         self.was_filled = False
+        self._is_due = False  # one is to be started that could not be yet
         self._leaving: list[tuple[Child, float]] = []  # with when to ask
         self._start = start
         self._section = section
@@ -45,8 +46,12 @@ class Slot:
         return found + [child for child, _ in self._leaving]
 
     @property
+    def is_renewing(self) -> bool:
+        return self.coming is not None or self._is_due
+
+    @property
     def is_filled(self) -> bool:
-        return self.holder is not None and self.coming is None
+        return self.holder is not None and not self.is_renewing
 
     def renew(self, section: Section) -> None:
         """Start a process that is to take the place of the holder; one that is just starting may have read the INI
@@ -60,7 +65,7 @@ class Slot:
 
     def leave(self) -> None:
         """Let it be empty from now on."""
-        self.is_wanted = False
+        self.is_wanted = self._is_due = False
         for child in (self.holder, self.coming):
             if child is not None:
                 self._dismiss(child)
@@ -75,14 +80,20 @@ class Slot:
         """Look at all of them, and do what is due."""
         self._look_at_coming()
         self._look_at_holder()
-        if self.is_wanted and self.holder is None and self.coming is None and time.monotonic() >= self._next:
+        if self._is_due or (self.is_wanted and self.coming is None and self._is_empty_for_long):
             self._begin()
         self._look_at_leaving()
 
+    @property
+    def _is_empty_for_long(self) -> bool:
+        """Whether the pause after the one that died has passed."""
+        return self.holder is None and time.monotonic() >= self._next
+
     def _begin(self) -> None:
-        self.failed_start = False
+        self.failed_start = self._is_due = False
         try:
             self.coming = self._start()
+            self._is_due = self.coming is None
         except OSError as error:  # The machine has no room for another process now.
             self._not_started(None, str(error))
 

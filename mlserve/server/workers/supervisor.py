@@ -19,11 +19,12 @@ from types import FrameType
 
 from mlserve.server.workers.child import Child, bury_strangers
 from mlserve.server.workers.doors import Doors
-from mlserve.server.workers.good_ini import GoodIni
 from mlserve.server.workers.listening import LANE, is_there, listen_again, listen_privately
 from mlserve.server.workers.manager import tell_manager
 from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.slot import Slot
+from mlserve.server.workers.starter import Starter
+from mlserve.server.workers.starting import Template
 
 log = logging.getLogger("mlserve.workers")
 
@@ -40,6 +41,7 @@ class Supervisor:
     FAREWELL = 1.0
     WORKER = "mlserve.server.workers.worker"
     BACKGROUND = "mlserve.server.workers.background"
+    PRELOADED: tuple[str, ...] = ("mlserve.server.workers.preloaded",)
 
     def __init__(self, ini: Path, name: str) -> None:
         self._ini = ini
@@ -51,7 +53,7 @@ class Supervisor:
         self._slow_workers: list[Slot] = []
         self._dropped: list[Slot] = []  # that a reload has done away with, while their processes leave
         self._background = Slot("background", self._start_background, self._section, 0.0)
-        self._good_ini = GoodIni(ini)
+        self._starter = Starter(ini, [*self.PRELOADED, self.WORKER, self.BACKGROUND])
         self._reloads: Iterator[None] = iter(())
         self._asked_to_stop = self._asked_to_reload = self._hurried = False
         self._told = ""
@@ -74,18 +76,24 @@ class Supervisor:
             finally:
                 tell_manager("STOPPING=1")
                 self._end(woken)
+                self._starter.close()
 
     def _has_started(self, woken: int) -> bool:
         """Start all at once; whether all became ready, or a signal came before."""
-        self._good_ini.begin()
+        self._starter.begin()
         self._open_lane(self._section)
+        self._preload()
+        while not self._starter.is_settled:
+            self._hear(woken)
+            if self._asked_to_stop:
+                return True
         for slot in self._filling_up():
             slot.renew(self._section)
         while not all(slot.is_filled for slot in self._slots):
             self._turn(woken)
             if self._asked_to_stop or any(slot.failed_start for slot in self._slots):
                 return self._asked_to_stop
-        self._good_ini.succeed()
+        self._starter.succeed()
         fields = {"address": self.address, "workers": len(self._workers)}
         log.info("serving", extra={"fields": fields})
         count = f"{len(self._workers)} worker{'' if len(self._workers) == 1 else 's'}"
@@ -106,13 +114,13 @@ class Supervisor:
 
     def _reload(self) -> Iterator[None]:
         """Replace one process after the other, each when what follows it is ready; goes on at each `next`."""
-        self._good_ini.give_up()  # That of a reload that this one follows, before it has ended.
+        self._starter.give_up()  # That of a reload that this one follows, before it has ended.
         try:
-            self._good_ini.begin()
+            self._starter.begin()
             section = section_of(str(self._ini), self._name)
             self._open_lane(section)
         except Exception as error:
-            self._good_ini.give_up()
+            self._starter.give_up()
             log.error("reload_refused", extra={"fields": {"reason": str(error)}})
             return
         if section.place != self._section.place:
@@ -121,19 +129,22 @@ class Supervisor:
         self._section = replace(section, host=ours.host, port=ours.port, unix_socket=ours.unix_socket)
         log.info("reloading", extra={"fields": {"workers": self._section.workers}})
         tell_manager("RELOADING=1")
+        self._preload()
+        while not self._starter.is_settled:
+            yield
         # What is too many goes on until the others are new.
         for slot in self._filling_up():
             slot.renew(self._section)
-            while slot.coming is not None:
+            while slot.is_renewing:
                 yield
             if slot.failed_start:
                 # The others go on as they are, and so does this one where it is filled.
                 log.error("reload_failed", extra={"fields": {"process": slot.name}})
                 self._drop_never_filled()
-                self._good_ini.give_up()
+                self._starter.give_up()
                 break
         else:
-            self._good_ini.succeed()
+            self._starter.succeed()
             self._drop(self._workers, self._section.workers)
             self._drop(self._slow_workers, self._section.slow_workers)
             log.info("reloaded")
@@ -166,10 +177,20 @@ class Supervisor:
 
     def _turn(self, woken: int) -> None:
         """Wait for a signal, a word of a process, or a tick, and see to what is due."""
+        self._hear(woken)
+        for slot in [*self._slots, *self._dropped]:
+            slot.tend()
+        self._tend_doors()
+        self._starter.tend()
+        ours = [child.pid for child in self._children] + [template.pid for template in self._starter.templates]
+        bury_strangers(ours)
+
+    def _hear(self, woken: int) -> None:
+        """Wait for a signal, a word of a process, or a tick."""
         poll = select.poll()
         poll.register(woken, select.POLLIN)
-        children = self._children
-        said = {child.fileno(): child for child in children if not child.closed}
+        speaking: list[Child | Template] = [*self._children, *self._starter.templates]
+        said = {found.fileno(): found for found in speaking if not found.closed}
         for descriptor in said:
             poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(_TICK * 1000):
@@ -178,11 +199,6 @@ class Supervisor:
             else:
                 with suppress(BlockingIOError):
                     os.read(woken, 4096)
-        for slot in [*self._slots, *self._dropped]:
-            slot.tend()
-        self._tend_doors()
-        if os.getpid() == 1:
-            bury_strangers({child.pid for child in self._children})
 
     def _tend_doors(self) -> None:
         """New connections are for the workers that answer; the doors of slots that are no more are closed."""
@@ -217,6 +233,10 @@ class Supervisor:
     @property
     def _children(self) -> list[Child]:
         return [child for slot in [*self._slots, *self._dropped] for child in slot.children]
+
+    def _preload(self) -> None:
+        """What all processes import is imported once, unless the section says otherwise."""
+        self._starter.preload(self._section.start_timeout if self._section.preload else None)
 
     def _open_lane(self, section: Section) -> None:
         """Where the section wants slow workers. Raises ConfigurationError."""
@@ -268,24 +288,22 @@ class Supervisor:
             slot.leave()
             self._dropped.append(slot)
         del slots[wanted:]
+        self._tend_doors()  # Before they are asked to leave.
 
-    def _start_worker(self, slot: str) -> Child:
+    def _start_worker(self, slot: str) -> Child | None:
         has_slow = self._slow_workers and self._section.slow_workers
         lane = str(self._lane[1] / LANE) if self._lane is not None and has_slow else ""
         return self._start("fast", self._doors.of(slot), lane)
 
-    def _start_slow_worker(self, slot: str) -> Child:
+    def _start_slow_worker(self, slot: str) -> Child | None:
         assert self._lane is not None
         return self._start("slow", self._lane[0], "")
 
-    def _start(self, kind: str, listening: socket.socket, lane: str) -> Child:
-        descriptor = listening.fileno()
-        copy = self._good_ini.copy()
-        return Child(self.WORKER, [str(copy or self._ini), self._name, str(descriptor), kind, lane], [descriptor], copy)
+    def _start(self, kind: str, listening: socket.socket, lane: str) -> Child | None:
+        return self._starter.child(self.WORKER, [self._name, listening.fileno(), kind, lane])
 
-    def _start_background(self) -> Child:
-        copy = self._good_ini.copy()
-        return Child(self.BACKGROUND, [str(copy or self._ini), self._name], once=copy)
+    def _start_background(self) -> Child | None:
+        return self._starter.child(self.BACKGROUND, [self._name])
 
     @contextmanager
     def _signals(self) -> Iterator[int]:

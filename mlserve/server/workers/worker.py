@@ -20,9 +20,9 @@ from granian._loops import loops
 from granian.constants import HTTPModes, RuntimeModes, TaskImpl
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
-from pyramid.paster import get_app, setup_logging
 
 from mlserve.auth.exposure import refuse_open
+from mlserve.ini_file import open_ini
 from mlserve.part import PART_KEY, Part
 from mlserve.server.workers.bodies import READERS
 from mlserve.server.workers.gate import Gate
@@ -30,6 +30,7 @@ from mlserve.server.workers.good_ini import folder_of
 from mlserve.server.workers.lane import LOST, Lane, arriving
 from mlserve.server.workers.line import Line
 from mlserve.server.workers.listening import end_listening
+from mlserve.server.workers.prctl import name_process
 from mlserve.server.workers.proxy import behind_proxy
 from mlserve.server.workers.refusal import Wsgi, refusing
 from mlserve.server.workers.section import Section, section_of
@@ -51,11 +52,13 @@ _serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
 def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, into: str) -> None:
     """Answer until the supervisor says that it ends, or is gone."""
+    name_process("mlserve-worker" if kind == "fast" else "mlserve-slow")
     line = Line(int(out), int(into))
-    setup_logging(ini)
+    loader = open_ini(ini)
+    loader.setup_logging()
     with one_sentence():
         section = section_of(ini, name)
-        app = get_app(ini, "main", options={PART_KEY: Part.WORKER, "here": folder_of(ini)})
+        app = loader.get_wsgi_app("main", {PART_KEY: Part.WORKER, "here": folder_of(ini)})
         application = app.registry.mlserve
         refuse_open(application.settings, section.hosts, f"server:{name}")
     refuse = refusing(app.registry)

@@ -3,6 +3,8 @@
 What it does is in `behaviour`, beside its INI: `die` before it is ready, `wait` until that says something else,
 `stubborn` does not leave when it is asked to, `greet` tells whoever connects its process id until it is asked to.
 Without that it takes no connections. Nor is it ready where the INI says `broken`.
+
+Where a module `changing` was imported before it began, it writes down which version that is.
 """
 
 import configparser
@@ -17,11 +19,13 @@ from pathlib import Path
 from types import FrameType
 
 from mlserve.server.workers.line import Line
+from mlserve.server.workers.prctl import name_process
 
 PULSE = 0.05  # in seconds
 
 
 def main(ini: str, name: str, *more: str) -> None:
+    name_process("stand-in")
     parser = configparser.ConfigParser()
     parser.read(ini)
     folder = Path(parser.defaults().get("here", Path(ini).parent))
@@ -45,6 +49,8 @@ def main(ini: str, name: str, *more: str) -> None:
     greeting = threading.Thread(target=_greet, args=(more[0], asked))
     if "greet" in behaviour and "fast" in more:
         greeting.start()
+    if "changing" in sys.modules:
+        (folder / f"version-{os.getpid()}").write_text(str(sys.modules["changing"].VERSION))
     line.say("ready")
     line.PULSE = PULSE
     while not leaving.is_set():

@@ -19,6 +19,8 @@ def test_each_kind_of_value_is_read() -> None:
     read = read_section(NAME, {"host": "::1", "patience": "0.5", "slow_workers": "0", "slow_from": "2 MiB"})
     for text in ("660", "0660"):
         assert read_section(NAME, {"unix_socket_perms": text}).unix_socket_perms == 0o660
+    for text, meaning in {"yes": True, "On": True, "no": False, "0": False}.items():
+        assert read_section(NAME, {"preload": text}).preload is meaning
     assert (read.host, read.patience, read.slow_workers, read.slow_from) == ("::1", 0.5, 0, 2 * 2**20)
 
 
@@ -48,6 +50,7 @@ def test_a_proxy_is_read_as_waitress_reads_it() -> None:
         ("patience", "nan", "write a number of seconds"),
         ("unix_socket_perms", "rw", "write an octal number, such as 660"),
         ("unix_socket_perms", "999", "write an octal number"),
+        ("preload", "maybe", "write yes or no"),
         ("slow_from", "256", "write a size and its unit, such as 256KiB"),
         ("trusted_proxy", "nginx", "write the proxy's IP address, or *"),
         ("trusted_proxy", "10.0.0.0/8", "write the proxy's IP address"),

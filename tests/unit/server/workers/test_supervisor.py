@@ -25,7 +25,9 @@ use = egg:pyramid-mlserve#workers
 
 
 class Supervised:
-    def __init__(self, folder: Path, variables: Mapping[str, str], **keys: Any) -> None:
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str], preloaded: tuple[str, ...] = (), **keys: Any
+    ) -> None:
         self.folder = folder
         self.log = folder / "log"
         self.write(**keys)
@@ -34,10 +36,12 @@ class Supervised:
         environ |= variables
         with self.log.open("w") as log:
             command = [sys.executable, "-u", "-m", "tests.unit.server.workers.trial", str(folder / "w.ini")]
+            command += preloaded
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
 
     def write(self, **keys: Any) -> None:
-        lines = [f"{key} = {value}\n" for key, value in {"workers": 1, "port": 0, **keys}.items()]
+        keys = {"workers": 1, "port": 0, "preload": "no", **keys}  # `test_starter.py` has templates.
+        lines = [f"{key} = {value}\n" for key, value in keys.items()]
         (self.folder / "w.ini").write_text(SECTION + "".join(lines))
 
     def behave(self, how: str) -> None:
