@@ -57,6 +57,10 @@ TARGETS = (
     Target("single row, engine exact", "single", 16, "mlserve", FAST, RPS, 2.5, aim=3.0),
     Target("single row, engine exact", "single", 16, "mlserve", ML, RPS, 5.0),
     Target("single row, engine exact", "single", 16, "mlserve", FLASK, RPS, None),
+    Target("the same, each worker on a processor", "single", 16, "mlserve-pinned", FAST, RPS, None),
+    Target(
+        "the same, each worker on a processor", "single", 16, "mlserve-pinned", ("mlserve",), P99, None, at_least=False
+    ),
     Target("one process, waitress", "single", 16, "mlserve-waitress", FAST, RPS, None),
     Target(
         "against the floor, onnx, no shipper",

@@ -15,6 +15,7 @@ SERVERS: dict[str, Callable[[], Server]] = {
     "mlserve-off": lambda: Mlserve("mlserve-off", way="off"),
     "mlserve-host": lambda: Mlserve("mlserve-host", way="host"),
     "mlserve-sql": lambda: Mlserve("mlserve-sql", way="sql"),
+    "mlserve-pinned": lambda: Mlserve("mlserve-pinned", pin=True),
     "mlserve-unshipped": lambda: Mlserve("mlserve-unshipped", ships=False),
     "mlserve-onnx-unshipped": lambda: Mlserve("mlserve-onnx-unshipped", engine="onnx", ships=False),
     "mlserve-waitress": lambda: Mlserve("mlserve-waitress", workers=1),

@@ -28,26 +28,33 @@ class Mlserve(Server):
     """`workers` processes that answer and one that ships; with one worker, waitress and all in one process.
 
     `way` is how predictions are kept; with `ships` False nobody moves them into SQL. `database` is a URL; empty for
-    SQLite.
+    SQLite. With `pin` each worker keeps to a processor.
     """
 
     refuses = True
 
     def __init__(
-        self, name: str, *, engine: str = "exact", way: str = "process", ships: bool = True, workers: int = 2
+        self,
+        name: str,
+        *,
+        engine: str = "exact",
+        way: str = "process",
+        ships: bool = True,
+        workers: int = 2,
+        pin: bool = False,
     ) -> None:
         self.name, self.workers, self.database = name, workers, ""
-        self._engine, self._way, self._ships = engine, way, ships
+        self._engine, self._way, self._ships, self._pin = engine, way, ships, pin
         self.tolerance = 1e-6 if engine == "onnx" else 0.0
         self._answered = self._uncounted = 0
-        usual = engine == "exact" and way == "process" and ships and workers > 1
+        usual = engine == "exact" and way == "process" and ships and workers > 1 and not pin
         self.works: Sequence[str] = ("single",)
         if usual:
             self.works = ("single", "rows", "columns", "arrow", "meanwhile", "big", "flight")
         elif ships and way == "process":
-            self.works = ("single", "big") if workers > 1 else ("single",)
+            self.works = ("single", "big") if workers > 1 and not pin else ("single",)
         # What the targets compare over one connection.
-        self.single_connections = (1, 16) if way == "process" and ships and workers > 1 else (16,)
+        self.single_connections = (1, 16) if way == "process" and ships and workers > 1 and not pin else (16,)
         packages = ["granian" if workers > 1 else "waitress", "msgspec", "xgboost-cpu"]
         packages += ["onnxruntime"] if engine == "onnx" else []
         self.version = f"mlserve {version('pyramid-mlserve')}, " + ", ".join(f"{p} {version(p)}" for p in packages)
@@ -82,6 +89,7 @@ class Mlserve(Server):
             settings["mlserve.database.url"] = self.database.replace("%", "%%")
         if self.workers > 1:
             settings["workers"] = str(self.workers)
+            settings["pin"] = "yes" if self._pin else "no"
             # Those that stood still while others were loaded must not be taken for some that hang.
             settings["request_timeout"] = "86400"
         ini = self.folder / "production.ini"

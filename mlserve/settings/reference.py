@@ -53,6 +53,7 @@ them](../howto/run-in-production.md#workers).
 | `start_timeout` | `120` | The seconds that a process has to start and to load its models. |
 | `stop_timeout` | `30` | The seconds that a worker has to answer what it has begun. |
 | `backlog` | `1024` | Connections that wait for a worker. |
+| `pin` | `no` | Whether each worker keeps to a processor of its own. |
 | `preload` | `yes` | Import what all processes need once, in one that they are forked from; `no`: in each. |
 | `trusted_proxy` | empty | The proxy's IP address, or `*` for whoever connects; empty: nobody is believed. |
 | `trusted_proxy_headers` | `x-forwarded-proto` | Which headers of the proxy are believed. |

@@ -455,8 +455,14 @@ def _says_goodbye(server: Workers) -> bool:
 
 @pytest.mark.exhaustive
 def test_pserve_starts_it_too(site: Site, tmp_path: Path) -> None:
-    with Workers(tmp_path / "w.ini", {**site.settings, "mlserve.var": str(tmp_path)}, pserve=True, workers=1) as server:
+    with Workers(
+        tmp_path / "w.ini", {**site.settings, "mlserve.var": str(tmp_path)}, pserve=True, workers=1, pin="yes"
+    ) as server:
         assert server.call("POST", PREDICTIONS, ASKED).status == 200
+        (worker,) = server.pids("worker")
+        threads = [int(path.name) for path in Path(f"/proc/{worker}/task").iterdir()]
+        assert len(threads) > 5
+        assert {tuple(os.sched_getaffinity(thread)) for thread in threads} == {(min(os.sched_getaffinity(0)),)}
         assert server.stop() == 0
 
 

@@ -40,6 +40,7 @@ class Section:
     start_timeout: float = 120.0  # for a worker to load its models
     stop_timeout: float = 30.0  # for a worker to answer what it has begun
     backlog: int = 1024  # connections that wait for a worker
+    pin: bool = False  # each worker keeps to a processor of its own
     preload: bool = True  # what all processes import is imported once, in one that they are forked from
     # As waitress's keys: whose word on the client and on TLS is believed, which headers, and how many such proxies.
     trusted_proxy: str = ""

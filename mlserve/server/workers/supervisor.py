@@ -293,14 +293,15 @@ class Supervisor:
     def _start_worker(self, slot: str) -> Child | None:
         has_slow = self._slow_workers and self._section.slow_workers
         lane = str(self._lane[1] / LANE) if self._lane is not None and has_slow else ""
-        return self._start("fast", self._doors.of(slot), lane)
+        return self._start("fast", self._doors.of(slot), lane, slot)
 
     def _start_slow_worker(self, slot: str) -> Child | None:
         assert self._lane is not None
-        return self._start("slow", self._lane[0], "")
+        return self._start("slow", self._lane[0], "", slot)
 
-    def _start(self, kind: str, listening: socket.socket, lane: str) -> Child | None:
-        return self._starter.child(self.WORKER, [self._name, listening.fileno(), kind, lane])
+    def _start(self, kind: str, listening: socket.socket, lane: str, slot: str) -> Child | None:
+        number = slot.rpartition("-")[2]
+        return self._starter.child(self.WORKER, [self._name, listening.fileno(), kind, lane, number])
 
     def _start_background(self) -> Child | None:
         return self._starter.child(self.BACKGROUND, [self._name])

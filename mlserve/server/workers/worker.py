@@ -1,8 +1,9 @@
 """A worker: granian answers on the supervisor's socket, and the application behind its gate.
 
-python -m mlserve.server.workers.worker INI NAME SOCKET KIND LANE OUT IN
+python -m mlserve.server.workers.worker INI NAME SOCKET KIND LANE NUMBER OUT IN
 
-KIND is `fast` or `slow`; LANE is the path of the slow workers' socket, empty where there are none.
+KIND is `fast` or `slow`; LANE is the path of the slow workers' socket, empty where there are none; NUMBER is that of
+its slot, from 1.
 """
 
 import gc
@@ -30,6 +31,7 @@ from mlserve.server.workers.good_ini import folder_of
 from mlserve.server.workers.lane import LOST, Lane, arriving
 from mlserve.server.workers.line import Line
 from mlserve.server.workers.listening import end_listening
+from mlserve.server.workers.pinning import keep_to_one
 from mlserve.server.workers.prctl import name_process
 from mlserve.server.workers.proxy import behind_proxy
 from mlserve.server.workers.refusal import Wsgi, refusing
@@ -50,7 +52,7 @@ _BEGINNINGS = ("HTTP_", "REMOTE_")
 _serve: Any = MPServer._spawn_wsgi_worker.__wrapped__
 
 
-def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, into: str) -> None:
+def main(ini: str, name: str, descriptor: str, kind: str, path: str, number: str, out: str, into: str) -> None:
     """Answer until the supervisor says that it ends, or is gone."""
     name_process("mlserve-worker" if kind == "fast" else "mlserve-slow")
     line = Line(int(out), int(into))
@@ -80,6 +82,8 @@ def main(ini: str, name: str, descriptor: str, kind: str, path: str, out: str, i
     if not is_local:
         port = socket.socket(fileno=os.dup(int(descriptor))).getsockname()[1]
         Sweeper(port, section.request_timeout, section.idle_timeout, lambda: gate.is_crowded).start()
+    if section.pin and kind == "fast":
+        keep_to_one(int(number))  # Threads to come do so too. What was loaded had all of them.
     line.say("ready")
     threading.Thread(target=_watch, args=(turns, line, section.request_timeout), name="watch", daemon=True).start()
     answering = behind_proxy(gate, section) if kind == "fast" else arriving(gate)

@@ -16,11 +16,12 @@ def test_what_is_not_said_has_its_default() -> None:
 
 
 def test_each_kind_of_value_is_read() -> None:
-    read = read_section(NAME, {"host": "::1", "patience": "0.5", "slow_workers": "0", "slow_from": "2 MiB"})
     for text in ("660", "0660"):
         assert read_section(NAME, {"unix_socket_perms": text}).unix_socket_perms == 0o660
     for text, meaning in {"yes": True, "On": True, "no": False, "0": False}.items():
-        assert read_section(NAME, {"preload": text}).preload is meaning
+        read = read_section(NAME, {"preload": text, "pin": text})
+        assert (read.preload, read.pin) == (meaning, meaning)
+    read = read_section(NAME, {"host": "::1", "patience": "0.5", "slow_workers": "0", "slow_from": "2 MiB"})
     assert (read.host, read.patience, read.slow_workers, read.slow_from) == ("::1", 0.5, 0, 2 * 2**20)
 
 
