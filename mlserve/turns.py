@@ -45,7 +45,8 @@ class Turns:
         self._begun = 0
 
     def limit(self, threads: int, waiting: int, patience: float) -> None:
-        """Before the first request: `threads` compute at once, and `waiting` more wait for `patience` seconds at most.
+        """Before the first request: `threads` compute at once, if for longer than SHORT, and `waiting` more wait for
+        `patience` seconds at most.
 
         As many as both together may be apart.
         """
@@ -62,7 +63,7 @@ class Turns:
     def longest(self) -> float:
         """For how many seconds the oldest request that is computed has been."""
         now = time.monotonic()
-        return now - min((held.since for held in [*self._held.values()] if held.since), default=now)
+        return now - min((since for held in [*self._held.values()] if (since := held.since)), default=now)
 
     def taken(self) -> AbstractContextManager[None]:
         """The turn of the calling thread; nothing where it has it already. Raises Busy."""
@@ -141,7 +142,7 @@ class _Held:
             if not turns._turn.acquire(timeout=turns._patience):
                 raise _busy()
             self._has_turn = True
-        turns._begun += 1
+        turns._begun += 1  # Without the lock, as the mean: one that is missed does no harm.
         if self._has_turn or turns._begun % _SAMPLE == 0:
             self._spent = time.thread_time()
         self.since = time.monotonic()

@@ -11,7 +11,15 @@ from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from pyramid.config import Configurator
-from pyramid.interfaces import IExecutionPolicy, IMultiView, IRequestExtensions, ITweens, IView, IViewClassifier
+from pyramid.interfaces import (
+    IExecutionPolicy,
+    IMultiView,
+    IRequestExtensions,
+    ITweens,
+    IView,
+    IViewClassifier,
+    IViewDerivers,
+)
 from pyramid.predicates import RequestMethodPredicate
 from pyramid.tweens import EXCVIEW
 from zope.interface import providedBy
@@ -21,6 +29,11 @@ from mlserve.api.resources import Direct
 from mlserve.types import Request
 
 TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
+# What Pyramid by itself puts around a view. None of it does anything to a plain one without a permission.
+_DERIVERS: Final = {
+    *("secured_view", "owrapped_view", "http_cached_view", "decorated_view", "rendered_view", "mapped_view"),
+    "csrf_view",
+}
 # Addresses that are kept, those that were learnt last.
 MOST: Final = 1000
 # Where Pyramid keeps the resource of a request, which keeps the request. Only the garbage collector would free the two,
@@ -151,8 +164,15 @@ def _shortcut_of(router: Any, request: Any) -> Shortcut | None:
     if view is None or IMultiView.providedBy(view) or hasattr(view, "__predicated__"):
         return None  # Which view answers depends on more than the address.
     families = tuple(it for it in route.predicates if isinstance(it, FamilyPredicate))
-    direct = direct_of(getattr(view, "__original_view__", None))
+    direct = direct_of(getattr(view, "__original_view__", None)) if _is_bare(router, view) else None
     return Shortcut(route, dict(route.match(request.path_info)), families, iface, view, direct)
+
+
+def _is_bare(router: Any, view: Any) -> bool:
+    """Whether around the resource Pyramid has put nothing that decides or sees: no permission, no other's deriver."""
+    derivers = router.registry.queryUtility(IViewDerivers)
+    names = set() if derivers is None else {name for name, _ in derivers.sorted()}
+    return getattr(view, "__permission__", None) is None and names <= _DERIVERS
 
 
 def direct_of(resource: Any) -> Direct | None:

@@ -57,7 +57,7 @@ class Batch:
 
     @classmethod
     def from_block(cls, signature: Signature, block: NDArray[Any]) -> Self:
-        """Columns of floats of one type, in the order of the signature: (fields, n); NaN is missing."""
+        """Columns of floats in one array, in the order of the signature: (fields, n); NaN is missing."""
         batch = cls(signature, block.shape[1], None, dict(zip(signature.names, block, strict=True)))
         batch._block = block
         return batch

@@ -6,6 +6,7 @@ whole process then, as it would all its predictions; that of workers is replaced
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -21,7 +22,7 @@ _PLACE = 4
 
 def _holding(name: str, returned: Any, *arguments: Any) -> Callable[..., int] | None:
     """A function of the C library; None where that has none of the name."""
-    function = getattr(ctypes.PyDLL(None), name, None)
+    function = getattr(ctypes.PyDLL(None, use_errno=True), name, None)
     if function is not None:
         function.argtypes, function.restype = arguments, returned
     return function
@@ -34,10 +35,16 @@ _statx = _holding(
 
 
 def write(descriptor: int, data: bytes) -> int:
-    """As `os.write`, which says why where it fails."""
+    """As `os.write`."""
     size = len(data)
-    if size > SHORT or _write is None or (written := _write(descriptor, data, size)) < 0:
+    if size > SHORT or _write is None:
         return os.write(descriptor, data)
+    written = _write(descriptor, data, size)
+    if written < 0:
+        number = ctypes.get_errno()
+        if number == errno.EINTR:
+            return os.write(descriptor, data)
+        raise OSError(number, os.strerror(number))
     return written
 
 

@@ -55,7 +55,8 @@ class Doors:
         """From now on new connections are for these only; where none of them has a door, nothing changes."""
         names = [name for name, _ in self._open]
         ours = [name for name in slots if name in names]
-        if ours == self._open_to or not ours:
+        # Of one alone there is nothing to draw, and the kernel refuses to be told.
+        if ours == self._open_to or not ours or len(names) < 2:
             return
         self._open_to = ours
         try:

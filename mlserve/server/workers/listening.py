@@ -121,9 +121,10 @@ def beside(listening: socket.socket, backlog: int) -> socket.socket:
 def _tcp(section: Section) -> socket.socket:
     found = socket.getaddrinfo(section.host, section.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
-    # Sockets that may share an address are not told that others are there.
-    _bound(family, address, is_alone=True).close()
-    return _listening(_bound(family, address, is_alone=False), section.backlog)
+    first = _listening(_bound(family, address, is_alone=True), section.backlog)
+    # Only now: sockets that may share an address are not told that others are there.
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return first
 
 
 def _bound(family: int, address: Any, *, is_alone: bool) -> socket.socket:

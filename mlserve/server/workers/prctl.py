@@ -2,14 +2,29 @@
 
 import ctypes
 import os
+import signal
+from contextlib import suppress
 
+_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG
 _SET_NAME = 15  # PR_SET_NAME
 _SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def name_process(name: str) -> None:
-    """What `ps -o comm`, top and pgrep call it: 15 bytes at most. A forked process has its parent's command line."""
-    _prctl(_SET_NAME, ctypes.c_char_p(name.encode()))
+    """What `ps -o comm`, top and pgrep call it: 15 bytes at most. A forked process has its parent's command line.
+
+    Where the system does not let it, it goes on without a name.
+    """
+    with suppress(OSError):
+        _prctl(_SET_NAME, ctypes.c_char_p(name.encode()))
+
+
+def end_with(parent: int) -> None:
+    """From now on the kernel kills this process when its parent ends, which is this one. Forks are not bound by it."""
+    with suppress(OSError):
+        _prctl(_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    if os.getppid() != parent:
+        os._exit(1)  # It has ended before.
 
 
 def adopt_orphans() -> None:

@@ -80,12 +80,12 @@ class Slot:
         """Look at all of them, and do what is due."""
         self._look_at_coming()
         self._look_at_holder()
-        if self._is_due or (self.is_wanted and self.coming is None and self._is_empty_for_long):
+        if self._is_due or (self.is_wanted and self.coming is None and self._may_be_filled):
             self._begin()
         self._look_at_leaving()
 
     @property
-    def _is_empty_for_long(self) -> bool:
+    def _may_be_filled(self) -> bool:
         """Whether the pause after the one that died has passed."""
         return self.holder is None and time.monotonic() >= self._next
 

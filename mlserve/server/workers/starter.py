@@ -42,9 +42,10 @@ class Starter:
         """Those that run, one at most."""
         return [] if self._template is None or self._template.closed else [self._template]
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether there is a template, or never will be; no other one is made before it is dropped."""
+    def settle(self) -> bool:
+        """Give up a template that takes too long; whether there is one, or never will be. It is the one until it is
+        dropped.
+        """
         template = self._template
         if template is not None and not template.is_settled and template.age > (self._patience or 0.0):
             template.close("importing takes too long")
@@ -83,7 +84,7 @@ class Starter:
             return self._child(module, arguments, in_an_interpreter)
         if self._template is None:
             self._make_template()
-        if not self.is_settled:
+        if not self.settle():
             return None
         template = self._template
         if template is not None and template.is_ready:
@@ -100,7 +101,7 @@ class Starter:
 
     def tend(self) -> None:
         """Drop a template that nobody needs any more."""
-        if not self._is_beginning and self.is_settled and time.monotonic() - self._used > IDLE:
+        if not self._is_beginning and self.settle() and time.monotonic() - self._used > IDLE:
             self.close()
 
     def close(self) -> None:
@@ -117,6 +118,7 @@ class Starter:
             self._template = Template(self.TEMPLATE, copy or self._ini, self._modules, copy)
         except OSError as error:
             self._tell(str(error))
+            self._patience = None  # The next one would not be made, either.
 
     def _child(self, module: str, arguments: Sequence[str | int], start: Start) -> Child:
         copy = self._good_ini.copy()

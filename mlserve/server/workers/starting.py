@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,14 +60,13 @@ class Template:
         self.closed = False  # it has ended, or is not to be used
         self.reason = ""  # why it is not used any more
         self._once = once
-        self._way, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            try:
-                self._process = in_an_interpreter(module, [theirs.fileno(), str(ini), *modules])
-            except OSError:
-                self._way.close()
-                self._remove_once()
-                raise
+        with ExitStack() as undo:
+            undo.callback(self._remove_once)
+            self._way, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(self._way.close)
+            with theirs:
+                self._process = in_an_interpreter(module, [theirs.fileno(), str(os.getpid()), str(ini), *modules])
+            undo.pop_all()  # They stay.
 
     @property
     def pid(self) -> int:

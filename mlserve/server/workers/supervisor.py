@@ -83,7 +83,7 @@ class Supervisor:
         self._starter.begin()
         self._open_lane(self._section)
         self._preload()
-        while not self._starter.is_settled:
+        while not self._starter.settle():
             self._hear(woken)
             if self._asked_to_stop:
                 return True
@@ -130,7 +130,7 @@ class Supervisor:
         log.info("reloading", extra={"fields": {"workers": self._section.workers}})
         tell_manager("RELOADING=1")
         self._preload()
-        while not self._starter.is_settled:
+        while not self._starter.settle():
             yield
         # What is too many goes on until the others are new.
         for slot in self._filling_up():

@@ -1,6 +1,6 @@
 """A process that has imported what the others need, and forks each of them.
 
-python -m mlserve.server.workers.template SOCKET INI MODULE …
+python -m mlserve.server.workers.template SOCKET PARENT INI MODULE …
 
 It imports the modules, and what their `also(ini)` names, where they have it. It builds no application, opens nothing,
 and has one thread: a process that is forked from it finds all as in an interpreter of its own, but for the time and the
@@ -23,16 +23,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlserve.server.workers.prctl import name_process
+from mlserve.server.workers.prctl import end_with, name_process
 
 LONGEST = 64 * 1024  # bytes of a packet
 MOST = 8  # descriptors of one
 NAME = "mlserve-preload"
 
 
-def main(descriptor: str, ini: str, *modules: str) -> None:
+def main(descriptor: str, parent: str, ini: str, *modules: str) -> None:
     """Fork until the supervisor is gone; returns in each forked process when its work is done, too."""
     name_process(NAME)
+    end_with(int(parent))  # Also where importing never ends.
     with socket.socket(fileno=int(descriptor)) as way:
         reason = _import_all(ini, modules)
         if reason:

@@ -1,4 +1,4 @@
-"""A worker: granian answers on the supervisor's socket, and the application behind its gate.
+"""A worker: granian answers on its slot's socket, and the application behind its gate.
 
 python -m mlserve.server.workers.worker INI NAME SOCKET KIND LANE NUMBER OUT IN
 

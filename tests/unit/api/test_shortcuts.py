@@ -1,6 +1,7 @@
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from mlserve.api.resources import Resource
+from mlserve.api.resources import Direct, Resource
 from mlserve.api.shortcuts import direct_of
 
 
@@ -9,7 +10,7 @@ def directly(context: Any, request: Any) -> None:
 
 
 class Quick(Resource):
-    direct = {"post": directly}  # noqa: RUF012
+    direct: ClassVar[Mapping[str, Direct]] = {"post": directly}
 
     def post(self) -> None:
         """What `directly` stands for."""

@@ -13,8 +13,8 @@ from tests.factories import until
 PATIENCE = 30.0
 
 
-def test_as_process_1_it_buries_those_that_lost_their_parent() -> None:
-    """A process that takes in orphans as process 1 does (prctl(2), PR_SET_CHILD_SUBREAPER), and has a child itself."""
+def test_it_buries_those_that_lost_their_parent() -> None:
+    """A process that takes in orphans, and has a child itself."""
     program = """
         import ctypes, os, subprocess, sys, time
         from mlserve.server.workers.child import bury_strangers

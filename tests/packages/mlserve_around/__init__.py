@@ -1,0 +1,1 @@
+"""Packages for `pyramid.includes` that put something around every view."""
