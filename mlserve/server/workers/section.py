@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def read_section(name: str, settings: Mapping[str, str]) -> Section:
         if key == "use":
             continue
         if key not in known:
-            raise ConfigurationError(f"[{name}] has the key {key}: write one of {', '.join(sorted(known))}.")
+            near = get_close_matches(key, known, 1)
+            meant = f"did you mean {near[0]}?" if near else f"write one of {', '.join(sorted(known))}."
+            raise ConfigurationError(f"[{name}] has the key {key}: {meant}")
         if key in _SIZES:
             values[key] = _size(name, key, text)
         elif key == "unix_socket_perms":
