@@ -61,7 +61,7 @@ def test_a_proxy_is_read_as_waitress_reads_it() -> None:
         ("trusted_proxy_headers", "x-forwarded-for", "needs trusted_proxy: write the proxy's address there"),
         ("trusted_proxy_count", "0", "write a whole number from 1 to 100"),
         ("trusted_proxy_count", "2", "needs trusted_proxy"),
-        ("slow_form", "256KiB", r"has the key slow_form: did you mean slow_from\?"),
+        ("slow_form", "256KiB", "has the key slow_form: did you mean slow_from?"),
         ("bananas", "2", "has the key bananas: write one of "),
     ],
 )
