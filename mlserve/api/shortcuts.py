@@ -6,6 +6,7 @@ context factory and the same view within the same tweens. Whoever changes anythi
 there are no shortcuts.
 """
 
+import logging
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,8 @@ from zope.interface import providedBy
 from mlserve.api.context import ApiContext, FamilyPredicate
 from mlserve.api.resources import Direct
 from mlserve.types import Request
+
+log = logging.getLogger("mlserve.api")
 
 TWEENS: Final = ("mlserve.api.tween.request_tween", EXCVIEW)
 # What Pyramid by itself puts around a view. None of it does anything to a plain one without a permission.
@@ -123,7 +126,10 @@ class Shortcuts:
             finally:
                 request.__dict__.pop(_VIEW, None)
             if environ["REQUEST_METHOD"] == "POST" and response.status_code == 200:
-                self._learn(router, request)
+                try:
+                    self._learn(router, request)
+                except Exception:  # It is answered, and its prediction kept.
+                    log.exception("shortcut_failed")
             return response
 
     def _learn(self, router: Any, request: Any) -> None:

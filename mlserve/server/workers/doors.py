@@ -20,6 +20,7 @@ log = logging.getLogger("mlserve.workers")
 _ATTACH = 51  # SO_ATTACH_REUSEPORT_CBPF
 _INSTRUCTION, _PROGRAM = struct.Struct("HBBI"), struct.Struct("HP")
 _LOAD, _MODULO, _IF_EQUAL, _RETURN = 0x20, 0x94, 0x15, 0x06
+_NOBODY = ""
 _RANDOM = 0x1_0000_0000 - 0x1000 + 56  # SKF_AD_OFF + SKF_AD_RANDOM
 
 
@@ -28,26 +29,26 @@ class Doors:
 
     def __init__(self, section: Section, name: str) -> None:
         self._backlog = section.backlog
-        self._first = listen(section, name)
         self._is_shared = bool(section.unix_socket)
-        # The kernel numbers them in the order in which they began to listen.
-        self._open: list[tuple[str, socket.socket]] = []
+        # The kernel numbers them in the order in which they began to listen. The first one is nobody's yet.
+        self._open = [(_NOBODY, listen(section, name))]
         self._open_to: list[str] = []
 
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port, which is the one that it was given where the section says 0; None behind a path."""
-        where = self._first.getsockname()
+        where = self._open[0][1].getsockname()
         return None if self._is_shared else (where[0], where[1])
 
     def of(self, slot: str) -> socket.socket:
         """The socket of a slot, opened where it has none. Raises OSError."""
         if self._is_shared:
-            return self._first
-        for name, found in self._open:
-            if name == slot:
-                return found
-        opened = beside(self._first, self._backlog) if self._open else self._first
+            return self._open[0][1]
+        for place, (name, door) in enumerate(self._open):
+            if name in (slot, _NOBODY):
+                self._open[place] = (slot, door)
+                return door
+        opened = beside(self._open[0][1], self._backlog)
         self._open.append((slot, opened))
         return opened
 
@@ -60,14 +61,14 @@ class Doors:
             return
         self._open_to = ours
         try:
-            _draw(self._first, [names.index(name) for name in ours])
+            _draw(self._open[0][1], [names.index(name) for name in ours])
         except OSError as error:  # Then the kernel draws between all.
             log.warning("doors_not_chosen", extra={"fields": {"reason": str(error)}})
 
     def close(self, slot: str) -> None:
-        """That of a slot which is no more; nobody has come to it since others were open."""
+        """That of a slot, unless it is the only one: who waits there is told so, and asks again."""
         for place, (name, door) in enumerate(self._open):
-            if name == slot and door is not self._first:
+            if name == slot and len(self._open) > 1:
                 end_listening(door.fileno())  # Also where a process that its workers have forked still has it.
                 door.close()
                 # As the kernel does: the last one takes its number.
@@ -79,16 +80,12 @@ class Doors:
 
     def shut(self) -> None:
         """One more at most is let in at each: whoever is not asks again by itself."""
-        for door in self._sockets:
+        for _, door in self._open:
             door.listen(0)
 
     def close_all(self) -> None:
-        for door in self._sockets:
+        for _, door in self._open:
             door.close()
-
-    @property
-    def _sockets(self) -> list[socket.socket]:
-        return [self._first, *(door for _, door in self._open if door is not self._first)]
 
 
 def _draw(door: socket.socket, numbers: Sequence[int]) -> None:

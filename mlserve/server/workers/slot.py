@@ -11,6 +11,8 @@ log = logging.getLogger("mlserve.workers")
 
 # A process that lives for so long was sound; the next that follows it is started at once. In seconds.
 SOUND = 10.0
+# For so long, in seconds, one may say nothing and still be sent new connections: each says a word a second.
+QUIET = 2.5
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
@@ -52,6 +54,11 @@ class Slot:
     @property
     def is_filled(self) -> bool:
         return self.holder is not None and not self.is_renewing
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether there is a process, of which something was heard a moment ago."""
+        return self.holder is not None and self.holder.silence < QUIET
 
     def renew(self, section: Section) -> None:
         """Start a process that is to take the place of the holder; one that is just starting may have read the INI

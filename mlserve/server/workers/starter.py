@@ -12,6 +12,8 @@ from mlserve.server.workers.starting import NotForked, Start, Template, in_an_in
 
 log = logging.getLogger("mlserve.workers")
 
+# For so long a template may import, in seconds: until it has, nothing that dies is replaced.
+LONGEST = 30.0
 # For so long a template waits for another one that is to be started, in seconds.
 IDLE = 5.0
 

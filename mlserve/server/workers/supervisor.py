@@ -23,7 +23,7 @@ from mlserve.server.workers.listening import LANE, is_there, listen_again, liste
 from mlserve.server.workers.manager import tell_manager
 from mlserve.server.workers.section import Section, section_of
 from mlserve.server.workers.slot import Slot
-from mlserve.server.workers.starter import Starter
+from mlserve.server.workers.starter import LONGEST, Starter
 from mlserve.server.workers.starting import Template
 
 log = logging.getLogger("mlserve.workers")
@@ -201,13 +201,16 @@ class Supervisor:
                     os.read(woken, 4096)
 
     def _tend_doors(self) -> None:
-        """New connections are for the workers that answer; the doors of slots that are no more are closed."""
+        """New connections are for those that answer; the doors of slots that are no more, or stay empty, are closed."""
         left = [slot for slot in self._dropped if not slot.children]
         self._dropped = [slot for slot in self._dropped if slot.children]
         for slot in left:
             if slot.name not in [other.name for other in [*self._workers, *self._dropped]]:
                 self._doors.close(slot.name)
-        self._doors.open_to([slot.name for slot in self._workers if slot.holder is not None])
+        for slot in self._workers:
+            if slot.holder is None and slot.failed_start:
+                self._doors.close(slot.name)  # Nobody knows for how long who waits there would have to.
+        self._doors.open_to([slot.name for slot in self._workers if slot.is_answering])
 
     def _tell_standing(self) -> None:
         """Tell the workers, whose health says so, which processes run; once for each change."""
@@ -236,7 +239,7 @@ class Supervisor:
 
     def _preload(self) -> None:
         """What all processes import is imported once, unless the section says otherwise."""
-        self._starter.preload(self._section.start_timeout if self._section.preload else None)
+        self._starter.preload(min(self._section.start_timeout, LONGEST) if self._section.preload else None)
 
     def _open_lane(self, section: Section) -> None:
         """Where the section wants slow workers. Raises ConfigurationError."""

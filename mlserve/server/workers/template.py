@@ -133,7 +133,8 @@ def _fork() -> int:
             return 0
         telling.close()
         pid_told = told.read()
-        os.waitpid(between, 0)
+        with suppress(ChildProcessError):  # A module that it has imported wants to know of no child.
+            os.waitpid(between, 0)
     if not pid_told:
         raise BlockingIOError(0, "there is no room for another process")
     return int(pid_told)

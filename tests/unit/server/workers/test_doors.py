@@ -156,7 +156,30 @@ def test_one_is_closed_too_where_a_process_that_a_worker_has_forked_still_has_it
         assert all(_shares(doors, "ac").values())
 
 
-def test_the_first_is_never_closed_alone(doors: Doors) -> None:
+def test_the_first_is_closed_as_the_others_are(doors: Doors) -> None:
+    address = doors.address
+    for slot in "abc":
+        doors.of(slot)
+    doors.open_to(["b"])
+    doors.close("a")
+    assert _shares(doors, "bc") == {"b": MANY, "c": 0}
+    doors.of("a")
+    doors.open_to(["a"])
+    assert _shares(doors, "abc") == {"a": MANY, "b": 0, "c": 0}
+    assert doors.address == address
+
+
+def test_who_waits_at_one_that_is_closed_is_told_so(doors: Doors) -> None:
+    doors.of("a")
+    doors.of("b")
+    doors.open_to(["a"])
+    (client,) = _come(doors, 1)
+    doors.close("a")
+    with client, pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+def test_the_only_one_is_never_closed(doors: Doors) -> None:
     """The others are opened beside it."""
     doors.of("a")
     doors.close("a")

@@ -171,6 +171,28 @@ def test_while_a_dead_worker_has_no_successor_the_others_have_all_connections(tm
         until(lambda: len(greeted_by(server.port)) == 3, PATIENCE)
 
 
+def is_greeted_soon(port: int) -> bool:
+    """Whether none of so many new connections waits."""
+    try:
+        for _ in range(32):
+            with socket.create_connection(("127.0.0.1", port), 0.5) as client:
+                client.recv(100)
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_new_connections_are_not_brought_to_one_of_whom_nothing_is_heard(tmp_path: Path) -> None:
+    with supervised(tmp_path, "greet", workers=2, request_timeout=60) as server:
+        server.hears("serving")
+        (victim, other) = greeted_by(server.port)
+        os.kill(victim, signal.SIGSTOP)
+        until(lambda: is_greeted_soon(server.port), PATIENCE)
+        assert greeted_by(server.port) == {other}
+        os.kill(victim, signal.SIGCONT)
+        until(lambda: len(greeted_by(server.port)) == 2, PATIENCE)
+
+
 class Callers:
     """Clients that connect anew for each greeting."""
 
