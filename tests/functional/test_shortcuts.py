@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mlserve_around import deriver
+from mlserve_wrapping import deriver
 from pyramid.config import Configurator
 from pyramid.events import NewRequest
 from pyramid.response import Response
@@ -259,7 +259,7 @@ def test_whoever_changes_what_happens_to_requests_keeps_pyramid_s_way(
 
 def test_who_may_not_is_refused_however_often_others_were_answered(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
-    with serving(settings | {"pyramid.includes": "mlserve_around.permission"}) as served:
+    with serving(settings | {"pyramid.includes": "mlserve_wrapping.permission"}) as served:
         statuses = [
             served.post(PATH, BODY, headers={"X-User": user, "Content-Type": "application/json"}, status="*").status_int
             for user in ("bad", "good", "bad", "good", "bad")
@@ -269,7 +269,7 @@ def test_who_may_not_is_refused_however_often_others_were_answered(tmp_path: Pat
 
 def test_what_is_put_around_every_view_sees_every_request(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, models={"line": linear_model(tmp_path)})
-    with serving(settings | {"pyramid.includes": "mlserve_around.deriver"}) as served:
+    with serving(settings | {"pyramid.includes": "mlserve_wrapping.deriver"}) as served:
         deriver.seen.clear()
         for _ in range(3):
             served.predict("line", [[1, 2]])
