@@ -53,18 +53,10 @@ def answer_plainly(context: Any, request: Any) -> Response | None:
     environ = request.environ
     if environ.get("CONTENT_TYPE") != JSON or context.media_type != JSON or not _ASKING.isdisjoint(environ):
         return None
-    application = application_of(request)
-    loaded = context.model.loaded()
-    body = read_body(environ, application.limits.body)
+    body = read_body(environ, application_of(request).limits.body)
     asked = Asked(caller=caller_of(request), request_id=environ["mlserve.request_id"])
-    try:
-        answered = application.serving.answer(loaded, body, asked)
-    except ModelNotReady:
-        answered = application.serving.answer(swapped_in(request, CHAMPION, loaded), body, asked)
-    text = answer_json(answered.record, answered.explanation)
-    location = f"{path_of(environ)}/{answered.record.id}"
-    headers = [("Content-Type", JSON), ("Content-Length", str(len(text))), ("Content-Location", location)]
-    return PostResponse(headerlist=headers, app_iter=[text])
+    answered = _answer(request, context.model.loaded(), CHAMPION, body, asked)
+    return _response(request, context, path_of(environ), answered)
 
 
 class PredictionsResource(ModelResource):

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from mlserve.signature.arrays import PlainFloats
 from mlserve.signature.batch import Batch
 from mlserve.signature.fast import FastDecoder, Refused, instance_struct, value_type
-from mlserve.signature.fields import Field, Signature
+from mlserve.signature.fields import PLAIN_FLOATS, Field, Signature
 
 # From so many bytes on a body is read here: 18 rows of 30 floats, or 110 of 5. Arrays cost less than they save then.
 LARGE = 4096
-
-_EXACT = {"float32", "float64"}  # A float16 is rounded to its own type on its way into a feature matrix.
 
 
 class ColumnsBody:
@@ -32,7 +30,7 @@ class ColumnsBody:
         self._signature = signature
         self._fast = fast
         self._floats = floats
-        self._is_block = all(field.type in _EXACT and not field.shape for field in signature.inputs)
+        self._is_block = all(field.type in PLAIN_FLOATS and not field.shape for field in signature.inputs)
         self._decode = _body_decoder(signature.inputs, set(floats.places), Meta(min_length=1, max_length=max_instances))
 
     def read(self, raw: bytes) -> tuple[Batch, str | None, bool]:

@@ -41,6 +41,8 @@ Unknown = Literal["refuse", "native"]
 TYPES: frozenset[str] = frozenset(get_args(FieldType))
 INTEGERS: frozenset[str] = frozenset(name for name in TYPES if name.startswith(("int", "uint")))
 FLOATS: frozenset[str] = frozenset({"float16", "float32", "float64"})
+# Those whose arrays numpy and orjson take as they are: a float16 is first brought to its own values and digits.
+PLAIN_FLOATS: frozenset[str] = FLOATS - {"float16"}
 NUMBERS: frozenset[str] = INTEGERS | FLOATS | {"bool"}
 TEXTS: frozenset[str] = frozenset({"string", "category", "text"})
 BINARY: frozenset[str] = frozenset({"bytes", "image"})  # base64 in JSON

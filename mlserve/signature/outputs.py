@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from mlserve.errors import PredictionFailed
 from mlserve.signature.base64 import write_base64
 from mlserve.signature.batch import DTYPES
-from mlserve.signature.fields import BINARY, TEXTS, OutputField, Signature, takes_shape
+from mlserve.signature.fields import BINARY, PLAIN_FLOATS, TEXTS, OutputField, Signature, takes_shape
 from mlserve.signature.packing import contiguous
 from mlserve.signature.texts import ArrayTemplate, Texts, array_json, flat_texts, item_texts
 
 Warnings = list[dict[str, Any]]
-# Whose numbers orjson writes as ours are written; of a float16 it would write the digits of a float32.
-_PLAIN = {"float32", "float64"}
 
 
 def rows_of(field: OutputField, answered: Any) -> NDArray[Any]:
@@ -48,7 +46,7 @@ class OutputEncoder:
     def __init__(self, signature: Signature) -> None:
         self._writers = {field.name: _writer(field) for field in signature.outputs}
         self._template = ArrayTemplate([(name, writer.keys) for name, writer in self._writers.items()])
-        plain = all(field.type in _PLAIN and not field.shape for field in signature.outputs)
+        plain = all(field.type in PLAIN_FLOATS and not field.shape for field in signature.outputs)
         self._plain = {field.name: np.dtype(DTYPES[field.type]) for field in signature.outputs} if plain else None
 
     def encode(self, outputs: Mapping[str, Any], n: int) -> tuple[bytes, Warnings]:

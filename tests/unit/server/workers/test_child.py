@@ -16,9 +16,10 @@ PATIENCE = 30.0
 def test_it_buries_those_that_lost_their_parent() -> None:
     """A process that takes in orphans, and has a child itself."""
     program = """
-        import ctypes, os, subprocess, sys, time
+        import os, subprocess, sys, time
         from mlserve.server.workers.child import bury_strangers
-        assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
+        from mlserve.server.workers.prctl import adopt_orphans
+        adopt_orphans()
         ours = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
         os.waitid(os.P_PID, ours.pid, os.WEXITED | os.WNOWAIT)
         orphaning = "import os, sys; child = os.fork(); child or os._exit(0); print(child, flush=True)"
